@@ -1,0 +1,33 @@
+namespace Astra.Sdk;
+
+/// <summary>
+/// What people write. A goal given to an agent runs in three moves: <see cref="PlanAsync"/> turns the goal into
+/// steps, <see cref="ExecuteAsync"/> runs one step, <see cref="ReflectAsync"/> looks at how the steps ended and says
+/// what the goal's result is, or adds steps.
+/// </summary>
+/// <remarks>
+/// Every move may run more than once (a worker can die after doing the work and before saying so), on any worker, at
+/// the same time as other steps of the same goal. Keep state in step inputs and outputs, not in fields. Time, ids and
+/// randomness come from the turn, so that a goal can be replayed.
+/// </remarks>
+public abstract class Agent
+{
+    /// <summary>Lower-case letters, digits and dashes; unique in a tenant.</summary>
+    public abstract string Name { get; }
+
+    public virtual string Description => "";
+
+    public abstract ValueTask<Plan> PlanAsync(PlanningTurn turn, CancellationToken cancellationToken);
+
+    public abstract ValueTask<StepResult> ExecuteAsync(StepTurn turn, CancellationToken cancellationToken);
+
+    /// <summary>Runs when every step has ended, dead ones included. By default the result is what the last steps gave.</summary>
+    public virtual ValueTask<StepResult> ReflectAsync(ReflectionTurn turn, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(turn);
+        var outputs = turn.Steps.Values.Where(step => step.State == StepState.Completed).ToList();
+        return ValueTask.FromResult(outputs.Count == 1
+            ? StepResult.Done(outputs[0].Output)
+            : StepResult.Done(outputs.ToDictionary(step => step.Name, step => step.Output)));
+    }
+}

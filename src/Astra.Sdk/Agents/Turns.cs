@@ -1,0 +1,63 @@
+using System.Text.Json;
+
+namespace Astra.Sdk;
+
+/// <summary>What an agent may use while it plans, executes or reflects. Nothing else: no clock, dice or ids of its own.</summary>
+public abstract class AgentTurn
+{
+    public required GoalInfo Goal { get; init; }
+
+    /// <summary>1 for the first attempt at this task; a retry or a re-issued lease counts up and never repeats.</summary>
+    public required int Attempt { get; init; }
+
+    /// <summary>The time the server handed out with this attempt, moving on with the machine's monotonic clock.</summary>
+    public required TimeProvider Clock { get; init; }
+
+    /// <summary>Seeded from the task and the attempt.</summary>
+    public required Random Random { get; init; }
+
+    /// <summary>Ids derived from the task, the same ones in the same order on every attempt.</summary>
+    public required Func<Guid> NewId { get; init; }
+
+    public required IToolGate Tools { get; init; }
+
+    public required IArtifactStore Artifacts { get; init; }
+
+    /// <summary>One line for people who watch. Not durable.</summary>
+    public required Action<string> Report { get; init; }
+}
+
+public sealed class PlanningTurn : AgentTurn;
+
+public sealed class StepTurn : AgentTurn
+{
+    public required string Name { get; init; }
+
+    /// <summary>What <see cref="ExecuteAsync"/> switches on; chosen by the plan.</summary>
+    public required string Kind { get; init; }
+
+    public required JsonElement Input { get; init; }
+
+    /// <summary>The steps this one waited for, by name.</summary>
+    public required IReadOnlyDictionary<string, StepOutput> Dependencies { get; init; }
+
+    public T InputAs<T>() => AstraJson.Read<T>(Input);
+}
+
+public sealed class ReflectionTurn : AgentTurn
+{
+    /// <summary>The last steps of the plan (those nothing else waited for), by name.</summary>
+    public required IReadOnlyDictionary<string, StepOutput> Steps { get; init; }
+}
+
+public sealed record GoalInfo(Guid Id, string Agent, JsonElement Input)
+{
+    public T InputAs<T>() => AstraJson.Read<T>(Input);
+}
+
+public enum StepState { Completed, Dead, Cancelled }
+
+public sealed record StepOutput(string Name, StepState State, JsonElement Output, string? Failure)
+{
+    public T As<T>() => AstraJson.Read<T>(Output);
+}
