@@ -1,0 +1,34 @@
+namespace Astra.Sdk;
+
+/// <summary>A server, as a client sees it. Every refusal is an <see cref="AstraException"/> that says what to do.</summary>
+public interface IAstraClient
+{
+    Task<GoalView> SubmitAsync(GoalSubmission submission, string? idempotencyKey = null, CancellationToken cancellationToken = default);
+    Task<GoalView> GetGoalAsync(Guid goal, CancellationToken cancellationToken = default);
+    Task<Page<GoalView>> ListGoalsAsync(GoalState? state = null, string? agent = null, string? cursor = null, int limit = 50, CancellationToken cancellationToken = default);
+    Task<GoalView> CancelGoalAsync(Guid goal, string? reason = null, CancellationToken cancellationToken = default);
+    Task<PlanView> GetPlanAsync(Guid goal, CancellationToken cancellationToken = default);
+
+    /// <param name="revision">What If-Match compares; null edits whatever is there.</param>
+    Task<PlanView> EditPlanAsync(Guid goal, PlanPatch patch, long? revision, CancellationToken cancellationToken = default);
+
+    Task<TaskView> GetTaskAsync(Guid task, CancellationToken cancellationToken = default);
+    Task<WhyView> WhyAsync(Guid id, CancellationToken cancellationToken = default);
+
+    /// <summary>The goal's events after <paramref name="after"/>, then live ones until it ends; reconnects by itself.</summary>
+    IAsyncEnumerable<EventView> FollowAsync(Guid goal, long after = 0, CancellationToken cancellationToken = default);
+
+    Task<Page<DeadLetterView>> ListDeadLettersAsync(string? cursor = null, int limit = 50, CancellationToken cancellationToken = default);
+    Task<TaskView> ReplayAsync(Guid task, CancellationToken cancellationToken = default);
+    Task<TaskView> DiscardAsync(Guid task, string reason, CancellationToken cancellationToken = default);
+    Task<IReadOnlyList<AgentView>> ListAgentsAsync(CancellationToken cancellationToken = default);
+    Task<StatusView> GetStatusAsync(CancellationToken cancellationToken = default);
+}
+
+/// <summary>The server said no. <see cref="Exception.Message"/> is the server's own sentence.</summary>
+public sealed class AstraException(int status, string title, string message, TimeSpan? retryAfter = null) : Exception(message)
+{
+    public int Status { get; } = status;
+    public string Title { get; } = title;
+    public TimeSpan? RetryAfter { get; } = retryAfter;
+}

@@ -1,0 +1,41 @@
+namespace Astra.Sdk;
+
+public sealed record AgentView
+{
+    public required string Name { get; init; }
+    public required string Description { get; init; }
+    public required DateTimeOffset RegisteredAt { get; init; }
+
+    /// <summary>Workers connected to the node that was asked and offering this agent.</summary>
+    public required int WorkerCount { get; init; }
+}
+
+public sealed record AgentRegistration(string Name, string Description);
+
+public sealed record StatusView
+{
+    public required string Version { get; init; }
+    public required string NodeId { get; init; }
+    public required DateTimeOffset StartedAt { get; init; }
+    public required string Database { get; init; }
+    public required int ShardsOwned { get; init; }
+    public required int ShardsTotal { get; init; }
+    public required IReadOnlyList<NodeView> Nodes { get; init; }
+    public required int GoalsActive { get; init; }
+    public required int TasksReady { get; init; }
+    public required int TasksRunning { get; init; }
+    public required int WorkersConnected { get; init; }
+    public required string SandboxTier { get; init; }
+    public required long ResidentBytes { get; init; }
+}
+
+public sealed record NodeView(string NodeId, string Address, int Shards, bool Alive);
+
+/// <summary>RFC 9457.</summary>
+public sealed record Problem
+{
+    public string Type { get; init; } = "about:blank";
+    public required string Title { get; init; }
+    public required int Status { get; init; }
+    public string? Detail { get; init; }
+}
