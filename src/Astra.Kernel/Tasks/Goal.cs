@@ -9,6 +9,8 @@ namespace Astra.Kernel.Tasks;
 internal sealed class Goal
 {
     private readonly int[] _counts = new int[(int)TaskState.Dead + 1];
+    private readonly List<TaskNode> _dirtyTasks = [];
+    private readonly List<RemovedTask> _removedTasks = [];
 
     private Goal(GoalId id, TenantId tenant, string? agent, string title, ReadOnlyMemory<byte> input, int priority,
         DeadTaskPolicy deadTaskPolicy, string? idempotencyKey, ulong requestDigest, string submittedBy, DateTimeOffset createdAt)
@@ -37,8 +39,8 @@ internal sealed class Goal
     public ReadOnlyMemory<byte> Result { get; private set; }
     public string? Reason { get; private set; }
 
-    /// <summary>Changed since the projection last took its image; the tasks have flags of their own.</summary>
-    public bool IsDirty { get; set; }
+    /// <summary>Changed since the projection last took its image.</summary>
+    public bool IsDirty { get; private set; }
 
     public TaskCounts Counts => new(
         _counts[(int)TaskState.Pending], _counts[(int)TaskState.Ready], _counts[(int)TaskState.Running],
@@ -103,8 +105,8 @@ internal sealed class Goal
                 break;
             case KernelEvent.TaskRemoved:
                 var removed = Graph[entry.Task!.Value];
-                _counts[(int)removed.State]--;
                 Graph.Remove(removed);
+                Leave(removed);
                 break;
             default:
                 ApplyToTask(Graph[entry.Task!.Value], entry, kernelEvent);
@@ -122,11 +124,11 @@ internal sealed class Goal
                 Enter(node, entry);
                 break;
             case KernelEvent.TaskRemoved:
-                _counts[(int)node.State]--;
+                Leave(node);
                 break;
             case KernelEvent.TaskRewired:
                 node.OpenDependencies = TaskGraph.CountOpen(node);
-                node.IsDirty = true;
+                MarkDirty(node);
                 break;
             default:
                 throw new InvalidOperationException($"{kernelEvent.Kind} does not change the shape of a graph.");
@@ -149,6 +151,22 @@ internal sealed class Goal
         Worker = node.Worker, WorkerName = node.WorkerName, WorkerProcess = node.WorkerProcess,
         Output = node.Output, Failure = node.Failure, Reason = node.Reason, DoomedBy = node.DoomedBy,
     };
+
+    /// <summary>Everything that changed since this was last called, as it is now.</summary>
+    public void TakeImage(List<GoalRow> goals, List<TaskRow> tasks, List<RemovedTask> removed)
+    {
+        goals.Add(ToRow());
+        foreach (var node in _dirtyTasks)
+        {
+            node.IsDirty = false;
+            if (Graph.Find(node.Id) is not null)
+                tasks.Add(ToRow(node));
+        }
+        removed.AddRange(_removedTasks);
+        _dirtyTasks.Clear();
+        _removedTasks.Clear();
+        IsDirty = false;
+    }
 
     public GoalSnapshot ToSnapshot() => new(ToRow(), [.. Graph.Tasks.Select(ToRow)]);
 
@@ -181,13 +199,27 @@ internal sealed class Goal
     {
         node.State = entry.To!.Value;
         node.OpenDependencies = TaskGraph.CountOpen(node);
-        node.IsDirty = true;
+        MarkDirty(node);
         _counts[(int)node.State]++;
+    }
+
+    private void Leave(TaskNode node)
+    {
+        _counts[(int)node.State]--;
+        _removedTasks.Add(new RemovedTask(Tenant, node.Id));
+    }
+
+    private void MarkDirty(TaskNode node)
+    {
+        if (node.IsDirty)
+            return;
+        node.IsDirty = true;
+        _dirtyTasks.Add(node);
     }
 
     private void ApplyToTask(TaskNode node, JournalEntry entry, KernelEvent kernelEvent)
     {
-        node.IsDirty = true;
+        MarkDirty(node);
         switch (kernelEvent)
         {
             case KernelEvent.TaskRewired rewired:
