@@ -27,11 +27,12 @@ public sealed class InMemoryJournal : IJournal
             return ValueTask.FromResult<IReadOnlyList<AppendOutcome>>(appends.Select(Append).ToArray());
     }
 
-    public ValueTask<IReadOnlyList<JournalEntry>> ReadShardAsync(ShardId shard, long afterSeq, CancellationToken cancellationToken)
+    public ValueTask<IReadOnlyList<IReadOnlyList<JournalEntry>>> ReadTailsAsync(IReadOnlyList<ShardPosition> after, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         lock (_transaction)
-            return ValueTask.FromResult<IReadOnlyList<JournalEntry>>(After(_shards[shard.Value], afterSeq).ToArray());
+            return ValueTask.FromResult<IReadOnlyList<IReadOnlyList<JournalEntry>>>(
+                after.Select(position => After(_shards[position.Shard.Value], position.Seq).ToArray()).ToArray());
     }
 
     public ValueTask<IReadOnlyList<JournalEntry>> ReadGoalAsync(

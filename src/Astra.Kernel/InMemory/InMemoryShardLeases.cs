@@ -98,7 +98,7 @@ public sealed class InMemoryShardLeases : IShardLeases
             owned.Skip(fairShare).ToArray(),
             _owners.Select(owner => owner is { } node ? _leases[node.Value].Registration : null).ToArray(),
             _leases.Values.Select(lease => new NodeStanding(
-                lease.Registration.Node, lease.Registration.Address, OwnedBy(lease.Registration.Node).Count(), IsAlive(lease))).ToArray());
+                lease.Registration, OwnedBy(lease.Registration.Node).Count(), IsAlive(lease))).ToArray());
     }
 
     private sealed record Lease(NodeRegistration Registration, TimeSpan ExpiresAt);

@@ -57,6 +57,7 @@ public static class EventCodec
             case KernelEvent.TaskClaimed e:
                 writer.Id(e.Worker.Value);
                 writer.Text(e.WorkerName);
+                writer.Id(e.WorkerProcess ?? Guid.Empty);
                 break;
             case KernelEvent.TaskCompleted e:
                 writer.Bytes(e.Output.Span);
@@ -134,7 +135,7 @@ public static class EventCodec
             EventKind.TaskUnblocked => new KernelEvent.TaskUnblocked(),
             EventKind.TaskBlocked => new KernelEvent.TaskBlocked(),
             EventKind.TaskDoomed => new KernelEvent.TaskDoomed(new TaskId(reader.Id())),
-            EventKind.TaskClaimed => new KernelEvent.TaskClaimed(new WorkerId(reader.Id()), reader.Text()),
+            EventKind.TaskClaimed => new KernelEvent.TaskClaimed(new WorkerId(reader.Id()), reader.Text(), reader.OptionalId()),
             EventKind.TaskCompleted => new KernelEvent.TaskCompleted(reader.Bytes()),
             EventKind.TaskRetried => new KernelEvent.TaskRetried(reader.Failure(), new DateTimeOffset(reader.Int64(), TimeSpan.Zero)),
             EventKind.TaskDied => new KernelEvent.TaskDied(reader.Failure()),
@@ -238,6 +239,8 @@ public static class EventCodec
         public long Int64() => BinaryPrimitives.ReadInt64LittleEndian(Take(8));
 
         public Guid Id() => new(Take(16), bigEndian: true);
+
+        public Guid? OptionalId() => Id() is var id && id == Guid.Empty ? null : id;
 
         public byte[] Bytes() => Take(Length()).ToArray();
 

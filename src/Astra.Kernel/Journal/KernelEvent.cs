@@ -66,7 +66,7 @@ public abstract record KernelEvent(EventKind Kind)
 
     public sealed record TaskDoomed(TaskId By) : KernelEvent(EventKind.TaskDoomed);
 
-    public sealed record TaskClaimed(WorkerId Worker, string WorkerName) : KernelEvent(EventKind.TaskClaimed);
+    public sealed record TaskClaimed(WorkerId Worker, string WorkerName, Guid? WorkerProcess) : KernelEvent(EventKind.TaskClaimed);
 
     public sealed record TaskCompleted(ReadOnlyMemory<byte> Output) : KernelEvent(EventKind.TaskCompleted);
 

@@ -16,12 +16,15 @@ public interface IJournal
     /// <exception cref="JournalUnavailableException">Nobody knows whether the entries got in; whoever asked has to look.</exception>
     ValueTask<IReadOnlyList<AppendOutcome>> AppendAsync(IReadOnlyList<ShardAppend> appends, CancellationToken cancellationToken);
 
-    /// <summary>What a shard did after <paramref name="afterSeq"/>, in order: the tail that a rebuild adds to its snapshot.</summary>
-    ValueTask<IReadOnlyList<JournalEntry>> ReadShardAsync(ShardId shard, long afterSeq, CancellationToken cancellationToken);
+    /// <summary>What shards did after their snapshots, in order: the tails that a rebuild adds. One list per shard, in
+    /// the order asked; set-based, because a start asks for 4,096 of them.</summary>
+    ValueTask<IReadOnlyList<IReadOnlyList<JournalEntry>>> ReadTailsAsync(IReadOnlyList<ShardPosition> after, CancellationToken cancellationToken);
 
     /// <summary>The history of one goal after <paramref name="afterSeq"/>, in order, at most <paramref name="countMax"/> entries.</summary>
     ValueTask<IReadOnlyList<JournalEntry>> ReadGoalAsync(TenantId tenant, GoalId goal, long afterSeq, int countMax, CancellationToken cancellationToken);
 }
+
+public readonly record struct ShardPosition(ShardId Shard, long Seq);
 
 /// <param name="Entries">Consecutive: the first follows the last entry of the shard that was ever committed.</param>
 public sealed record ShardAppend(ShardId Shard, Epoch Epoch, IReadOnlyList<JournalEntry> Entries);

@@ -32,4 +32,4 @@ public sealed record LeaseRenewal(
     IReadOnlyList<NodeRegistration?> Owners,
     IReadOnlyList<NodeStanding> Nodes);
 
-public sealed record NodeStanding(NodeId Node, string Address, int ShardCount, bool IsAlive);
+public sealed record NodeStanding(NodeRegistration Node, int ShardCount, bool IsAlive);

@@ -60,9 +60,16 @@ public sealed record TaskRow
     public DateTimeOffset? EndedAt { get; init; }
     public WorkerId? Worker { get; init; }
     public string? WorkerName { get; init; }
+
+    /// <summary>The incarnation of the node whose process the worker lives in; null for a worker that connects from
+    /// elsewhere. When that process is gone, so is the attempt, and nobody waits for the lease.</summary>
+    public Guid? WorkerProcess { get; init; }
     public ReadOnlyMemory<byte> Output { get; init; }
     public Failure? Failure { get; init; }
 
     /// <summary>Why it was cancelled.</summary>
     public string? Reason { get; init; }
+
+    /// <summary>The task whose end doomed this one; a redrive of that one brings this one back.</summary>
+    public TaskId? DoomedBy { get; init; }
 }
