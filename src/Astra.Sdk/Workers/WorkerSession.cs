@@ -200,6 +200,7 @@ internal sealed class WorkerSession : IAsyncDisposable
             { Refusal: { } refusal } => throw new ToolRefusedException(refusal),
             { Failure: { } failure, Receipt: { } receipt } => throw new ToolFailedException(failure, receipt),
             { Output: var output, Receipt: { } receipt } => new ToolResult(output ?? AstraJson.ToElement(null), receipt),
+            { Failure: { } failure } => throw new IOException(failure),
             _ => throw new IOException("The server answered a tool call without a receipt."),
         };
     }
