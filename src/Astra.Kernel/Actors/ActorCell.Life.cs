@@ -36,7 +36,7 @@ internal sealed partial class ActorCell
     private bool IsEmptied =>
         _state is ActorState.Halting or ActorState.Stopping && (_supervisor is null || _supervisor.IsEmpty);
 
-    internal ActorRef SpawnChild(ActorOptions options, Incarnation by) => Supervisor.Spawn(options, by);
+    internal ActorRef SpawnChild(ActorOptions options, Incarnation? by) => Supervisor.Spawn(options, this, by);
 
     /// <summary>A new cell is nobody's turn yet: whoever made it runs it.</summary>
     internal void StartFirst()
@@ -63,7 +63,7 @@ internal sealed partial class ActorCell
         if (!TryMove(LifeCommand.Restart))
             return;
         _restartReason = (why, message);
-        _supervisor?.StopAll();
+        StopChildren();
         _dueHook = ActivityKind.None;
         if (_pending is not null)
             RevokePending(DeadLetterReason.IncarnationRevoked, why);
@@ -80,7 +80,7 @@ internal sealed partial class ActorCell
         DrainToDeadLetters();
         // The current message is finished, not cut off; the handler may hurry if it looks at the token.
         _incarnation?.End();
-        _supervisor?.StopAll();
+        StopChildren();
     }
 
     internal void Abandon()
@@ -93,7 +93,7 @@ internal sealed partial class ActorCell
             RevokePending(DeadLetterReason.IncarnationRevoked, cause: null);
         else if (HasLivingIncarnation)
             RevokeIdle(_incarnation!);
-        _supervisor?.StopAll();
+        StopChildren();
         Bury();
     }
 
@@ -186,12 +186,19 @@ internal sealed partial class ActorCell
         return true;
     }
 
+    // A handler may be spawning its first child on another thread at this very moment: it must find either a supervisor
+    // that takes the child and is then told to stop it, or one that is closed.
+    private void StopChildren() =>
+        (Interlocked.CompareExchange(ref _supervisor, Supervisor.Childless, null) ?? Supervisor.Childless).StopAll();
+
     private void Incarnate()
     {
         _incarnation = null;
         var actor = Options.Create();
         _incarnation = new Incarnation(this, actor, ++_incarnationCount);
-        _supervisor?.Reopen();
+        if (Interlocked.CompareExchange(ref _supervisor, null, Supervisor.Childless) is { } supervisor
+            && supervisor != Supervisor.Childless)
+            supervisor.Reopen();
         if (Options.MessageDeadline is not null)
             System.Watchdog.Add(_incarnation);
     }
