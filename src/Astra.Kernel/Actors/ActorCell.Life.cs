@@ -3,10 +3,6 @@ namespace Astra.Kernel.Actors;
 /// <summary>The life of an actor: what each system message does, given the answer of <see cref="LifeCycle"/>.</summary>
 internal sealed partial class ActorCell
 {
-    private readonly Lock _watchersGate = new();
-    private List<Incarnation>? _watchers;
-    private bool _isBuried;
-
     private volatile ActorState _state = ActorState.Halted;
     private volatile Incarnation? _incarnation;
     private int _incarnationCount;
@@ -15,6 +11,7 @@ internal sealed partial class ActorCell
     private (Exception Why, object? Message) _restartReason;
     private volatile Exception? _lastFailure;
     private Supervisor? _supervisor;
+    private Watchers? _watchers;
 
     /// <summary>The restart that this actor is part of. Written on its parent's turn only, like the next two.</summary>
     internal RestartGroup? RestartGroup { get; set; }
@@ -31,6 +28,11 @@ internal sealed partial class ActorCell
         Volatile.Read(ref _supervisor)
         ?? Interlocked.CompareExchange(ref _supervisor, new Supervisor(this), null)
         ?? _supervisor!;
+
+    internal Watchers Watchers =>
+        Volatile.Read(ref _watchers)
+        ?? Interlocked.CompareExchange(ref _watchers, new Watchers(this), null)
+        ?? _watchers!;
 
     /// <summary>Nothing is left of this incarnation but its farewell.</summary>
     private bool IsEmptied =>
@@ -153,7 +155,11 @@ internal sealed partial class ActorCell
         try
         {
             if (kind == ActivityKind.Starting)
+            {
+                LeaveIncarnation();
                 Incarnate();
+            }
+
             var incarnation = _incarnation!;
             SynchronizationContext.SetSynchronizationContext(incarnation);
             incarnation.Turn.Sender = null;
@@ -279,40 +285,9 @@ internal sealed partial class ActorCell
         // The parent hears of it first: by the time a watcher does, the name is free again.
         Parent?.Tell(new ChildStopped(this));
         System.Options.Observe?.Invoke(new ActorStopped(this, _lastFailure));
-        List<Incarnation>? watchers;
-        lock (_watchersGate)
-        {
-            _isBuried = true;
-            watchers = _watchers;
-            _watchers = null;
-        }
-
-        foreach (var watcher in watchers ?? [])
-            watcher.Cell.SendToIncarnation(new Terminated(this), watcher);
+        Watchers.TellAll();
         if (Parent is null)
             System.RootIsGone();
-    }
-
-    internal void AddWatcher(Incarnation watcher)
-    {
-        lock (_watchersGate)
-        {
-            if (!_isBuried)
-            {
-                _watchers ??= [];
-                if (!_watchers.Contains(watcher))
-                    _watchers.Add(watcher);
-                return;
-            }
-        }
-
-        watcher.Cell.SendToIncarnation(new Terminated(this), watcher);
-    }
-
-    internal void RemoveWatcher(Incarnation watcher)
-    {
-        lock (_watchersGate)
-            _watchers?.Remove(watcher);
     }
 
     /// <summary>A message of the runtime that is meant for one incarnation and dies with it.</summary>

@@ -224,4 +224,25 @@ public class IncarnationTests
         Assert.Equal(["a1", "child stopped", "a2"], log);
         Assert.NotNull(world.Find("/a/child"));
     }
+
+    [Fact]
+    public void An_observer_may_send_while_it_is_told_that_an_incarnation_was_revoked()
+    {
+        var received = new List<object>();
+        ActorRef? listener = null;
+        var world = new ActorWorld(observe: happened =>
+        {
+            if (happened is ActorFailed)
+                Assert.Equal(SendResult.Ok, listener!.TrySend(happened));
+        });
+        listener = world.Spawn("listener", (message, _) =>
+        {
+            received.Add(message);
+            return default;
+        });
+        var actor = world.Spawn("a", async (_, _) => await new TaskCompletionSource().Task, deadline: Deadline);
+        world.Tell(actor, "hang");
+        world.Advance(Deadline);
+        Assert.Single(received);
+    }
 }
