@@ -257,6 +257,8 @@ internal sealed partial class ActorCell : ActorRef, IThreadPoolWorkItem
     private void Await(Activity activity)
     {
         _pending = activity;
+        if (_state is ActorState.Stopping or ActorState.Halting)
+            LimitPatience();
         activity.Register();
     }
 

@@ -113,12 +113,21 @@ public sealed class ActorSystem : IAsyncDisposable
         if (children.Count > 0 || cell.Parent is not { } parent)
             return;
 
-        lock (_abandoned)
-            _abandoned.Add(cell.Path);
-        Options.Observe?.Invoke(new ActorAbandoned(cell));
+        Abandoned(cell);
         cell.Tell(new AbandonCommand());
         // Its thread may be stuck, and then it never obeys. The parent need not wait for that.
         parent.Tell(new ChildStopped(cell));
+    }
+
+    internal void Abandoned(ActorCell cell)
+    {
+        if (Volatile.Read(ref _stopRequests) != 0)
+        {
+            lock (_abandoned)
+                _abandoned.Add(cell.Path);
+        }
+
+        Options.Observe?.Invoke(new ActorAbandoned(cell));
     }
 
     internal void RootIsGone()
