@@ -70,7 +70,7 @@ public sealed class ActorSystem : IAsyncDisposable
 
     /// <summary>Starts an actor at the top of the tree.</summary>
     /// <exception cref="ActorStoppedException">The system is stopping.</exception>
-    public ActorRef Spawn(ActorOptions options) => _root.Supervisor.Spawn(options, by: null);
+    public ActorRef Spawn(ActorOptions options) => _root.SpawnChild(options, by: null);
 
     /// <summary>Asks an actor to stop. Its current message is finished; those waiting become dead letters.</summary>
     public void Stop(ActorRef actor) => (actor as ActorCell)?.Tell(new StopCommand());
@@ -113,12 +113,21 @@ public sealed class ActorSystem : IAsyncDisposable
         if (children.Count > 0 || cell.Parent is not { } parent)
             return;
 
-        lock (_abandoned)
-            _abandoned.Add(cell.Path);
-        Options.Observe?.Invoke(new ActorAbandoned(cell));
+        Abandoned(cell);
         cell.Tell(new AbandonCommand());
         // Its thread may be stuck, and then it never obeys. The parent need not wait for that.
         parent.Tell(new ChildStopped(cell));
+    }
+
+    internal void Abandoned(ActorCell cell)
+    {
+        if (Volatile.Read(ref _stopRequests) != 0)
+        {
+            lock (_abandoned)
+                _abandoned.Add(cell.Path);
+        }
+
+        Options.Observe?.Invoke(new ActorAbandoned(cell));
     }
 
     internal void RootIsGone()

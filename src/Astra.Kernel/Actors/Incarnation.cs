@@ -122,11 +122,8 @@ internal sealed class Incarnation : SynchronizationContext
         }
     }
 
-#pragma warning disable VSTHRD001 // There is no main thread here: this is how a continuation reaches the dispatcher.
     public override void Post(SendOrPostCallback d, object? state) =>
-        Cell.System.Dispatcher.Continuations.Post(
-            static continuation => ((Continuation)continuation!).Run(), new Continuation(this, d, state));
-#pragma warning restore VSTHRD001
+        Cell.System.Dispatcher.Post(new Continuation(this, d, state));
 
     public override void Send(SendOrPostCallback d, object? state) =>
         throw new NotSupportedException("Blocking on another turn can deadlock; post instead.");
@@ -134,8 +131,9 @@ internal sealed class Incarnation : SynchronizationContext
     public override SynchronizationContext CreateCopy() => this;
 
     private sealed class Continuation(Incarnation incarnation, SendOrPostCallback callback, object? state)
+        : IThreadPoolWorkItem
     {
-        public void Run()
+        void IThreadPoolWorkItem.Execute()
         {
             var before = Current;
             SetSynchronizationContext(incarnation);
