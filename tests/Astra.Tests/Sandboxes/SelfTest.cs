@@ -1,0 +1,41 @@
+using System.Runtime.CompilerServices;
+using Astra.Tools.Sandboxes;
+using Cages = Astra.Tools.Sandboxes.Sandboxes;
+
+namespace Astra.Tests.Sandboxes;
+
+/// <summary>What this executable does instead of running tests when one of its tests starts it again.</summary>
+internal static class SelfTest
+{
+    public const string Hello = "sandbox-self-test-hello";
+    public const string ServerThatHangs = "sandbox-self-test-server";
+
+    [ModuleInitializer]
+    internal static void Initialize()
+    {
+        var arguments = Environment.GetCommandLineArgs();
+        if (arguments.Length < 2) return;
+        switch (arguments[1])
+        {
+            case LandlockLauncher.Verb:
+                Environment.Exit(LandlockLauncher.Run(arguments[1..]));
+                break;
+            case Hello:
+                Console.WriteLine($"hello from .NET, {Console.In.ReadToEnd()}");
+                Environment.Exit(0);
+                break;
+            case ServerThatHangs:
+                ServeAsync(arguments[2]).GetAwaiter().GetResult();
+                Environment.Exit(0);
+                break;
+        }
+    }
+
+    // A server with a tool that sleeps, for being killed in the middle of it.
+    private static async Task ServeAsync(string marker)
+    {
+        var sandbox = Cages.Open(await Cages.ProbeAsync(SandboxTier.Process));
+        await sandbox.RunAsync(
+            new SandboxSpec { Program = "/bin/sh", Arguments = ["-c", "sleep 600", marker] }, CancellationToken.None);
+    }
+}
