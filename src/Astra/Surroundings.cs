@@ -19,6 +19,9 @@ public sealed record Surroundings
     public required string Home { get; init; }
     public required bool IsRoot { get; init; }
 
+    /// <summary>Ctrl-C, or whatever else asks the command to end.</summary>
+    public required CancellationToken Interrupted { get; init; }
+
     public required Func<ServerOptions, IServerHost> NewServer { get; init; }
     public required Func<Uri, string, IServerLink> Connect { get; init; }
     public required Func<string, PlanReading> ReadPlan { get; init; }

@@ -11,15 +11,18 @@ public static class AstraCommandLine
         var shared = new SharedOptions();
         var root = Create(surroundings, shared);
         // Whoever types nothing wants to know what there is to type.
-        var parsed = root.Parse(args.Count == 0 ? ["--help"] : args);
+        var parsed = root.Parse(args.Count == 0 ? ["--help"] : args, new ParserConfiguration
+        {
+            // `--input @FILE` reads JSON from a file; the library would read more arguments from it.
+            ResponseFileTokenReplacer = null,
+        });
         var terminal = surroundings.Terminal;
         if (parsed.Errors.Count > 0 && parsed.Action is not HelpAction and not HelpWithExamples)
         {
-            await terminal.Error.WriteLineAsync($"astra: {parsed.Errors[0].Message.TrimEnd('.')}; see `{surroundings.InvokedAs} {PathOf(parsed)}--help`.");
+            await terminal.Error.WriteLineAsync($"astra: {WhatIsWrong(parsed)}; see `{surroundings.InvokedAs} {PathOf(parsed)}--help`.");
             return ExitCodes.Usage;
         }
 
-        using var interruption = new Interruption();
         try
         {
             return await parsed.InvokeAsync(
@@ -28,10 +31,10 @@ public static class AstraCommandLine
                     Output = terminal.Out,
                     Error = terminal.Error,
                     EnableDefaultExceptionHandler = false,
-                    // Interruption decides what Ctrl-C means.
+                    // Surroundings.Interrupted says what Ctrl-C means.
                     ProcessTerminationTimeout = null,
                 },
-                interruption.Token);
+                surroundings.Interrupted);
         }
         catch (Exception e)
         {
@@ -73,6 +76,10 @@ public static class AstraCommandLine
             option.Action = new HelpWithExamples(surroundings, (HelpAction)option.Action!, root);
         return root;
     }
+
+    /// <remarks>A misspelt word makes the library miss the word it stands for; the misspelling is what helps.</remarks>
+    private static string WhatIsWrong(ParseResult parsed) =>
+        parsed.UnmatchedTokens is [var unknown, ..] ? $"'{unknown}' is not understood here" : parsed.Errors[0].Message.TrimEnd('.');
 
     private static string PathOf(ParseResult parsed)
     {

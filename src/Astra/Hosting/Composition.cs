@@ -5,13 +5,14 @@ namespace Astra.Hosting;
 /// <summary>The real surroundings: this terminal, this environment, and a whole server behind one constructor.</summary>
 public static class Composition
 {
-    public static Surroundings OfThisProcess() => new()
+    public static Surroundings OfThisProcess(CancellationToken interrupted) => new()
     {
         Terminal = ThisTerminal(),
         Clock = TimeProvider.System,
         Environment = Environment.GetEnvironmentVariable,
         Home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile),
         IsRoot = Environment.IsPrivilegedProcess,
+        Interrupted = interrupted,
         NewServer = options => new AstraServer(options),
         Connect = (address, _) => throw new CommandException($"This build of Astra cannot connect to {address}."),
         ReadPlan = path => new PlanReading(null, $"This build of Astra cannot read {path}."),

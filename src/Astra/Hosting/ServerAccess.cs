@@ -33,7 +33,7 @@ public sealed class ServerAccess(Surroundings surroundings, DataDirectory data, 
         var link = surroundings.Connect(file.Address, data.ReadAdminKey() ?? "");
         try
         {
-            var status = await AskAsync(link.Client, cancellationToken);
+            var status = await AskAsync(link, cancellationToken);
             if (status is null)
             {
                 await link.DisposeAsync();
@@ -140,13 +140,13 @@ public sealed class ServerAccess(Surroundings surroundings, DataDirectory data, 
         }
     }
 
-    private async Task<StatusView?> AskAsync(IAstraClient client, CancellationToken cancellationToken)
+    private async Task<StatusView?> AskAsync(IServerLink link, CancellationToken cancellationToken)
     {
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         patience.CancelAfter(AnswerTimeMax);
         try
         {
-            return await client.GetStatusAsync(patience.Token);
+            return await link.Client.GetStatusAsync(patience.Token);
         }
         catch (AstraException e) when (e.Status is 401 or 403)
         {
