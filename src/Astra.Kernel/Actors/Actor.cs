@@ -1,0 +1,61 @@
+namespace Astra.Kernel.Actors;
+
+/// <summary>
+/// One incarnation of an actor: private state and a handler that is never entered twice at once. After a failure a
+/// new instance takes over the mailbox; nothing else survives.
+/// </summary>
+public abstract class Actor
+{
+    /// <summary>
+    /// Handles one message. Completing synchronously is the fast path. A handler that awaits keeps its actor busy (no
+    /// other message is looked at) but holds no thread; it continues where the dispatcher says.
+    /// </summary>
+    protected internal abstract ValueTask ReceiveAsync(object message, ActorTurn turn);
+
+    /// <summary>Before the first message of this incarnation.</summary>
+    protected internal virtual ValueTask StartedAsync(ActorTurn turn) => default;
+
+    /// <summary>
+    /// The last act of an incarnation that is about to be replaced. Not called on one whose handler has not come
+    /// back: two threads would be inside the same actor.
+    /// </summary>
+    /// <param name="why">What made the supervisor restart it; possibly a sibling's failure.</param>
+    /// <param name="message">The message it failed on, if that was its own failure.</param>
+    /// <param name="turn">Still allowed to send.</param>
+    protected internal virtual ValueTask RestartingAsync(Exception why, object? message, ActorTurn turn) => default;
+
+    /// <summary>After the last message and after the last child is gone.</summary>
+    protected internal virtual ValueTask StoppedAsync(ActorTurn turn) => default;
+}
+
+/// <summary>Delivered to whoever watched <paramref name="Actor"/>, after everything that it had sent before.</summary>
+public sealed record Terminated(ActorRef Actor);
+
+/// <summary>How an actor is made and what it is allowed.</summary>
+public sealed record ActorOptions
+{
+    /// <summary>Unique among its living siblings.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>Makes an incarnation: once at the start, once more after each restart.</summary>
+    public required Func<Actor> Create { get; init; }
+
+    /// <summary>The bound of the mailbox. Memory follows use: no ring before the first message, then it grows.</summary>
+    public int MailboxCapacityMax { get; init; } = 1024;
+
+    /// <summary>The longest that one message may take before the actor is taken away from it; no limit when null.</summary>
+    public TimeSpan? MessageDeadline { get; init; }
+
+    /// <summary>How this actor treats the failures of its children.</summary>
+    public SupervisionPolicy Children { get; init; } = SupervisionPolicy.Default;
+
+    internal void Check()
+    {
+        if (string.IsNullOrEmpty(Name) || Name.Contains('/'))
+            throw new ArgumentException($"'{Name}' is not an actor name: it must not be empty or contain '/'.");
+        if (MailboxCapacityMax is < 1 or > 1 << 30)
+            throw new ArgumentException($"A mailbox of {MailboxCapacityMax} messages is not possible ({Name}).");
+        if (MessageDeadline is { } deadline && deadline <= TimeSpan.Zero)
+            throw new ArgumentException($"A message deadline of {deadline} leaves no time for a message ({Name}).");
+    }
+}

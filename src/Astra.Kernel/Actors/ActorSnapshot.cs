@@ -1,0 +1,11 @@
+namespace Astra.Kernel.Actors;
+
+/// <summary>One actor as an operator sees it, with its children. Each figure is a moment's truth of its own.</summary>
+public sealed record ActorSnapshot(
+    string Path,
+    ActorState State,
+    int MailboxDepth,
+    long ProcessedCount,
+    int RestartCount,
+    Exception? LastFailure,
+    IReadOnlyList<ActorSnapshot> Children);

@@ -1,0 +1,156 @@
+namespace Astra.Kernel.Actors;
+
+/// <summary>The limits and policies of an <see cref="ActorSystem"/>.</summary>
+public sealed record ActorSystemOptions
+{
+    // Long enough that queueing an actor costs less than running it, short enough that a busy actor delays its
+    // neighbours by well under a millisecond.
+    public int MessagesPerTurn { get; init; } = 64;
+
+    /// <summary>How many dead letters are kept for an operator. All are counted.</summary>
+    public int DeadLettersKeptMax { get; init; } = 256;
+
+    /// <summary>For the actors at the top. What they escalate stops them and is told as <see cref="NodeFailed"/>.</summary>
+    public SupervisionPolicy TopLevel { get; init; } = SupervisionPolicy.Default;
+
+    /// <summary>How long <see cref="ActorSystem.DisposeAsync"/> waits before it abandons who does not stop.</summary>
+    public TimeSpan StopDeadline { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Told what happens to the actors, on the turn in which it happens; must be quick and must not throw.</summary>
+    public Action<LifecycleEvent>? Observe { get; init; }
+}
+
+/// <summary>A tree of actors on one dispatcher, and the only way to make its first ones.</summary>
+public sealed class ActorSystem : IAsyncDisposable
+{
+    // Whoever ignores the deadline is abandoned; those who only waited for it get this share of it for their own
+    // farewells, level by level.
+    private const int GraceShare = 8;
+
+    private readonly ActorCell _root;
+    private readonly TaskCompletionSource<StopReport> _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly List<string> _abandoned = [];
+    private int _stopRequests;
+    private long _lostHandlerCount;
+    private volatile bool _hasRevocations;
+
+    public ActorSystem(
+        IDispatcher dispatcher, IClock clock, IRandomness randomness, ActorSystemOptions? options = null)
+    {
+        Dispatcher = dispatcher;
+        Clock = clock;
+        Randomness = randomness;
+        Options = options ?? new ActorSystemOptions();
+        ArgumentOutOfRangeException.ThrowIfLessThan(Options.MessagesPerTurn, 1);
+        ArgumentOutOfRangeException.ThrowIfNegative(Options.DeadLettersKeptMax);
+        DeadLetters = new DeadLetterOffice(clock, Options.DeadLettersKeptMax);
+        Watchdog = new Watchdog(this);
+        AskDeadlines = new AskDeadlines(this);
+        var root = new ActorOptions { Name = "root", Create = () => new Root(), Children = Options.TopLevel };
+        _root = new ActorCell(this, parent: null, root, spawnNumber: 0);
+        _root.StartFirst();
+    }
+
+    public DeadLetterOffice DeadLetters { get; }
+
+    /// <summary>Handlers whose incarnation was revoked and that have not come back: threads or awaits lost for now.</summary>
+    public long LostHandlerCount => Volatile.Read(ref _lostHandlerCount);
+
+    internal ActorSystemOptions Options { get; }
+
+    internal IDispatcher Dispatcher { get; }
+
+    internal IClock Clock { get; }
+
+    internal IRandomness Randomness { get; }
+
+    internal Watchdog Watchdog { get; }
+
+    internal AskDeadlines AskDeadlines { get; }
+
+    /// <summary>Starts an actor at the top of the tree.</summary>
+    /// <exception cref="ActorStoppedException">The system is stopping.</exception>
+    public ActorRef Spawn(ActorOptions options) => _root.Supervisor.Spawn(options, by: null);
+
+    /// <summary>Asks an actor to stop. Its current message is finished; those waiting become dead letters.</summary>
+    public void Stop(ActorRef actor) => (actor as ActorCell)?.Tell(new StopCommand());
+
+    /// <summary>The whole tree, oldest siblings first.</summary>
+    public ActorSnapshot Inspect() => _root.Snapshot();
+
+    /// <summary>
+    /// Stops every actor, children before parents. A handler is not cut off but waited for, until the deadline; who
+    /// has not come back then is abandoned and reported.
+    /// </summary>
+    public ValueTask<StopReport> StopAsync(TimeSpan deadline)
+    {
+        if (Interlocked.Exchange(ref _stopRequests, 1) == 0)
+        {
+            _root.Tell(new StopCommand());
+            var grace = deadline / GraceShare;
+            Dispatcher.Schedule(deadline, () => AbandonWhoHangs(grace));
+        }
+
+        return new ValueTask<StopReport>(_stopped.Task);
+    }
+
+    public async ValueTask DisposeAsync() => await StopAsync(Options.StopDeadline);
+
+    // Only those without living children are at fault; the others wait for them, and may still stop in good order.
+    private void AbandonWhoHangs(TimeSpan grace)
+    {
+        if (_stopped.Task.IsCompleted)
+            return;
+        AbandonLeaves(_root);
+        Dispatcher.Schedule(grace, () => AbandonWhoHangs(grace));
+    }
+
+    private void AbandonLeaves(ActorCell cell)
+    {
+        var children = cell.Supervisor.Children();
+        foreach (var child in children)
+            AbandonLeaves(child);
+        if (children.Count > 0 || cell.Parent is not { } parent)
+            return;
+
+        lock (_abandoned)
+            _abandoned.Add(cell.Path);
+        Options.Observe?.Invoke(new ActorAbandoned(cell));
+        cell.Tell(new AbandonCommand());
+        // Its thread may be stuck, and then it never obeys. The parent need not wait for that.
+        parent.Tell(new ChildStopped(cell));
+    }
+
+    internal void RootIsGone()
+    {
+        lock (_abandoned)
+            _stopped.TrySetResult(new StopReport([.. _abandoned]));
+    }
+
+    internal void HandlerLost() => Interlocked.Increment(ref _lostHandlerCount);
+
+    internal void LostHandlerCameBack() => Interlocked.Decrement(ref _lostHandlerCount);
+
+    internal void IncarnationRevoked() => _hasRevocations = true;
+
+    /// <summary>
+    /// True when this thread runs what is left of a revoked incarnation; the message then ends in the dead-letter
+    /// office. Free as long as nothing was ever revoked.
+    /// </summary>
+    internal bool SenderIsRevoked(ActorRef recipient, object message, ActorRef? sender)
+    {
+        if (!_hasRevocations || SynchronizationContext.Current is not Incarnation { IsRevoked: true })
+            return false;
+        DeadLetters.Receive(message, sender, recipient, DeadLetterReason.SenderRevoked);
+        return true;
+    }
+
+    private sealed class Root : Actor
+    {
+        protected internal override ValueTask ReceiveAsync(object message, ActorTurn turn) => default;
+    }
+}
+
+/// <summary>How a shutdown went.</summary>
+/// <param name="Abandoned">The paths of the actors that did not stop in time.</param>
+public sealed record StopReport(IReadOnlyList<string> Abandoned);

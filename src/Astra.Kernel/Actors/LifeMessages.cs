@@ -1,0 +1,54 @@
+namespace Astra.Kernel.Actors;
+
+// What supervisors and children tell each other, in the order of a life. Each is one line on the receiving cell.
+
+internal sealed class StartCommand : SystemMessage
+{
+    internal override void Apply(ActorCell cell) => cell.Start();
+}
+
+internal sealed class ResumeCommand : SystemMessage
+{
+    internal override void Apply(ActorCell cell) => cell.Resume();
+}
+
+internal sealed class RestartCommand(Exception why, object? message) : SystemMessage
+{
+    internal override void Apply(ActorCell cell) => cell.Restart(why, message);
+}
+
+internal sealed class StopCommand : SystemMessage
+{
+    internal override void Apply(ActorCell cell) => cell.Stop();
+}
+
+internal sealed class AbandonCommand : SystemMessage
+{
+    internal override void Apply(ActorCell cell) => cell.Abandon();
+}
+
+/// <summary>From the watchdog: this incarnation has been on one message since <paramref name="busySince"/>.</summary>
+internal sealed class WedgedNotice(Incarnation incarnation, TimeSpan busySince) : SystemMessage
+{
+    internal override void Apply(ActorCell cell) => cell.TakeOffWedged(incarnation, busySince);
+}
+
+internal sealed class ChildFailed(ActorCell child, Exception why, object? message, bool canResume) : SystemMessage
+{
+    internal override void Apply(ActorCell cell) => cell.Supervisor.OnChildFailed(child, why, message, canResume);
+}
+
+internal sealed class ChildHalted(ActorCell child) : SystemMessage
+{
+    internal override void Apply(ActorCell cell) => cell.Supervisor.OnChildHalted(child);
+}
+
+internal sealed class ChildStopped(ActorCell child) : SystemMessage
+{
+    internal override void Apply(ActorCell cell) => cell.Supervisor.OnChildStopped(child);
+}
+
+internal sealed class BackoffElapsed(RestartGroup group) : SystemMessage
+{
+    internal override void Apply(ActorCell cell) => cell.Supervisor.OnBackoffElapsed(group);
+}

@@ -1,0 +1,190 @@
+using Astra.Kernel.Tasks;
+
+namespace Astra.Kernel.InMemory;
+
+/// <summary>The rows people query, in memory.</summary>
+public sealed class InMemoryProjection : IProjection
+{
+    private readonly Lock _transaction;
+    private readonly InMemoryShardLeases _leases;
+
+    private readonly long[] _watermarks = new long[ShardId.Count];
+    private readonly SortedDictionary<(Guid Tenant, Guid Id), StoredGoal> _goals = [];
+    private readonly Dictionary<(TenantId, TaskId), GoalId> _goalOfTask = [];
+    private readonly Dictionary<(TenantId, string), GoalId> _idempotencyKeys = [];
+
+    /// <summary>Tasks of a refused goal may be missing from the tables, so it stays out until somebody has looked.</summary>
+    private readonly Dictionary<GoalId, string> _quarantine = [];
+
+    internal InMemoryProjection(Lock transaction, InMemoryShardLeases leases)
+    {
+        _transaction = transaction;
+        _leases = leases;
+    }
+
+    public ValueTask<IReadOnlyList<ProjectionOutcome>> ProjectAsync(IReadOnlyList<ShardProjection> batch, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        lock (_transaction)
+            return ValueTask.FromResult<IReadOnlyList<ProjectionOutcome>>(batch.Select(Project).ToArray());
+    }
+
+    public ValueTask<IReadOnlyList<ShardSnapshot>> LoadAsync(IReadOnlyList<ShardId> shards, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        lock (_transaction)
+        {
+            var active = _goals.Values
+                .Where(goal => goal.Row.State == GoalState.Active && !_quarantine.ContainsKey(goal.Row.Id))
+                .OrderBy(goal => goal.Row.Id.Value)
+                .ToLookup(goal => goal.Row.Id.Shard, goal => goal.Snapshot);
+            return ValueTask.FromResult<IReadOnlyList<ShardSnapshot>>(shards
+                .Select(shard => new ShardSnapshot(shard, _watermarks[shard.Value], active[shard].ToArray()))
+                .ToArray());
+        }
+    }
+
+    public ValueTask<GoalSnapshot?> LoadGoalAsync(TenantId tenant, GoalId goal, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        lock (_transaction)
+            return ValueTask.FromResult(_goals.TryGetValue((tenant.Value, goal.Value), out var stored) ? stored.Snapshot : null);
+    }
+
+    public ValueTask<GoalRow?> FindByIdempotencyKeyAsync(TenantId tenant, string idempotencyKey, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        lock (_transaction)
+            return ValueTask.FromResult(_idempotencyKeys.TryGetValue((tenant, idempotencyKey), out var goal) ? _goals[(tenant.Value, goal.Value)].Row : null);
+    }
+
+    public ValueTask<GoalId?> FindGoalOfTaskAsync(TenantId tenant, TaskId task, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        lock (_transaction)
+            return ValueTask.FromResult<GoalId?>(_goalOfTask.TryGetValue((tenant, task), out var goal) ? goal : null);
+    }
+
+    public ValueTask<IReadOnlyList<GoalRow>> ListGoalsAsync(
+        TenantId tenant, GoalState? state, string? agent, GoalId? after, int countMax, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        lock (_transaction)
+        {
+            return ValueTask.FromResult<IReadOnlyList<GoalRow>>(_goals.Values
+                .Select(goal => goal.Row)
+                .Where(goal => goal.Tenant == tenant && (state is null || goal.State == state) && (agent is null || goal.Agent == agent)
+                    && (after is not { } last || goal.Id.Value.CompareTo(last.Value) < 0))
+                .OrderByDescending(goal => goal.Id.Value)
+                .Take(countMax)
+                .ToArray());
+        }
+    }
+
+    public ValueTask<IReadOnlyList<TaskRow>> ListDeadTasksAsync(TenantId tenant, TaskId? after, int countMax, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        lock (_transaction)
+        {
+            return ValueTask.FromResult<IReadOnlyList<TaskRow>>(_goals.Values
+                .Where(goal => goal.Row.Tenant == tenant)
+                .SelectMany(goal => goal.Tasks.Values)
+                .Where(task => task.State == TaskState.Dead
+                    && (after is not { } last || task.Id.Value.CompareTo(last.Value) < 0))
+                .OrderByDescending(task => task.Id.Value)
+                .Take(countMax)
+                .ToArray());
+        }
+    }
+
+    private ProjectionOutcome Project(ShardProjection shard)
+    {
+        if (!_leases.IsCurrent(shard.Shard, shard.Epoch))
+            return new ProjectionOutcome(IsFenced: true, []);
+
+        foreach (var removed in shard.Removed)
+            Remove(removed);
+
+        var quarantined = new List<QuarantinedGoal>();
+        var goals = shard.Goals.ToDictionary(goal => goal.Id);
+        var tasks = shard.Tasks.ToLookup(task => task.Goal);
+        foreach (var id in shard.Goals.Select(goal => goal.Id).Concat(tasks.Select(group => group.Key)).Distinct())
+        {
+            var refusal = _quarantine.GetValueOrDefault(id) ?? Refusal(goals.GetValueOrDefault(id), tasks[id]);
+            if (refusal is null)
+                Write(goals.GetValueOrDefault(id), tasks[id]);
+            else
+            {
+                _quarantine[id] = refusal;
+                quarantined.Add(new QuarantinedGoal(id, refusal));
+            }
+        }
+        _watermarks[shard.Shard.Value] = long.Max(_watermarks[shard.Shard.Value], shard.Watermark);
+        return new ProjectionOutcome(IsFenced: false, quarantined);
+    }
+
+    private string? Refusal(GoalRow? goal, IEnumerable<TaskRow> tasks)
+    {
+        if (goal is { IdempotencyKey: { } key } && _idempotencyKeys.TryGetValue((goal.Tenant, key), out var first) && first != goal.Id)
+            return "one_goal_per_idempotency_key";
+        if (goal is null && tasks.Any(task => !_goals.ContainsKey((task.Tenant.Value, task.Goal.Value))))
+            return "task_has_goal";
+        return (goal is null ? null : StoreRules.Refusal(goal)) ?? tasks.Select(StoreRules.Refusal).FirstOrDefault(refusal => refusal is not null);
+    }
+
+    private void Write(GoalRow? goal, IEnumerable<TaskRow> tasks)
+    {
+        if (goal is not null)
+        {
+            var key = (goal.Tenant.Value, goal.Id.Value);
+            if (_goals.TryGetValue(key, out var stored))
+                stored.Row = Stored(goal);
+            else
+                _goals.Add(key, new StoredGoal(Stored(goal)));
+            if (goal.IdempotencyKey is { } idempotencyKey)
+                _idempotencyKeys[(goal.Tenant, idempotencyKey)] = goal.Id;
+        }
+        foreach (var task in tasks)
+        {
+            _goals[(task.Tenant.Value, task.Goal.Value)].Tasks[task.Id.Value] = Stored(task);
+            _goalOfTask[(task.Tenant, task.Id)] = task.Goal;
+        }
+    }
+
+    private void Remove(RemovedTask removed)
+    {
+        if (_goalOfTask.TryGetValue((removed.Tenant, removed.Task), out var goal) && !_quarantine.ContainsKey(goal))
+        {
+            _goalOfTask.Remove((removed.Tenant, removed.Task));
+            _goals[(removed.Tenant.Value, goal.Value)].Tasks.Remove(removed.Task.Value);
+        }
+    }
+
+    private static GoalRow Stored(GoalRow goal) => goal with
+    {
+        Input = goal.Input.ToArray(),
+        Result = goal.Result.ToArray(),
+        CreatedAt = StoreRules.Stored(goal.CreatedAt),
+        EndedAt = Stored(goal.EndedAt),
+    };
+
+    private static TaskRow Stored(TaskRow task) => task with
+    {
+        Spec = task.Spec with { Input = task.Spec.Input.ToArray() },
+        After = task.After.ToArray(),
+        Output = task.Output.ToArray(),
+        CreatedAt = StoreRules.Stored(task.CreatedAt),
+        DueAt = Stored(task.DueAt),
+        StartedAt = Stored(task.StartedAt),
+        EndedAt = Stored(task.EndedAt),
+    };
+
+    private static DateTimeOffset? Stored(DateTimeOffset? at) => at is { } instant ? StoreRules.Stored(instant) : null;
+
+    private sealed class StoredGoal(GoalRow row)
+    {
+        public GoalRow Row { get; set; } = row;
+        public SortedDictionary<Guid, TaskRow> Tasks { get; } = [];
+        public GoalSnapshot Snapshot => new(Row, Tasks.Values.ToArray());
+    }
+}

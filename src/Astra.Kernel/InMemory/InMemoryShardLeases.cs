@@ -1,0 +1,105 @@
+namespace Astra.Kernel.InMemory;
+
+/// <summary>Shard ownership in memory; also holds the epochs that fence the log and the rows.</summary>
+public sealed class InMemoryShardLeases : IShardLeases
+{
+    private readonly Lock _transaction;
+    private readonly IClock _clock;
+    private readonly TimeSpan _leaseDuration;
+
+    private readonly long[] _epochs = new long[ShardId.Count];
+    private readonly NodeId?[] _owners = new NodeId?[ShardId.Count];
+    private readonly SortedDictionary<string, Lease> _leases = new(StringComparer.Ordinal);
+
+    internal InMemoryShardLeases(Lock transaction, IClock clock, TimeSpan leaseDuration)
+    {
+        _transaction = transaction;
+        _clock = clock;
+        _leaseDuration = leaseDuration;
+    }
+
+    public ValueTask<LeaseRenewal> RenewAsync(NodeRegistration self, IReadOnlyCollection<ShardId> release, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        lock (_transaction)
+        {
+            FreeExpired();
+            if (_leases.TryGetValue(self.Node.Value, out var earlier) && earlier.Registration.Incarnation != self.Incarnation)
+                RaiseEpochs(self.Node);
+            else
+                Free(release.Where(shard => _owners[shard.Value] == self.Node));
+            _leases[self.Node.Value] = new Lease(self, _clock.Elapsed + _leaseDuration);
+
+            // Rounded up, so that the shares of all living nodes always cover every shard.
+            var fairShare = (ShardId.Count + LivingCount - 1) / LivingCount;
+            TakeFree(self.Node, fairShare);
+            return ValueTask.FromResult(Describe(self.Node, fairShare));
+        }
+    }
+
+    public ValueTask LeaveAsync(NodeRegistration self, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        lock (_transaction)
+        {
+            // A process that stops late must not take the shards from the one that has replaced it.
+            if (_leases.TryGetValue(self.Node.Value, out var lease) && lease.Registration.Incarnation == self.Incarnation)
+            {
+                Free(OwnedBy(self.Node));
+                _leases.Remove(self.Node.Value);
+            }
+            return ValueTask.CompletedTask;
+        }
+    }
+
+    /// <summary>The fence. The caller holds the store's lock, so the answer stays true until its transaction is over.</summary>
+    internal bool IsCurrent(ShardId shard, Epoch epoch) => _epochs[shard.Value] == epoch.Value;
+
+    private int LivingCount => _leases.Values.Count(IsAlive);
+
+    private bool IsAlive(Lease lease) => lease.ExpiresAt > _clock.Elapsed;
+
+    private IEnumerable<ShardId> OwnedBy(NodeId node) => ShardId.All.Where(shard => _owners[shard.Value] == node);
+
+    private void FreeExpired()
+    {
+        foreach (var lease in _leases.Values.Where(lease => !IsAlive(lease)))
+            Free(OwnedBy(lease.Registration.Node));
+    }
+
+    private void Free(IEnumerable<ShardId> shards)
+    {
+        foreach (var shard in shards)
+            _owners[shard.Value] = null;
+    }
+
+    private void RaiseEpochs(NodeId node)
+    {
+        foreach (var shard in OwnedBy(node))
+            _epochs[shard.Value]++;
+    }
+
+    private void TakeFree(NodeId node, int fairShare)
+    {
+        var wanted = fairShare - OwnedBy(node).Count();
+        foreach (var shard in ShardId.All.Where(shard => _owners[shard.Value] is null).Take(int.Max(0, wanted)))
+        {
+            _epochs[shard.Value]++;
+            _owners[shard.Value] = node;
+        }
+    }
+
+    private LeaseRenewal Describe(NodeId self, int fairShare)
+    {
+        var owned = OwnedBy(self).ToArray();
+        return new LeaseRenewal(
+            _leaseDuration,
+            owned.ToDictionary(shard => shard, shard => new Epoch(_epochs[shard.Value])),
+            owned.Skip(fairShare).ToArray(),
+            _owners.Select(owner => owner is { } node ? _leases[node.Value].Registration : null).ToArray(),
+            _leases.Values.Select(lease => new NodeStanding(
+                lease.Registration, OwnedBy(lease.Registration.Node).Count(), IsAlive(lease))).ToArray());
+    }
+
+    private sealed record Lease(NodeRegistration Registration, TimeSpan ExpiresAt);
+}

@@ -1,0 +1,23 @@
+namespace Astra.Kernel.InMemory;
+
+/// <summary>
+/// The three durable ports in memory: the reference that every other store is tested against, and what a simulation
+/// runs on. It outlives the nodes that use it, as a database does.
+/// </summary>
+/// <remarks>One lock over everything is what makes an append, a projection or a renewal one transaction. Nothing in
+/// here awaits, so a simulation meets no thread that it did not start.</remarks>
+public sealed class InMemoryStore
+{
+    /// <param name="clock">The store's own clock: leases are decided by the database's time, never by a node's.</param>
+    public InMemoryStore(IClock clock, TimeSpan leaseDuration)
+    {
+        var transaction = new Lock();
+        Leases = new InMemoryShardLeases(transaction, clock, leaseDuration);
+        Journal = new InMemoryJournal(transaction, Leases);
+        Projection = new InMemoryProjection(transaction, Leases);
+    }
+
+    public InMemoryJournal Journal { get; }
+    public InMemoryProjection Projection { get; }
+    public InMemoryShardLeases Leases { get; }
+}

@@ -1,0 +1,37 @@
+namespace Astra.Kernel;
+
+/// <summary>Every bound of the kernel in one place. Reaching one is a refusal with its name, never a surprise.</summary>
+public sealed record KernelLimits
+{
+    public int GoalTasksMax { get; init; } = 200_000;
+    public int TaskDependenciesMax { get; init; } = 20_000;
+
+    /// <summary>Inputs, outputs and results; larger things are artifacts.</summary>
+    public int PayloadBytesMax { get; init; } = 256 * 1024;
+
+    public int EditsPerRequestMax { get; init; } = 100_000;
+    public int NameLengthMax { get; init; } = 200;
+    public int ActiveGoalsPerTenantMax { get; init; } = 100_000;
+    public int ReadyTasksPerNodeMax { get; init; } = 1_000_000;
+    public int RunningTasksPerTenantMax { get; init; } = 1_000;
+    public int RunningTasksPerAgentMax { get; init; } = 1_000;
+
+    /// <summary>Committed entries that the rows do not show yet; past it submissions are pushed back.</summary>
+    public int ProjectionBacklogMax { get; init; } = 200_000;
+
+    /// <summary>Leases lost before a task is taken for poison: it has taken this many workers down with it.</summary>
+    public int ExpiryCountMax { get; init; } = 5;
+
+    public TimeSpan RetryDelayMin { get; init; } = TimeSpan.FromMilliseconds(500);
+    public TimeSpan RetryDelayMax { get; init; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>One commit takes at most this many entries: a thousand amortise the fsync, and more would only make the
+    /// first of them wait.</summary>
+    public int EntriesPerCommitMax { get; init; } = 4_000;
+
+    /// <summary>How often rows catch up with the log: a few times a second, so that a task's states coalesce.</summary>
+    public TimeSpan ProjectionInterval { get; init; } = TimeSpan.FromMilliseconds(200);
+
+    /// <summary>A third of the shard lease, so that two renewals may fail.</summary>
+    public TimeSpan LeaseRenewalInterval { get; init; } = TimeSpan.FromSeconds(3);
+}

@@ -1,0 +1,76 @@
+using System.Collections.Concurrent;
+using Astra.Kernel.Actors;
+using Astra.Kernel.Journal;
+
+namespace Astra.Kernel;
+
+/// <summary>What the actors of one node share: the ports, each other, and a few counters.</summary>
+internal sealed class NodeParts
+{
+    public required IClock Clock { get; init; }
+    public required IRandomness Randomness { get; init; }
+    public required IIdSource Ids { get; init; }
+    public required KernelLimits Limits { get; init; }
+    public required NodeRegistration Self { get; init; }
+    public required JournalWriter Writer { get; init; }
+    public required EventHub Events { get; init; }
+    public required NodeOwnership Ownership { get; init; }
+    public required NodeLoad Load { get; init; }
+
+    public ActorRef Region { get; set; } = null!;
+    public ActorRef Scheduler { get; set; } = null!;
+    public ActorRef Projector { get; set; } = null!;
+}
+
+/// <summary>Whether this node may still speak for its shards, on its own monotonic clock.</summary>
+internal sealed class NodeOwnership(IClock clock)
+{
+    private long _untilTicks = long.MinValue;
+
+    public bool Holds => clock.Elapsed.Ticks < Volatile.Read(ref _untilTicks);
+
+    /// <summary>Counted from the moment we asked, not from the moment the answer came back: a slow round trip may only
+    /// ever shorten what we believe, otherwise two nodes could both think they own a shard.</summary>
+    public void Renewed(TimeSpan askedAt, TimeSpan duration) => Volatile.Write(ref _untilTicks, (askedAt + duration).Ticks);
+
+    public void End() => Volatile.Write(ref _untilTicks, long.MinValue);
+}
+
+/// <summary>How full the node is: what admission looks at.</summary>
+internal sealed class NodeLoad
+{
+    private readonly ConcurrentDictionary<TenantId, int> _activeGoals = [];
+    private int _activeCount;
+    private long _backlog;
+
+    public int ActiveCount => Volatile.Read(ref _activeCount);
+
+    /// <summary>Committed entries that the rows do not show yet.</summary>
+    public long Backlog => Interlocked.Read(ref _backlog);
+
+    public void AddBacklog(int count) => Interlocked.Add(ref _backlog, count);
+
+    public void AddActive(TenantId tenant)
+    {
+        Interlocked.Increment(ref _activeCount);
+        _activeGoals.AddOrUpdate(tenant, 1, (_, count) => count + 1);
+    }
+
+    public void RemoveActive(TenantId tenant)
+    {
+        Interlocked.Decrement(ref _activeCount);
+        _activeGoals.AddOrUpdate(tenant, 0, (_, count) => count - 1);
+    }
+
+    /// <summary>Why nothing more is taken in, or null.</summary>
+    public Refusal? Refuses(TenantId tenant, KernelLimits limits)
+    {
+        if (Backlog > limits.ProjectionBacklogMax)
+            return new Refusal(RefusalKind.Overloaded,
+                $"{Backlog} committed changes wait to be shown in the tables (limit {limits.ProjectionBacklogMax}). Try again in a second.", TimeSpan.FromSeconds(1));
+        if (_activeGoals.GetValueOrDefault(tenant) is var active && active >= limits.ActiveGoalsPerTenantMax)
+            return new Refusal(RefusalKind.Overloaded,
+                $"The tenant has {active} active goals (limit {limits.ActiveGoalsPerTenantMax}). Wait for some to end, or cancel some.", TimeSpan.FromSeconds(5));
+        return null;
+    }
+}

@@ -1,0 +1,48 @@
+using Astra.Kernel.Tasks;
+
+namespace Astra.Kernel;
+
+/// <summary>
+/// The rows people query, behind the log. Each shard's watermark advances with its rows, so that the tables at the
+/// watermark are a complete snapshot: start-up is snapshot + tail.
+/// </summary>
+public interface IProjection
+{
+    /// <summary>Upserts the rows and the watermarks of all shards in one transaction, fenced by epoch like the log.</summary>
+    ValueTask<IReadOnlyList<ProjectionOutcome>> ProjectAsync(IReadOnlyList<ShardProjection> batch, CancellationToken cancellationToken);
+
+    /// <summary>The active goals of these shards with all their tasks, and each shard's watermark. One snapshot per
+    /// shard, in the order asked; set-based, because a start asks for 4,096 of them.</summary>
+    ValueTask<IReadOnlyList<ShardSnapshot>> LoadAsync(IReadOnlyList<ShardId> shards, CancellationToken cancellationToken);
+
+    /// <summary>One goal with its tasks as of the shard's watermark, finished or not.</summary>
+    ValueTask<GoalSnapshot?> LoadGoalAsync(TenantId tenant, GoalId goal, CancellationToken cancellationToken);
+
+    /// <summary>The goal that was submitted under an idempotency key, finished or not.</summary>
+    ValueTask<GoalRow?> FindByIdempotencyKeyAsync(TenantId tenant, string idempotencyKey, CancellationToken cancellationToken);
+
+    /// <summary>The goal that a task belongs to, finished or not.</summary>
+    ValueTask<GoalId?> FindGoalOfTaskAsync(TenantId tenant, TaskId task, CancellationToken cancellationToken);
+
+    /// <summary>Newest first. A cursor is the id of the last goal of the page before.</summary>
+    ValueTask<IReadOnlyList<GoalRow>> ListGoalsAsync(TenantId tenant, GoalState? state, string? agent, GoalId? after, int countMax, CancellationToken cancellationToken);
+
+    /// <summary>Newest first. A cursor is the id of the last task of the page before.</summary>
+    ValueTask<IReadOnlyList<TaskRow>> ListDeadTasksAsync(TenantId tenant, TaskId? after, int countMax, CancellationToken cancellationToken);
+}
+
+/// <param name="Watermark">The rows are the shard's state as of this entry of its log.</param>
+public sealed record ShardProjection(
+    ShardId Shard, Epoch Epoch, long Watermark, IReadOnlyList<GoalRow> Goals, IReadOnlyList<TaskRow> Tasks, IReadOnlyList<RemovedTask> Removed);
+
+public readonly record struct RemovedTask(TenantId Tenant, TaskId Task);
+
+/// <param name="IsFenced">The shard has a newer owner; nothing was written.</param>
+/// <param name="Quarantined">Goals that the tables refuse; they never block others, and somebody has to look.</param>
+public readonly record struct ProjectionOutcome(bool IsFenced, IReadOnlyList<QuarantinedGoal> Quarantined);
+
+public readonly record struct QuarantinedGoal(GoalId Goal, string Reason);
+
+public sealed record ShardSnapshot(ShardId Shard, long Watermark, IReadOnlyList<GoalSnapshot> Goals);
+
+public sealed record GoalSnapshot(GoalRow Goal, IReadOnlyList<TaskRow> Tasks);

@@ -1,0 +1,139 @@
+using Astra.Kernel.Actors;
+using Astra.Kernel.Shards;
+
+namespace Astra.Kernel.Projecting;
+
+internal sealed record ShardDirty(ShardId Shard, ActorRef Actor);
+
+internal sealed record ShardImage(ShardProjection Image, ActorRef Actor);
+
+internal sealed record ShardGone(ShardId Shard);
+
+/// <summary>Answered when the rows show everything that was committed before it was asked.</summary>
+internal sealed record CatchUp
+{
+    public static readonly CatchUp Instance = new();
+}
+
+internal sealed record CaughtUp
+{
+    public static readonly CaughtUp Instance = new();
+}
+
+/// <summary>
+/// Keeps the rows behind the log. It works in rounds, a few times a second: asks each shard that changed for an image,
+/// writes the images of all shards in a few transactions, tells the shards how far the rows have come.
+/// </summary>
+internal sealed class Projector(IProjection projection, KernelLimits limits, KernelNotices notices) : Actor
+{
+    // A transaction of this many rows keeps its locks for tens of milliseconds, and has amortised its commit long before.
+    private const int RowsPerCommitMax = 4_000;
+
+    private static readonly object Tick = new();
+
+    private readonly SortedDictionary<ShardId, ActorRef> _dirty = [];
+    private readonly SortedDictionary<ShardId, ActorRef> _awaited = [];
+    private readonly List<ShardImage> _images = [];
+    private readonly List<(ActorRef Shard, Projected Told)> _untold = [];
+    private List<ActorRef> _waiting = [];
+    private List<ActorRef> _waitingForNext = [];
+    private bool _isInRound;
+
+    protected internal override ValueTask StartedAsync(ActorTurn turn)
+    {
+        turn.Schedule(limits.ProjectionInterval, Tick);
+        return default;
+    }
+
+    protected internal override async ValueTask ReceiveAsync(object message, ActorTurn turn)
+    {
+        switch (message)
+        {
+            case ShardDirty dirty:
+                _dirty[dirty.Shard] = dirty.Actor;
+                return;
+            case ShardGone gone:
+                _dirty.Remove(gone.Shard);
+                _awaited.Remove(gone.Shard);
+                _images.RemoveAll(image => image.Image.Shard == gone.Shard);
+                break;
+            case ShardImage image when _awaited.Remove(image.Image.Shard):
+                _images.Add(image);
+                break;
+            case CatchUp when turn.Sender is { } sender:
+                (_isInRound ? _waitingForNext : _waiting).Add(sender);
+                if (!_isInRound)
+                    BeginRound(turn);
+                break;
+            case var tick when ReferenceEquals(tick, Tick):
+                turn.Schedule(limits.ProjectionInterval, Tick);
+                if (!_isInRound)
+                    BeginRound(turn);
+                break;
+        }
+
+        if (_images.Count > 0 && (_awaited.Count == 0 || _images.Sum(RowCount) >= RowsPerCommitMax))
+            await WriteAsync();
+        // A shard whose mailbox is full is told with the next message or tick.
+        _untold.RemoveAll(untold => untold.Shard.TrySend(untold.Told) != SendResult.Full);
+        if (_isInRound && _awaited.Count == 0 && _images.Count == 0)
+            EndRound(turn);
+    }
+
+    private void BeginRound(ActorTurn turn)
+    {
+        _isInRound = true;
+        foreach (var (shard, actor) in _dirty.ToList())
+        {
+            // A full mailbox keeps the shard dirty: the next round asks again.
+            if (actor.TrySend(TakeImage.Instance, turn.Self) == SendResult.Full)
+                continue;
+            _dirty.Remove(shard);
+            _awaited[shard] = actor;
+        }
+    }
+
+    private void EndRound(ActorTurn turn)
+    {
+        _isInRound = false;
+        foreach (var waiting in _waiting)
+            waiting.TrySend(CaughtUp.Instance);
+        (_waiting, _waitingForNext) = (_waitingForNext, []);
+        if (_waiting.Count > 0)
+            BeginRound(turn);
+    }
+
+    private async ValueTask WriteAsync()
+    {
+        while (_images.Count > 0)
+        {
+            var batch = new List<ShardImage>();
+            for (var rows = 0; rows < RowsPerCommitMax && batch.Count < _images.Count; rows += RowCount(batch[^1]))
+                batch.Add(_images[batch.Count]);
+            _images.RemoveRange(0, batch.Count);
+
+            IReadOnlyList<ProjectionOutcome> outcomes;
+            try
+            {
+                outcomes = await projection.ProjectAsync([.. batch.Select(image => image.Image)], CancellationToken.None);
+            }
+            catch (Exception e)
+            {
+                // The images are of this moment and cannot be taken again, so they are kept and written with the next
+                // round; meanwhile the backlog grows and pushes back on submission.
+                _images.InsertRange(0, batch);
+                notices.Publish(new KernelNotice.ProjectionDelayed(e.Message));
+                return;
+            }
+            for (var i = 0; i < batch.Count; i++)
+            {
+                foreach (var quarantined in outcomes[i].Quarantined)
+                    notices.Publish(new KernelNotice.GoalQuarantined(quarantined.Goal, quarantined.Reason));
+                if (!outcomes[i].IsFenced)
+                    _untold.Add((batch[i].Actor, new Projected(batch[i].Image.Watermark)));
+            }
+        }
+    }
+
+    private static int RowCount(ShardImage image) => image.Image.Goals.Count + image.Image.Tasks.Count + image.Image.Removed.Count;
+}

@@ -1,0 +1,169 @@
+namespace Astra.Kernel.Scheduling;
+
+/// <summary>
+/// Ready tasks in the order they should run: tenants share alike, agents of a tenant share the tenant's part alike, and
+/// among one agent's tasks priority and waiting time decide. Pure data; knows no actors and no clock.
+/// </summary>
+/// <remarks>
+/// Virtual time as in Linux's completely fair scheduler: whoever has used the least slot time is next. A newcomer starts
+/// at the smallest virtual time of those who wait, so that absence earns no credit. Priority is a head start in waiting
+/// time, which makes ageing free: the order of two tasks never changes while they wait.
+/// </remarks>
+internal sealed class FairQueue
+{
+    /// <summary>One point of priority is worth having waited this much longer.</summary>
+    private static readonly TimeSpan PointOfPriority = TimeSpan.FromSeconds(1);
+
+    private readonly Dictionary<TenantId, TenantShare> _tenants = [];
+    private readonly Dictionary<TaskId, Waiting> _waiting = [];
+    private readonly SortedSet<TenantShare> _order = new(Share.ByVirtualTime);
+    private long _arrivals;
+
+    public int Count => _waiting.Count;
+
+    public bool Contains(TaskId task) => _waiting.ContainsKey(task);
+
+    public void Add(ReadyTask task, TimeSpan now)
+    {
+        Remove(task.Task);
+        if (!_tenants.TryGetValue(task.Tenant, out var tenant))
+            _tenants[task.Tenant] = tenant = new TenantShare(_tenants.Count);
+        var agent = tenant.Agent(task.Agent ?? "");
+
+        if (tenant.WaitingCount == 0)
+            Join(_order, tenant);
+        if (agent.WaitingCount == 0)
+            Join(tenant.Order, agent);
+        var waiting = new Waiting(task, tenant, agent);
+        _waiting[task.Task] = waiting;
+        agent.Queue(task.Executor).Enqueue(waiting, ((now - PointOfPriority * task.Priority).Ticks, _arrivals++));
+        tenant.WaitingCount++;
+        agent.WaitingCount++;
+    }
+
+    public bool Remove(TaskId task)
+    {
+        if (!_waiting.Remove(task, out var waiting))
+            return false;
+        Leave(waiting);
+        return true;
+    }
+
+    /// <summary>The next task that <paramref name="mayRun"/> lets run, charged with what it will probably use.</summary>
+    /// <param name="mayRun">Asked for tenant, agent and executor label: are there a slot and room below the limits?</param>
+    public ReadyTask? Take(Func<TenantId, string?, string, bool> mayRun, TimeSpan estimate)
+    {
+        foreach (var tenant in _order)
+        {
+            foreach (var agent in tenant.Order)
+            {
+                if (Best(agent, mayRun) is not { } queue)
+                    continue;
+                var waiting = queue.Dequeue();
+                _waiting.Remove(waiting.Task.Task);
+                Leave(waiting);
+                Charge(waiting.Task, estimate);
+                return waiting.Task;
+            }
+        }
+        return null;
+    }
+
+    /// <summary>Slot time that a task has used, beyond what it was charged before; negative gives back.</summary>
+    public void Charge(ReadyTask task, TimeSpan used)
+    {
+        if (!_tenants.TryGetValue(task.Tenant, out var tenant))
+            return;
+        Reorder(_order, tenant, used);
+        Reorder(tenant.Order, tenant.Agent(task.Agent ?? ""), used);
+    }
+
+    private static PriorityQueue<Waiting, (long, long)>? Best(AgentShare agent, Func<TenantId, string?, string, bool> mayRun)
+    {
+        PriorityQueue<Waiting, (long, long)>? best = null;
+        (long, long) bestKey = default;
+        foreach (var queue in agent.Queues)
+        {
+            while (queue.TryPeek(out var head, out var key))
+            {
+                if (head.HasLeft)
+                {
+                    queue.Dequeue();
+                    continue;
+                }
+                if ((best is null || key.CompareTo(bestKey) < 0) && mayRun(head.Task.Tenant, head.Task.Agent, head.Task.Executor))
+                    (best, bestKey) = (queue, key);
+                break;
+            }
+        }
+        return best;
+    }
+
+    private void Leave(Waiting waiting)
+    {
+        waiting.HasLeft = true;
+        if (--waiting.Agent.WaitingCount == 0)
+            waiting.Tenant.Order.Remove(waiting.Agent);
+        if (--waiting.Tenant.WaitingCount == 0)
+            _order.Remove(waiting.Tenant);
+    }
+
+    private static void Join<T>(SortedSet<T> order, T share) where T : Share
+    {
+        if (order.Min is { } first && share.VirtualTime < first.VirtualTime)
+            share.VirtualTime = first.VirtualTime;
+        order.Add(share);
+    }
+
+    private static void Reorder<T>(SortedSet<T> order, T share, TimeSpan used) where T : Share
+    {
+        var isWaiting = order.Remove(share);
+        share.VirtualTime += used;
+        if (isWaiting)
+            order.Add(share);
+    }
+
+    private sealed record Waiting(ReadyTask Task, TenantShare Tenant, AgentShare Agent)
+    {
+        public bool HasLeft { get; set; }
+    }
+
+    private abstract class Share(int ordinal)
+    {
+        public static readonly IComparer<Share> ByVirtualTime = Comparer<Share>.Create(
+            (a, b) => (a.VirtualTime, a._ordinal).CompareTo((b.VirtualTime, b._ordinal)));
+
+        private readonly int _ordinal = ordinal;
+
+        public TimeSpan VirtualTime { get; set; }
+        public int WaitingCount { get; set; }
+    }
+
+    private sealed class TenantShare(int ordinal) : Share(ordinal)
+    {
+        private readonly Dictionary<string, AgentShare> _agents = new(StringComparer.Ordinal);
+
+        public SortedSet<AgentShare> Order { get; } = new(ByVirtualTime);
+
+        public AgentShare Agent(string name)
+        {
+            if (!_agents.TryGetValue(name, out var agent))
+                _agents[name] = agent = new AgentShare(_agents.Count);
+            return agent;
+        }
+    }
+
+    private sealed class AgentShare(int ordinal) : Share(ordinal)
+    {
+        private readonly Dictionary<string, PriorityQueue<Waiting, (long, long)>> _queues = new(StringComparer.Ordinal);
+
+        public IEnumerable<PriorityQueue<Waiting, (long, long)>> Queues => _queues.Values;
+
+        public PriorityQueue<Waiting, (long, long)> Queue(string executor)
+        {
+            if (!_queues.TryGetValue(executor, out var queue))
+                _queues[executor] = queue = new PriorityQueue<Waiting, (long, long)>();
+            return queue;
+        }
+    }
+}

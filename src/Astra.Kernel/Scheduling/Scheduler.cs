@@ -1,0 +1,188 @@
+using Astra.Kernel.Actors;
+using Astra.Kernel.Shards;
+using Astra.Kernel.Workers;
+
+namespace Astra.Kernel.Scheduling;
+
+/// <summary>
+/// Hands ready tasks to free slots: one per node, for all its shards, so that being spread over shards earns nothing.
+/// It proposes; the shard that owns the task disposes, and the claim is durable before the worker hears of it.
+/// </summary>
+internal sealed class Scheduler(IClock clock, KernelLimits limits) : Actor
+{
+    // What a task of an executor nobody has timed yet is charged in advance.
+    private static readonly TimeSpan FirstEstimate = TimeSpan.FromMilliseconds(10);
+
+    private static readonly TimeSpan BusyShardDelay = TimeSpan.FromMilliseconds(5);
+    private static readonly object DueTick = new();
+    private static readonly object FillTick = new();
+
+    private readonly FairQueue _queue = new();
+    private readonly PriorityQueue<ReadyTask, DateTimeOffset> _later = new();
+    private readonly Dictionary<TaskId, ReadyTask> _laterById = [];
+    private readonly Dictionary<ShardId, HashSet<TaskId>> _byShard = [];
+    private readonly WorkerPool _workers = new();
+    private readonly Dictionary<string, TimeSpan> _estimates = new(StringComparer.Ordinal);
+    private DateTimeOffset? _dueTimer;
+
+    protected internal override ValueTask ReceiveAsync(object message, ActorTurn turn)
+    {
+        switch (message)
+        {
+            case ReadyTask ready:
+                Offer(ready, turn);
+                break;
+            case Withdraw withdraw:
+                Drop(withdraw.Task);
+                break;
+            case SlotFreed freed:
+                Free(freed.Worker, freed.Attempt);
+                break;
+            case ClaimRefused refused:
+                Free(refused.Worker, refused.Attempt);
+                break;
+            case WorkerJoined joined:
+                _workers.Join(joined.Worker);
+                break;
+            case WorkerDrained drained:
+                _workers.Drain(drained.Worker);
+                break;
+            case WorkerLeft left:
+                Lose(left.Worker);
+                break;
+            case ForgetShard forget:
+                foreach (var task in _byShard.GetValueOrDefault(forget.Shard)?.ToList() ?? [])
+                    Drop(task);
+                break;
+            case ExplainReady explain:
+                turn.Reply(Explain(explain));
+                return default;
+            case Summarise:
+                turn.Reply(new SchedulerSummary(_queue.Count + _laterById.Count, _workers.TakenCount, _workers.Summary));
+                return default;
+            case var tick when ReferenceEquals(tick, DueTick):
+                _dueTimer = null;
+                TakeDue(turn);
+                break;
+            case var tick when ReferenceEquals(tick, FillTick):
+                break;
+        }
+        Fill(turn);
+        return default;
+    }
+
+    private void Offer(ReadyTask ready, ActorTurn turn)
+    {
+        Drop(ready.Task);
+        if (!_byShard.TryGetValue(ready.Shard, out var tasks))
+            _byShard[ready.Shard] = tasks = [];
+        tasks.Add(ready.Task);
+
+        if (ready.DueAt is { } due && due > clock.UtcNow)
+        {
+            _later.Enqueue(ready, due);
+            _laterById[ready.Task] = ready;
+            WatchDue(turn);
+        }
+        else
+            _queue.Add(ready, clock.Elapsed);
+    }
+
+    private void Drop(TaskId task)
+    {
+        _queue.Remove(task);
+        _laterById.Remove(task);
+        var shard = task.Shard;
+        if (_byShard.TryGetValue(shard, out var tasks) && tasks.Remove(task) && tasks.Count == 0)
+            _byShard.Remove(shard);
+    }
+
+    private void WatchDue(ActorTurn turn)
+    {
+        if (!_later.TryPeek(out _, out var due) || (_dueTimer is { } set && set <= due))
+            return;
+        _dueTimer = due;
+        var delay = due - clock.UtcNow;
+        turn.Schedule(delay > TimeSpan.Zero ? delay : TimeSpan.Zero, DueTick);
+    }
+
+    private void TakeDue(ActorTurn turn)
+    {
+        while (_later.TryPeek(out var ready, out var due) && due <= clock.UtcNow)
+        {
+            _later.Dequeue();
+            if (_laterById.TryGetValue(ready.Task, out var latest) && ReferenceEquals(latest, ready) && _laterById.Remove(ready.Task))
+                _queue.Add(ready, clock.Elapsed);
+        }
+        WatchDue(turn);
+    }
+
+    private void Fill(ActorTurn turn)
+    {
+        while (_workers.HasFreeSlot && _queue.Take(MayRun, FirstEstimate) is { } ready)
+        {
+            Drop(ready.Task);
+            var estimate = _estimates.GetValueOrDefault(ready.Executor, FirstEstimate);
+            _queue.Charge(ready, estimate - FirstEstimate);
+            var worker = _workers.Choose(ready.Tenant, ready.Executor)!;
+            switch (ready.Owner.TrySend(new ClaimTask(ready.Task, ready.AttemptBefore, worker), turn.Self))
+            {
+                case SendResult.Ok:
+                    _workers.Take(worker.Id, new TakenTask(ready, clock.Elapsed, estimate));
+                    break;
+                case SendResult.Full:
+                    // The shard is busy. Its task goes back in line, and the slots wait a moment for it.
+                    _queue.Charge(ready, -estimate);
+                    Offer(ready, turn);
+                    turn.Schedule(BusyShardDelay, FillTick);
+                    return;
+            }
+        }
+    }
+
+    private bool MayRun(TenantId tenant, string? agent, string executor) =>
+        _workers.RunningOf(tenant) < limits.RunningTasksPerTenantMax
+        && _workers.RunningOf(tenant, agent) < limits.RunningTasksPerAgentMax
+        && _workers.Choose(tenant, executor) is not null;
+
+    private void Free(WorkerId worker, AttemptId attempt)
+    {
+        if (_workers.Release(worker, attempt) is not { } taken)
+            return;
+        var used = clock.Elapsed - taken.Since;
+        _queue.Charge(taken.Ready, used - taken.Estimate);
+        // An exponential average over about eight tasks: quick enough to follow, slow enough not to jump.
+        _estimates[taken.Ready.Executor] = taken.Estimate + (used - taken.Estimate) / 8;
+    }
+
+    private void Lose(WorkerId worker)
+    {
+        foreach (var taken in _workers.Leave(worker))
+        {
+            _queue.Charge(taken.Ready, clock.Elapsed - taken.Since - taken.Estimate);
+            // If the shard's mailbox is full the lease ends by itself, a little later.
+            taken.Ready.Owner.TrySend(new WorkerReport.Lost(taken.Attempt, worker, "its worker disconnected"));
+        }
+    }
+
+    private WaitReason Explain(ExplainReady explain)
+    {
+        var evidence = new Dictionary<string, string>(StringComparer.Ordinal) { ["executor"] = explain.Executor };
+        if (_laterById.TryGetValue(explain.Task, out var later))
+        {
+            evidence["dueAt"] = later.DueAt!.Value.ToString("O");
+            return new WaitReason($"It is due at {later.DueAt:HH:mm:ss} UTC, not before.", evidence);
+        }
+        var (workerCount, slots, taken) = _workers.Standing(explain.Tenant, explain.Executor);
+        (evidence["workers"], evidence["slots"], evidence["slotsTaken"]) = (workerCount.ToString(), slots.ToString(), taken.ToString());
+        if (workerCount == 0)
+            return new WaitReason($"No connected worker offers {explain.Executor}; start one that does.", evidence);
+        if (taken >= slots)
+            return new WaitReason($"All {slots} slots of the workers that offer {explain.Executor} are taken.", evidence);
+        if (_workers.RunningOf(explain.Tenant) is var tenant && tenant >= limits.RunningTasksPerTenantMax)
+            return new WaitReason($"The tenant runs {tenant} tasks, which is its limit.", evidence);
+        if (_workers.RunningOf(explain.Tenant, explain.Agent) is var agent && agent >= limits.RunningTasksPerAgentMax)
+            return new WaitReason($"The agent runs {agent} tasks, which is its limit.", evidence);
+        return new WaitReason("It is next in line and is being handed to a worker.", evidence);
+    }
+}

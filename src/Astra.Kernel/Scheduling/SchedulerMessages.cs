@@ -1,0 +1,34 @@
+using Astra.Kernel.Shards;
+using Astra.Kernel.Workers;
+
+namespace Astra.Kernel.Scheduling;
+
+internal sealed record Withdraw(TaskId Task);
+
+/// <summary>The shard would not have it: the task is not ready any more, or the shard is moving.</summary>
+internal sealed record ClaimRefused(AttemptId Attempt, WorkerId Worker);
+
+/// <summary>The worker no longer has this attempt, whichever way. Saying so twice is harmless.</summary>
+internal sealed record SlotFreed(AttemptId Attempt, WorkerId Worker);
+
+/// <summary>What this shard offered is not on offer any more; it will be offered anew.</summary>
+internal sealed record ForgetShard(ShardId Shard);
+
+internal sealed record WorkerJoined(WorkerHandle Worker);
+
+internal sealed record WorkerDrained(WorkerId Worker);
+
+internal sealed record WorkerLeft(WorkerId Worker);
+
+/// <summary>Answered with a <see cref="WaitReason"/>.</summary>
+internal sealed record ExplainReady(TenantId Tenant, string? Agent, TaskId Task, string Executor);
+
+internal sealed record WaitReason(string Sentence, IReadOnlyDictionary<string, string> Evidence);
+
+/// <summary>Answered with a <see cref="SchedulerSummary"/>.</summary>
+internal sealed record Summarise
+{
+    public static readonly Summarise Instance = new();
+}
+
+internal sealed record SchedulerSummary(int ReadyCount, int RunningCount, IReadOnlyList<WorkerSummary> Workers);

@@ -1,0 +1,114 @@
+using Astra.Kernel.Journal;
+using Astra.Kernel.Tasks;
+
+namespace Astra.Kernel.Shards;
+
+/// <summary>What people and agents may ask of a shard's goals. Each answer becomes true with the entries it recorded.</summary>
+internal sealed class GoalDesk(ShardGoals goals, ShardLog log, GoalDecisions decisions, NodeParts parts)
+{
+    private static Answer<T> NoGoal<T>(GoalId goal) => new Refusal(RefusalKind.NotFound, $"There is no goal {goal} here.");
+
+    private Answer<T> OnGoal<T>(TenantId tenant, GoalId id, Func<Goal, Answer<T>> then) =>
+        goals.Find(tenant, id) is { } goal ? then(goal) : NoGoal<T>(id);
+
+    private Answer<T> OnTask<T>(TenantId tenant, TaskId id, Func<Goal, TaskNode, Answer<T>> then) =>
+        goals.FindByTask(tenant, id) is { } goal && goal.Graph.Find(id) is { } task
+            ? then(goal, task)
+            : new Refusal(RefusalKind.NotFound, $"There is no task {id} here.");
+
+    public Answer<GoalRow> Submit(ShardRequest.Submit submit)
+    {
+        var goods = submit.Goods;
+        if (goods.IdempotencyKey is { } key && goals.FindByKey(submit.Tenant, key) is { } before)
+            return before.RequestDigest == submit.Digest
+                ? before
+                : new Refusal(RefusalKind.Conflict, $"The Idempotency-Key {key} was used before, for another goal ({before.Id}). Use a new key.");
+        if (parts.Load.Refuses(submit.Tenant, parts.Limits) is { } overloaded)
+            return overloaded;
+
+        var submitted = new KernelEvent.GoalSubmitted
+        {
+            Agent = goods.Agent, Title = goods.Title, Input = goods.Input, Priority = goods.Priority, DeadTaskPolicy = goods.DeadTaskPolicy,
+            IdempotencyKey = goods.IdempotencyKey, RequestDigest = submit.Digest, SubmittedBy = submit.Caller.Principal,
+        };
+        if (goods.Plan.Count == 0)
+            return new Refusal(RefusalKind.Invalid, "A goal needs at least one step: name an agent that plans it, or send a plan.");
+        var beginning = log.RecordSubmission(submit.Goal, submit.Tenant, submitted);
+        var goal = Goal.Begin(beginning, submitted);
+        if (Editor(goal).Apply(goods.Plan, submit.Caller.Principal, reason: null) is { } refusal)
+        {
+            // A refused plan has recorded nothing, so the submission is still the last entry, and nobody has seen it.
+            log.Retract(beginning);
+            return refusal;
+        }
+        goals.Add(goal);
+        return goal.ToRow();
+    }
+
+    private GraphEditor Editor(Goal goal) => new(goal, decisions, log, parts.Ids, parts.Clock, parts.Limits);
+
+    public Answer<GoalSnapshot> Edit(ShardRequest.Edit edit) => OnGoal(edit.Tenant, edit.Goal, goal => Edit(goal, edit));
+
+    public Answer<GoalRow> Cancel(ShardRequest.CancelGoal cancel) => OnGoal(cancel.Tenant, cancel.Goal, goal => Cancel(goal, cancel));
+
+    public Answer<TaskRow> Redrive(ShardRequest.Redrive redrive) => OnTask(redrive.Tenant, redrive.Task, (goal, task) => Redrive(goal, task, redrive));
+
+    public Answer<TaskRow> Discard(ShardRequest.Discard discard) => OnTask(discard.Tenant, discard.Task, (goal, task) => Discard(goal, task, discard));
+
+    public Answer<GoalRow> Read(ShardRequest.ReadGoal read) => OnGoal<GoalRow>(read.Tenant, read.Goal, goal => goal.ToRow());
+
+    public Answer<GoalSnapshot> Read(ShardRequest.ReadPlan read) => OnGoal<GoalSnapshot>(read.Tenant, read.Goal, goal => goal.ToSnapshot());
+
+    public Answer<TaskRow> Read(ShardRequest.ReadTask read) => OnTask<TaskRow>(read.Tenant, read.Task, (goal, task) => goal.ToRow(task));
+
+    private Answer<GoalSnapshot> Edit(Goal goal, ShardRequest.Edit edit)
+    {
+        if (goal.State != GoalState.Active)
+            return new Refusal(RefusalKind.Conflict, $"The goal has ended ({goal.State.ToString().ToLowerInvariant()}); finished history is not edited.");
+        if (edit.IfRevision is { } expected && expected != goal.Revision)
+            return new Refusal(RefusalKind.Conflict, $"The plan is at revision {goal.Revision}, not {expected}: somebody else has edited it. Read it again and repeat the edit.");
+        return Editor(goal).Apply(edit.Edits, edit.Caller.Principal, edit.Reason) is { } refusal ? refusal : goal.ToSnapshot();
+    }
+
+    private Answer<GoalRow> Cancel(Goal goal, ShardRequest.CancelGoal cancel)
+    {
+        if (goal.State is GoalState.Completed or GoalState.Failed)
+            return new Refusal(RefusalKind.Conflict, $"The goal has ended already ({goal.State.ToString().ToLowerInvariant()}).");
+        if (goal.State == GoalState.Active)
+            decisions.CancelGoal(goal, cancel.Reason);
+        return goal.ToRow();
+    }
+
+    private Answer<TaskRow> Redrive(Goal goal, TaskNode task, ShardRequest.Redrive redrive)
+    {
+        if (task.State is TaskState.Pending or TaskState.Ready)
+            return goal.ToRow(task);
+        if (task.State != TaskState.Dead)
+            return new Refusal(RefusalKind.Conflict, $"Task {task.Spec.Name} is {task.State.ToString().ToLowerInvariant()}; only a dead letter can be replayed.");
+        if (goal.State is GoalState.Completed or GoalState.Cancelled)
+            return new Refusal(RefusalKind.Conflict, $"Its goal has ended ({goal.State.ToString().ToLowerInvariant()}) and has taken this failure into account; submit the goal again.");
+        decisions.Redrive(goal, task, redrive.Caller.Principal);
+        return goal.ToRow(task);
+    }
+
+    private Answer<TaskRow> Discard(Goal goal, TaskNode task, ShardRequest.Discard discard)
+    {
+        if (task.State == TaskState.Cancelled)
+            return goal.ToRow(task);
+        if (task.State != TaskState.Dead)
+            return new Refusal(RefusalKind.Conflict, $"Task {task.Spec.Name} is {task.State.ToString().ToLowerInvariant()}; only a dead letter can be discarded.");
+        decisions.Cancel(goal, task, discard.Reason);
+        return goal.ToRow(task);
+    }
+
+    public Answer<GoalRow> Revive(ShardRequest.Revive revive)
+    {
+        if (goals.Find(revive.Tenant, revive.Snapshot.Goal.Id) is { } present)
+            return present.ToRow();
+        if (!goals.IsCurrent(revive.Snapshot.Goal))
+            return ShardActor.Starting;
+        var goal = Goal.Restore(revive.Snapshot);
+        goals.Add(goal);
+        return goal.ToRow();
+    }
+}

@@ -1,0 +1,307 @@
+using Astra.Kernel.Actors;
+using Astra.Kernel.Journal;
+using Astra.Kernel.Projecting;
+using Astra.Kernel.Scheduling;
+using Astra.Kernel.Tasks;
+using Astra.Kernel.Workers;
+
+namespace Astra.Kernel.Shards;
+
+/// <summary>
+/// One virtual shard: the single writer of the goals it owns. It decides in memory, hands the entries to the log, and
+/// only when they are durable does it reply, publish and hand out work. It never awaits, and no user code runs here.
+/// </summary>
+/// <remarks>If a commit fails or is refused the incarnation crashes and the next one is rebuilt from the database under a
+/// new epoch. Nobody was told anything that is not true.</remarks>
+internal sealed class ShardActor : Actor
+{
+    public static readonly Refusal Starting = new(RefusalKind.Unavailable, "The shard is starting; try again in a moment.", TimeSpan.FromMilliseconds(200));
+
+    public static readonly Refusal Lost = new(
+        RefusalKind.Unavailable,
+        "The shard was lost before the answer was durable, and nobody knows whether the request took effect. Try again with the same Idempotency-Key.",
+        TimeSpan.FromMilliseconds(500));
+
+    private const int FirstIncarnation = 1;
+
+    private readonly ShardId _id;
+    private readonly NodeParts _node;
+    private readonly ShardLog _log;
+    private readonly ShardGoals _goals = new();
+    private readonly GoalDesk _desk;
+    private readonly WorkDesk _work;
+
+    private Epoch _epoch;
+    private bool _isOpen;
+    private bool _isHandingOver;
+    private bool _isDirtyAnnounced;
+    private long _imagedSeq;
+    private long _projectedSeq;
+
+    public ShardActor(ShardId id, NodeParts node)
+    {
+        (_id, _node) = (id, node);
+        _log = new ShardLog(id, node.Clock, node.Writer);
+        var decisions = new GoalDecisions(_log, node.Limits);
+        _desk = new GoalDesk(_goals, _log, decisions, node);
+        _work = new WorkDesk(id, _goals, _log, decisions, node);
+        _log.Recorded = OnRecorded;
+    }
+
+    protected internal override ValueTask StartedAsync(ActorTurn turn)
+    {
+        if (turn.Incarnation > FirstIncarnation)
+            _node.Region.TrySend(new ShardRestarted(_id));
+        return default;
+    }
+
+    protected internal override ValueTask RestartingAsync(Exception why, object? message, ActorTurn turn)
+    {
+        _log.Abandon();
+        if (message is ShardRequest or WorkerReport or RenewLeases)
+            turn.Sender?.TrySend(Lost);
+        Forget();
+        return default;
+    }
+
+    protected internal override ValueTask StoppedAsync(ActorTurn turn)
+    {
+        _log.Abandon();
+        Forget();
+        return default;
+    }
+
+    protected internal override ValueTask ReceiveAsync(object message, ActorTurn turn)
+    {
+        Advance(turn);
+        if (!_isOpen && message is not ActivateShard)
+        {
+            if (message is HandOverShard)
+                turn.Sender?.TrySend(new ShardHandedOver(_id));
+            else
+                Refuse(message, Starting, turn);
+            return default;
+        }
+
+        switch (message)
+        {
+            case ActivateShard activate:
+                Activate(activate, turn);
+                break;
+            case ShardRequest request:
+                Serve(request, turn);
+                break;
+            case ClaimTask claim:
+                _work.Claim(claim, isOpen: !_isHandingOver && _node.Ownership.Holds);
+                break;
+            case WorkerReport report:
+                ReplyDurably(turn.Sender, _work.Take(report));
+                break;
+            case RenewLeases renew:
+                turn.Sender?.TrySend(_work.Renew(renew));
+                break;
+            case LeasesDue:
+                _work.ExpireLeases();
+                break;
+            case TakeImage:
+                SendImage(turn.Self);
+                break;
+            case Projected projected:
+                OnProjected(projected);
+                break;
+            case HandOverShard:
+                // What was promised before this line is kept; the next owner reads it from the log.
+                _isHandingOver = true;
+                var region = turn.Sender;
+                _log.Defer(() => region?.TrySend(new ShardHandedOver(_id)));
+                break;
+            case AppendEnded:
+                break;
+            default:
+                throw new InvalidOperationException($"A shard does not understand {message.GetType().Name}.");
+        }
+
+        _work.WatchLeases(turn);
+        AnnounceDirty(turn.Self);
+        Advance(turn);
+        return default;
+    }
+
+    private void Advance(ActorTurn turn)
+    {
+        var committed = _log.Advance(turn.Self);
+        if (committed > 0)
+            _node.Load.AddBacklog(committed);
+    }
+
+    // ---- Coming to life -------------------------------------------------------------------------------------------
+
+    private void Activate(ActivateShard activate, ActorTurn turn)
+    {
+        if (_isOpen && activate.Epoch <= _epoch)
+            return;
+        if (_isOpen)
+            throw new ShardLostException($"Shard {_id} changed hands and came back.");
+
+        (_epoch, _isOpen, _isHandingOver) = (activate.Epoch, true, false);
+        foreach (var snapshot in activate.Snapshot.Goals)
+            Add(Goal.Restore(snapshot));
+        foreach (var entry in activate.Tail)
+            Replay(entry);
+        _projectedSeq = _imagedSeq = activate.Snapshot.Watermark;
+        _log.Open(activate.Epoch, activate.Tail.Count > 0 ? activate.Tail[^1].Seq : activate.Snapshot.Watermark);
+        _node.Load.AddBacklog((int)(_log.LastSeq - _projectedSeq));
+        _work.Open(turn.Self);
+
+        foreach (var goal in _goals.All.Where(goal => goal.State == GoalState.Active).OrderBy(goal => goal.Id.Value).ToList())
+            foreach (var node in goal.Graph.Tasks.OrderBy(node => node.Order).ToList())
+                _work.Adopt(goal, node, activate.LivingProcesses);
+    }
+
+    private void Replay(JournalEntry entry)
+    {
+        var kernelEvent = entry.Event;
+        if (kernelEvent is KernelEvent.GoalSubmitted submitted)
+        {
+            Add(Goal.Begin(entry, submitted));
+            return;
+        }
+        var goal = _goals.Find(entry.Tenant, entry.Goal)
+            ?? throw new InvalidDataException($"Entry {entry.Seq} of shard {_id} is about goal {entry.Goal}, which no snapshot and no entry before it holds.");
+        goal.Apply(entry, kernelEvent);
+        Follow(goal, entry);
+    }
+
+    private void Add(Goal goal)
+    {
+        _goals.Add(goal);
+        if (goal.State == GoalState.Active)
+            _node.Load.AddActive(goal.Tenant);
+    }
+
+    private void Follow(Goal goal, JournalEntry entry)
+    {
+        _goals.Follow(goal, entry);
+        if (entry.Kind is EventKind.GoalCompleted or EventKind.GoalFailed or EventKind.GoalCancelled)
+            _node.Load.RemoveActive(goal.Tenant);
+        else if (entry.Kind == EventKind.GoalReopened)
+            _node.Load.AddActive(goal.Tenant);
+    }
+
+    private void OnRecorded(Goal goal, TaskNode? node, JournalEntry entry, KernelEvent kernelEvent)
+    {
+        if (entry.Kind == EventKind.GoalSubmitted)
+            _node.Load.AddActive(goal.Tenant);
+        Follow(goal, entry);
+        var effect = node is null ? null : _work.EffectOf(goal, node, entry);
+        _log.Defer(() =>
+        {
+            _node.Events.Publish(entry);
+            effect?.Invoke();
+        });
+    }
+
+    private void Forget()
+    {
+        if (!_isOpen)
+            return;
+        foreach (var goal in _goals.All)
+            if (goal.State == GoalState.Active)
+                _node.Load.RemoveActive(goal.Tenant);
+        _node.Load.AddBacklog((int)(_projectedSeq - _log.CommittedSeq));
+        _node.Scheduler.TrySend(new ForgetShard(_id));
+        _node.Projector.TrySend(new ShardGone(_id));
+        _isOpen = false;
+    }
+
+    // ---- Requests -------------------------------------------------------------------------------------------------
+
+    private void Serve(ShardRequest request, ActorTurn turn)
+    {
+        if (_isHandingOver || !_node.Ownership.Holds)
+        {
+            Refuse(request, Starting, turn);
+            return;
+        }
+
+        switch (request)
+        {
+            case ShardRequest.Submit submit:
+                ReplyDurably(turn.Sender, _desk.Submit(submit));
+                break;
+            case ShardRequest.Edit edit:
+                ReplyDurably(turn.Sender, _desk.Edit(edit));
+                break;
+            case ShardRequest.CancelGoal cancel:
+                ReplyDurably(turn.Sender, _desk.Cancel(cancel));
+                break;
+            case ShardRequest.Redrive redrive:
+                ReplyDurably(turn.Sender, _desk.Redrive(redrive));
+                break;
+            case ShardRequest.Discard discard:
+                ReplyDurably(turn.Sender, _desk.Discard(discard));
+                break;
+            case ShardRequest.Revive revive:
+                ReplyDurably(turn.Sender, _desk.Revive(revive));
+                break;
+            // A read answers what it sees now, but not before that is durable.
+            case ShardRequest.ReadGoal read:
+                ReplyDurably(turn.Sender, _desk.Read(read));
+                break;
+            case ShardRequest.ReadPlan read:
+                ReplyDurably(turn.Sender, _desk.Read(read));
+                break;
+            case ShardRequest.ReadTask read:
+                ReplyDurably(turn.Sender, _desk.Read(read));
+                break;
+            default:
+                throw new InvalidOperationException($"A shard does not serve {request.GetType().Name}.");
+        }
+    }
+
+    private void ReplyDurably<T>(ActorRef? sender, Answer<T> answer)
+    {
+        if (sender is null)
+            return;
+        object reply = answer.Refusal is { } refusal ? refusal : answer.Value!;
+        _log.Defer(() => sender.TrySend(reply), sender);
+    }
+
+    private static void Refuse(object message, Refusal refusal, ActorTurn turn)
+    {
+        if (message is ShardRequest or WorkerReport or RenewLeases)
+            turn.Sender?.TrySend(refusal);
+    }
+
+    // ---- The rows behind the log ------------------------------------------------------------------------------------
+
+    private void AnnounceDirty(ActorRef self)
+    {
+        if (_isDirtyAnnounced || _log.LastSeq == _imagedSeq)
+            return;
+        _isDirtyAnnounced = true;
+        _node.Projector.TrySend(new ShardDirty(_id, self));
+    }
+
+    /// <summary>The rows as of the last decided entry, handed over once that entry is durable: at the watermark the tables
+    /// are a complete snapshot.</summary>
+    private void SendImage(ActorRef self)
+    {
+        var goals = new List<GoalRow>();
+        var tasks = new List<TaskRow>();
+        var removed = new List<RemovedTask>();
+        foreach (var goal in _goals.All)
+            if (goal.IsDirty)
+                goal.TakeImage(goals, tasks, removed);
+        var image = new ShardProjection(_id, _epoch, _log.LastSeq, goals, tasks, removed);
+        (_isDirtyAnnounced, _imagedSeq) = (false, _log.LastSeq);
+        _log.Defer(() => _node.Projector.TrySend(new ShardImage(image, self)));
+    }
+
+    private void OnProjected(Projected projected)
+    {
+        _node.Load.AddBacklog((int)(_projectedSeq - projected.Watermark));
+        _projectedSeq = projected.Watermark;
+        _goals.Evict(projected.Watermark, _node.Clock.Elapsed);
+    }
+}

@@ -1,0 +1,91 @@
+using Astra.Kernel.Journal;
+using Astra.Kernel.Tasks;
+
+namespace Astra.Kernel.Shards;
+
+/// <summary>
+/// The goals of a shard that are in memory: the active ones, and finished ones until the rows show them. Keys carry the
+/// tenant, so forgetting to check it finds nothing instead of everything.
+/// </summary>
+internal sealed class ShardGoals
+{
+    // Someone who repeats a submission may have looked into the rows just before its goal was projected, and may look
+    // in here just after it was evicted. For this long we still remember what was where.
+    private static readonly TimeSpan EvictedMemory = TimeSpan.FromMinutes(1);
+
+    private readonly Dictionary<(TenantId, GoalId), Goal> _goals = [];
+    private readonly Dictionary<TaskId, Goal> _byTask = [];
+    private readonly Dictionary<(TenantId, string), Goal> _byKey = [];
+    private readonly List<Goal> _ended = [];
+    private readonly Queue<(TimeSpan At, GoalRow Row)> _evicted = [];
+
+    public IEnumerable<Goal> All => _goals.Values;
+
+    public Goal? Find(TenantId tenant, GoalId goal) => _goals.GetValueOrDefault((tenant, goal));
+
+    /// <summary>For the kernel's own work, which goes by task id alone.</summary>
+    public Goal? FindByTask(TaskId task) => _byTask.GetValueOrDefault(task);
+
+    public Goal? FindByTask(TenantId tenant, TaskId task) => FindByTask(task) is { } goal && goal.Tenant == tenant ? goal : null;
+
+    /// <summary>The goal submitted under a key, as of its last decided event.</summary>
+    public GoalRow? FindByKey(TenantId tenant, string key) =>
+        _byKey.TryGetValue((tenant, key), out var goal) ? goal.ToRow()
+        : _evicted.FirstOrDefault(evicted => evicted.Row.Tenant == tenant && evicted.Row.IdempotencyKey == key).Row;
+
+    /// <summary>False for an image that is older than what was evicted from here.</summary>
+    public bool IsCurrent(GoalRow row) =>
+        !_evicted.Any(evicted => evicted.Row.Tenant == row.Tenant && evicted.Row.Id == row.Id && evicted.Row.LastSeq > row.LastSeq);
+
+    public void Add(Goal goal)
+    {
+        _goals.Add((goal.Tenant, goal.Id), goal);
+        if (goal.IdempotencyKey is { } key)
+            _byKey[(goal.Tenant, key)] = goal;
+        foreach (var task in goal.Graph.Tasks)
+            _byTask[task.Id] = goal;
+        if (goal.State != GoalState.Active)
+            _ended.Add(goal);
+    }
+
+    /// <summary>Keeps the indexes in step with an entry that was applied, or is about to be.</summary>
+    public void Follow(Goal goal, JournalEntry entry)
+    {
+        switch (entry.Kind)
+        {
+            case EventKind.TaskAdded:
+                _byTask[entry.Task!.Value] = goal;
+                break;
+            case EventKind.TaskRemoved:
+                _byTask.Remove(entry.Task!.Value);
+                break;
+            case EventKind.GoalCompleted or EventKind.GoalFailed or EventKind.GoalCancelled:
+                _ended.Add(goal);
+                break;
+            case EventKind.GoalReopened:
+                _ended.Remove(goal);
+                break;
+        }
+    }
+
+    /// <summary>Forgets finished goals that the rows show in full; from now on they are read from there.</summary>
+    public void Evict(long watermark, TimeSpan now)
+    {
+        while (_evicted.TryPeek(out var oldest) && now - oldest.At > EvictedMemory)
+            _evicted.Dequeue();
+
+        for (var i = _ended.Count - 1; i >= 0; i--)
+        {
+            var goal = _ended[i];
+            if (goal.IsDirty || goal.LastSeq > watermark)
+                continue;
+            _ended.RemoveAt(i);
+            _goals.Remove((goal.Tenant, goal.Id));
+            foreach (var task in goal.Graph.Tasks)
+                _byTask.Remove(task.Id);
+            if (goal.IdempotencyKey is { } key)
+                _byKey.Remove((goal.Tenant, key));
+            _evicted.Enqueue((now, goal.ToRow()));
+        }
+    }
+}

@@ -1,0 +1,114 @@
+using Astra.Kernel.Actors;
+using Astra.Kernel.Journal;
+using Astra.Kernel.Tasks;
+
+namespace Astra.Kernel.Shards;
+
+/// <summary>
+/// A shard's end of the journal: numbers entries, hands them over one append at a time, and holds back every reply and
+/// effect until the entries it rests on are durable.
+/// </summary>
+/// <remarks>Journal first, then reply. If we die between the two the caller retries and gets the same answer; the other
+/// way round it would be told about a result that never existed.</remarks>
+internal sealed class ShardLog(ShardId shard, IClock clock, JournalWriter writer) : IRecorder
+{
+    private readonly Queue<(long Seq, Action Effect, ActorRef? Waiting)> _deferred = [];
+    private List<JournalEntry> _next = [];
+    private JournalAppend? _underWay;
+    private Epoch _epoch;
+
+    /// <summary>Called for each entry as it is recorded, to defer what it will cause.</summary>
+    public Action<Goal, TaskNode?, JournalEntry, KernelEvent>? Recorded { get; set; }
+
+    /// <summary>The latest entry that was decided.</summary>
+    public long LastSeq { get; private set; }
+
+    /// <summary>The latest entry that is durable.</summary>
+    public long CommittedSeq { get; private set; }
+
+    public void Open(Epoch epoch, long lastSeq) => (_epoch, LastSeq, CommittedSeq) = (epoch, lastSeq, lastSeq);
+
+    public JournalEntry Record(Goal goal, TaskNode? task, KernelEvent kernelEvent, TaskState? from, TaskCommand? command, TaskState? to) =>
+        Record(goal, goal.Id, goal.Tenant, task, kernelEvent, from, command, to);
+
+    /// <summary>The entry that begins a goal, which there is not yet.</summary>
+    public JournalEntry RecordSubmission(GoalId goal, TenantId tenant, KernelEvent.GoalSubmitted submitted) =>
+        Record(null, goal, tenant, null, submitted, null, null, null);
+
+    /// <summary>Takes the latest entry back, in the same turn that recorded it, before anything rests on it.</summary>
+    public void Retract(JournalEntry entry)
+    {
+        if (entry.Seq != LastSeq || !ReferenceEquals(_next[^1], entry))
+            throw new InvalidOperationException($"Entry {entry.Seq} of shard {shard} is not the latest one.");
+        _next.RemoveAt(_next.Count - 1);
+        LastSeq--;
+    }
+
+    /// <summary>Runs <paramref name="effect"/> when everything recorded so far is durable; at once if it is.</summary>
+    /// <param name="effect">Must not fail: what it rests on is true by then.</param>
+    /// <param name="waiting">Told to try again if the shard is lost first.</param>
+    public void Defer(Action effect, ActorRef? waiting = null)
+    {
+        if (CommittedSeq == LastSeq)
+            effect();
+        else
+            _deferred.Enqueue((LastSeq, effect, waiting));
+    }
+
+    /// <summary>Looks whether the append under way has ended, and sends the next one off.</summary>
+    /// <returns>How many entries have become durable.</returns>
+    public int Advance(ActorRef self)
+    {
+        var committed = 0;
+        if (_underWay is { IsEnded: true } ended)
+        {
+            _underWay = null;
+            if (ended.Outcome != AppendOutcome.Committed)
+                throw new ShardLostException(ended.Describe());
+            committed = ended.Append.Entries.Count;
+            CommittedSeq = ended.Append.Entries[^1].Seq;
+            while (_deferred.TryPeek(out var first) && first.Seq <= CommittedSeq)
+                _deferred.Dequeue().Effect();
+        }
+        if (_underWay is null && _next.Count > 0)
+        {
+            _underWay = new JournalAppend(new ShardAppend(shard, _epoch, _next), self);
+            _next = [];
+            writer.Enqueue(_underWay);
+        }
+        return committed;
+    }
+
+    /// <summary>The shard is lost: whoever waits is told that nobody knows, and that asking again is harmless.</summary>
+    public void Abandon()
+    {
+        foreach (var (_, _, waiting) in _deferred)
+            waiting?.TrySend(ShardActor.Lost);
+        _deferred.Clear();
+    }
+
+    private JournalEntry Record(
+        Goal? goal, GoalId goalId, TenantId tenant, TaskNode? task, KernelEvent kernelEvent, TaskState? from, TaskCommand? command, TaskState? to)
+    {
+        var entry = new JournalEntry
+        {
+            Shard = shard,
+            Seq = ++LastSeq,
+            At = clock.UtcNow,
+            Tenant = tenant,
+            Goal = goalId,
+            Task = task?.Id,
+            Kind = kernelEvent.Kind,
+            From = from,
+            Command = command,
+            To = to,
+            Attempt = (task?.Attempt ?? 0) + (command == TaskCommand.Claim ? 1 : 0),
+            CodecVersion = EventCodec.Version,
+            Data = EventCodec.Encode(kernelEvent),
+        };
+        _next.Add(entry);
+        if (goal is not null)
+            Recorded?.Invoke(goal, task, entry, kernelEvent);
+        return entry;
+    }
+}

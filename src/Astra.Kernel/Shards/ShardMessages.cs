@@ -1,0 +1,83 @@
+using Astra.Kernel.Actors;
+using Astra.Kernel.Journal;
+using Astra.Kernel.Tasks;
+using Astra.Kernel.Workers;
+
+namespace Astra.Kernel.Shards;
+
+/// <summary>Asked by the front door; each is answered with an <see cref="Answer{T}"/> once it is durable.</summary>
+internal abstract record ShardRequest(TenantId Tenant)
+{
+    public sealed record Submit(Caller Caller, GoalId Goal, GoalRequest Goods, ulong Digest) : ShardRequest(Caller.Tenant);
+
+    public sealed record Edit(Caller Caller, GoalId Goal, long? IfRevision, IReadOnlyList<GraphEdit> Edits, string? Reason) : ShardRequest(Caller.Tenant);
+
+    public sealed record CancelGoal(Caller Caller, GoalId Goal, string Reason) : ShardRequest(Caller.Tenant);
+
+    public sealed record Redrive(Caller Caller, TaskId Task) : ShardRequest(Caller.Tenant);
+
+    public sealed record Discard(Caller Caller, TaskId Task, string Reason) : ShardRequest(Caller.Tenant);
+
+    public sealed record ReadGoal(TenantId Of, GoalId Goal) : ShardRequest(Of);
+
+    public sealed record ReadPlan(TenantId Of, GoalId Goal) : ShardRequest(Of);
+
+    public sealed record ReadTask(TenantId Of, TaskId Task) : ShardRequest(Of);
+
+    /// <summary>Brings a finished goal back into memory, so that a dead letter in it can be redriven or discarded.</summary>
+    public sealed record Revive(TenantId Of, GoalSnapshot Snapshot) : ShardRequest(Of);
+}
+
+/// <summary>What a worker reports. The attempt is the fence.</summary>
+internal abstract record WorkerReport(AttemptId Attempt, WorkerId Worker)
+{
+    public sealed record Completed(AttemptId Attempt, WorkerId Worker, ReadOnlyMemory<byte> Output, IReadOnlyList<GraphEdit> Edits) : WorkerReport(Attempt, Worker);
+
+    public sealed record Failed(AttemptId Attempt, WorkerId Worker, Failure Failure) : WorkerReport(Attempt, Worker);
+
+    /// <summary>The connection is gone, or the worker gave the task back.</summary>
+    public sealed record Lost(AttemptId Attempt, WorkerId Worker, string Reason) : WorkerReport(Attempt, Worker);
+}
+
+/// <summary>Answered with the attempts that are not this worker's any more.</summary>
+internal sealed record RenewLeases(WorkerId Worker, IReadOnlyList<AttemptId> Attempts);
+
+/// <summary>From the task dispatcher: a slot is free for this task. Answered by an assignment or by ClaimRefused.</summary>
+internal sealed record ClaimTask(TaskId Task, int AttemptBefore, WorkerHandle Worker);
+
+/// <summary>A worker as the kernel holds it.</summary>
+internal sealed record WorkerHandle(WorkerId Id, WorkerOffer Offer, IWorker Worker);
+
+/// <summary>From the region: the shard is owned under this epoch, and this is what it was when it was last committed.</summary>
+internal sealed record ActivateShard(Epoch Epoch, ShardSnapshot Snapshot, IReadOnlyList<JournalEntry> Tail, IReadOnlySet<Guid> LivingProcesses);
+
+/// <summary>From the region: take nothing more, finish what is on its way to the log, answer <see cref="ShardHandedOver"/>.</summary>
+internal sealed record HandOverShard;
+
+internal sealed record ShardHandedOver(ShardId Shard);
+
+/// <summary>To the region: the incarnation before crashed, and this one waits to be activated.</summary>
+internal sealed record ShardRestarted(ShardId Shard);
+
+/// <summary>From the journal writer: look at the append that is under way.</summary>
+internal sealed record AppendEnded
+{
+    public static readonly AppendEnded Instance = new();
+}
+
+internal sealed record LeasesDue
+{
+    public static readonly LeasesDue Instance = new();
+}
+
+/// <summary>From the projector: answer with everything that changed.</summary>
+internal sealed record TakeImage
+{
+    public static readonly TakeImage Instance = new();
+}
+
+/// <summary>From the projector: the rows show the shard as of this entry.</summary>
+internal sealed record Projected(long Watermark);
+
+/// <summary>The shard cannot go on under its epoch; it is rebuilt from the database under a new one.</summary>
+internal sealed class ShardLostException(string reason) : Exception(reason);

@@ -1,0 +1,195 @@
+using Astra.Kernel.Actors;
+using Astra.Kernel.Journal;
+using Astra.Kernel.Scheduling;
+using Astra.Kernel.Tasks;
+using Astra.Kernel.Workers;
+
+namespace Astra.Kernel.Shards;
+
+/// <summary>A shard's dealings with workers: claims, leases, reports, and what each committed move of a task causes.</summary>
+internal sealed class WorkDesk(ShardId shard, ShardGoals goals, ShardLog log, GoalDecisions decisions, NodeParts parts)
+{
+    private readonly Dictionary<TaskId, (Goal Goal, TaskNode Task)> _running = [];
+    private ActorRef? _self;
+    private bool _isWatching;
+
+    public void Open(ActorRef self) => _self = self;
+
+    public void Claim(ClaimTask claim, bool isOpen)
+    {
+        var goal = isOpen ? goals.FindByTask(claim.Task) : null;
+        var task = goal?.Graph.Find(claim.Task);
+        if (goal is null || task is null || task.State != TaskState.Ready || task.Attempt != claim.AttemptBefore)
+        {
+            parts.Scheduler.TrySend(new ClaimRefused(new AttemptId(claim.Task, claim.AttemptBefore + 1), claim.Worker.Id));
+            return;
+        }
+        // A task is Ready only when no dependency is open. Nobody looks again.
+        System.Diagnostics.Debug.Assert(task.OpenDependencies == 0, "A ready task has open dependencies.");
+        Hold(goal, task, new TaskLease(claim.Worker.Id, claim.Worker.Worker, parts.Clock.Elapsed + task.Spec.LeaseDuration));
+        decisions.Claim(goal, task, claim.Worker.Id, claim.Worker.Offer.Name, claim.Worker.Offer.IsInProcess ? parts.Self.Incarnation : null);
+    }
+
+    /// <summary>A task as the owner before left it. Healthy workers get a full period, so that a takeover kills no one's
+    /// work; a worker whose process is gone gets none.</summary>
+    public void Adopt(Goal goal, TaskNode task, IReadOnlySet<Guid> livingProcesses)
+    {
+        if (task.State == TaskState.Ready)
+            Offer(goal, task);
+        if (task.State != TaskState.Running)
+            return;
+        Hold(goal, task, new TaskLease(task.Worker!.Value, worker: null, parts.Clock.Elapsed + task.Spec.LeaseDuration));
+        if (task.WorkerProcess is { } process && !livingProcesses.Contains(process))
+            decisions.Expire(goal, task, "the server process that ran it is gone");
+    }
+
+    public Answer<TaskState> Take(WorkerReport report)
+    {
+        if (goals.FindByTask(report.Attempt.Task) is not { } goal || goal.Graph.Find(report.Attempt.Task) is not { } task)
+            return Late("The task is gone: its goal has ended, or it was removed from the plan.");
+
+        // The fence comes before the table.
+        if (report.Attempt.Attempt != task.Attempt)
+            return Late($"Attempt {report.Attempt.Attempt} of {task.Spec.Name} is over; the latest is {task.Attempt}.");
+        if (task.State == TaskState.Running && task.Lease?.WorkerId != report.Worker)
+            return Late($"Another worker holds attempt {task.Attempt} of {task.Spec.Name}.");
+
+        return report switch
+        {
+            WorkerReport.Completed completed => Complete(completed, goal, task),
+            WorkerReport.Failed failed => Answer(decisions.Fail(goal, task, failed.Failure, RetryDue), task),
+            WorkerReport.Lost lost => Answer(decisions.Expire(goal, task, lost.Reason), task),
+            _ => throw new InvalidOperationException($"A worker does not report {report.GetType().Name}."),
+        };
+    }
+
+    /// <summary>In memory only, never a row: losing a renewal in a crash costs at most one more attempt.</summary>
+    public LostLeases Renew(RenewLeases renew)
+    {
+        var lost = new List<AttemptId>();
+        foreach (var attempt in renew.Attempts)
+        {
+            if (_running.TryGetValue(attempt.Task, out var held) && held.Task.Attempt == attempt.Attempt && held.Task.Lease?.WorkerId == renew.Worker)
+                held.Task.Lease.Until = parts.Clock.Elapsed + held.Task.Spec.LeaseDuration;
+            else
+                lost.Add(attempt);
+        }
+        return new LostLeases(lost);
+    }
+
+    public void ExpireLeases()
+    {
+        _isWatching = false;
+        var now = parts.Clock.Elapsed;
+        foreach (var (goal, task) in _running.Values.Where(held => held.Task.Lease!.Until <= now).OrderBy(held => held.Task.Id.Value).ToList())
+            if (task.State == TaskState.Running)
+                decisions.Expire(goal, task, $"its worker was silent for {task.Spec.LeaseDuration.TotalSeconds:0.#} seconds");
+    }
+
+    /// <summary>One timer, set for the lease that ends first when it was set. Renewals do not move it: it looks and sets
+    /// itself again.</summary>
+    public void WatchLeases(ActorTurn turn)
+    {
+        if (_isWatching || _running.Count == 0)
+            return;
+        _isWatching = true;
+        var first = _running.Values.Min(held => held.Task.Lease!.Until);
+        var delay = first - parts.Clock.Elapsed;
+        turn.Schedule(delay > TimeSpan.Zero ? delay : TimeSpan.Zero, LeasesDue.Instance);
+    }
+
+    /// <summary>What a move causes once it is durable: a second small table, keyed by where the task comes from and goes to.</summary>
+    public Action? EffectOf(Goal goal, TaskNode task, JournalEntry entry)
+    {
+        if (entry.Command == TaskCommand.Claim)
+        {
+            var lease = task.Lease!;
+            return () => lease.Worker?.Assign(AssignmentOf(goal, task, entry));
+        }
+        if (entry.From == TaskState.Running && task.Lease is { } held)
+        {
+            _running.Remove(task.Id);
+            task.Lease = null;
+            var isRevoked = entry.Command is TaskCommand.Cancel or TaskCommand.Expire or TaskCommand.Suspend
+                || entry is { Command: TaskCommand.Exhaust, Event: KernelEvent.TaskDied { Failure.Kind: FailureKind.Poison } };
+            return () =>
+            {
+                if (isRevoked)
+                    held.Worker?.Revoke(task.Id, entry.Attempt, $"The attempt is over: {entry.Kind}.");
+                parts.Scheduler.TrySend(new SlotFreed(new AttemptId(task.Id, entry.Attempt), held.WorkerId));
+                if (entry.To == TaskState.Ready)
+                    Offer(goal, task);
+            };
+        }
+        if (entry.To == TaskState.Ready || entry.Kind == EventKind.TaskPrioritised)
+            return () => Offer(goal, task);
+        if (entry.From == TaskState.Ready)
+            return () => parts.Scheduler.TrySend(new Withdraw(task.Id));
+        return null;
+    }
+
+    private void Hold(Goal goal, TaskNode task, TaskLease lease)
+    {
+        task.Lease = lease;
+        _running[task.Id] = (goal, task);
+    }
+
+    private void Offer(Goal goal, TaskNode task)
+    {
+        // The effect of an entry runs later than it was decided, and the task may have moved on.
+        if (task.State != TaskState.Ready)
+            return;
+        parts.Scheduler.TrySend(new ReadyTask
+        {
+            Shard = shard, Owner = _self!, Tenant = goal.Tenant, Agent = goal.Agent, Goal = goal.Id, Task = task.Id, AttemptBefore = task.Attempt,
+            Executor = task.Spec.Executor, Priority = Math.Clamp(goal.Priority + task.Spec.Priority, -100, 100), DueAt = task.DueAt,
+        });
+    }
+
+    private Answer<TaskState> Complete(WorkerReport.Completed completed, Goal goal, TaskNode task)
+    {
+        if (completed.Output.Length > parts.Limits.PayloadBytesMax)
+            return new Refusal(RefusalKind.Invalid,
+                $"The output of {task.Spec.Name} has {completed.Output.Length} bytes; {parts.Limits.PayloadBytesMax} is the limit. Save larger things as artifacts.");
+        if (task.State == TaskState.Running && completed.Edits.Count > 0)
+        {
+            var editor = new GraphEditor(goal, decisions, log, parts.Ids, parts.Clock, parts.Limits);
+            if (editor.Apply(completed.Edits, $"task {task.Spec.Name}", reason: null) is { } refusal)
+                return refusal;
+        }
+        return Answer(decisions.Complete(goal, task, completed.Output), task);
+    }
+
+    private static Answer<TaskState> Answer(Transition transition, TaskNode task) => transition switch
+    {
+        { IsMove: true } or { No: No.Same } => task.State,
+        { No: No.Late } => Late($"Task {task.Spec.Name} has ended: it is {task.State.ToString().ToLowerInvariant()}."),
+        _ => throw new InvalidOperationException($"A report met task {task.Id} in state {task.State}, which cannot be."),
+    };
+
+    private static Refusal Late(string reason) => new(RefusalKind.Late, reason);
+
+    private DateTimeOffset RetryDue(int failureCount)
+    {
+        var doubled = parts.Limits.RetryDelayMin * Math.Pow(2, Math.Min(failureCount - 1, 20));
+        var delay = doubled < parts.Limits.RetryDelayMax ? doubled : parts.Limits.RetryDelayMax;
+        // Jitter over the upper half: failures that came together do not come back together.
+        return parts.Clock.UtcNow + delay * (0.5 + 0.5 * parts.Randomness.NextDouble());
+    }
+
+    private Assignment AssignmentOf(Goal goal, TaskNode task, JournalEntry claim) => new()
+    {
+        Tenant = goal.Tenant,
+        Goal = goal.Id,
+        Agent = goal.Agent,
+        SubmittedBy = goal.SubmittedBy,
+        Task = task.Id,
+        Attempt = claim.Attempt,
+        Spec = task.Spec,
+        GoalInput = goal.Input,
+        Dependencies = [.. task.After.Select(edge => new EndedDependency(edge.Node.Spec.Name, edge.Node.State, edge.Node.Output, edge.Node.Failure?.Reason ?? edge.Node.Reason))],
+        Now = parts.Clock.UtcNow,
+    };
+}
+
+internal sealed record LostLeases(IReadOnlyList<AttemptId> Attempts);

@@ -1,0 +1,291 @@
+using Astra.Kernel.Journal;
+
+namespace Astra.Kernel.Tasks;
+
+/// <summary>
+/// One goal with its graph in memory, as of the last decided event. State changes here and only here, by applying
+/// events: the same method serves a live decision and the replay of the log.
+/// </summary>
+internal sealed class Goal
+{
+    private readonly int[] _counts = new int[(int)TaskState.Dead + 1];
+    private readonly List<TaskNode> _dirtyTasks = [];
+    private readonly List<RemovedTask> _removedTasks = [];
+
+    private Goal(GoalId id, TenantId tenant, string? agent, string title, ReadOnlyMemory<byte> input, int priority,
+        DeadTaskPolicy deadTaskPolicy, string? idempotencyKey, ulong requestDigest, string submittedBy, DateTimeOffset createdAt)
+    {
+        (Id, Tenant, Agent, Title, Input, Priority) = (id, tenant, agent, title, input, priority);
+        (DeadTaskPolicy, IdempotencyKey, RequestDigest, SubmittedBy, CreatedAt) = (deadTaskPolicy, idempotencyKey, requestDigest, submittedBy, createdAt);
+    }
+
+    public GoalId Id { get; }
+    public TenantId Tenant { get; }
+    public string? Agent { get; }
+    public string Title { get; }
+    public ReadOnlyMemory<byte> Input { get; }
+    public int Priority { get; }
+    public DeadTaskPolicy DeadTaskPolicy { get; }
+    public string? IdempotencyKey { get; }
+    public ulong RequestDigest { get; }
+    public string SubmittedBy { get; }
+    public DateTimeOffset CreatedAt { get; }
+    public TaskGraph Graph { get; } = new();
+
+    public GoalState State { get; private set; } = GoalState.Active;
+    public long Revision { get; private set; }
+    public long LastSeq { get; private set; }
+    public DateTimeOffset? EndedAt { get; private set; }
+    public ReadOnlyMemory<byte> Result { get; private set; }
+    public string? Reason { get; private set; }
+
+    /// <summary>Changed since the projection last took its image.</summary>
+    public bool IsDirty { get; private set; }
+
+    public TaskCounts Counts => new(
+        _counts[(int)TaskState.Pending], _counts[(int)TaskState.Ready], _counts[(int)TaskState.Running],
+        _counts[(int)TaskState.Completed], _counts[(int)TaskState.Cancelled], _counts[(int)TaskState.Dead]);
+
+    public static Goal Begin(JournalEntry entry, KernelEvent.GoalSubmitted submitted)
+    {
+        var goal = new Goal(entry.Goal, entry.Tenant, submitted.Agent, submitted.Title, submitted.Input, submitted.Priority,
+            submitted.DeadTaskPolicy, submitted.IdempotencyKey, submitted.RequestDigest, submitted.SubmittedBy, entry.At);
+        goal.Touch(entry);
+        return goal;
+    }
+
+    public static Goal Restore(GoalSnapshot snapshot)
+    {
+        var row = snapshot.Goal;
+        var goal = new Goal(row.Id, row.Tenant, row.Agent, row.Title, row.Input, row.Priority, row.DeadTaskPolicy,
+            row.IdempotencyKey, row.RequestDigest, row.SubmittedBy, row.CreatedAt)
+        {
+            State = row.State, Revision = row.Revision, LastSeq = row.LastSeq, EndedAt = row.EndedAt, Result = row.Result, Reason = row.Reason,
+        };
+        foreach (var task in snapshot.Tasks)
+        {
+            goal.Graph.Add(Restore(task));
+            goal._counts[(int)task.State]++;
+        }
+        if (!goal.Graph.TryConnectAll(snapshot.Tasks.Select(task => (goal.Graph[task.Id], goal.Edges(task.After)))))
+            throw new InvalidDataException($"The rows hold a cycle in goal {row.Id}.");
+        foreach (var node in goal.Graph.Tasks)
+            node.OpenDependencies = TaskGraph.CountOpen(node);
+        return goal;
+    }
+
+    /// <summary>Takes an event in. It was decided against this very state, or read from the log behind it.</summary>
+    public void Apply(JournalEntry entry, KernelEvent kernelEvent)
+    {
+        Touch(entry);
+        switch (kernelEvent)
+        {
+            case KernelEvent.GoalSubmitted:
+                break;
+            case KernelEvent.PlanEdited edited:
+                Revision = edited.Revision;
+                break;
+            case KernelEvent.GoalCompleted completed:
+                End(GoalState.Completed, entry.At, null, completed.Result);
+                break;
+            case KernelEvent.GoalFailed failed:
+                End(GoalState.Failed, entry.At, failed.Reason, default);
+                break;
+            case KernelEvent.GoalCancelled cancelled:
+                End(GoalState.Cancelled, entry.At, cancelled.Reason, default);
+                break;
+            case KernelEvent.GoalReopened:
+                (State, EndedAt, Reason) = (GoalState.Active, null, null);
+                break;
+            case KernelEvent.TaskAdded added:
+                var node = new TaskNode(entry.Task!.Value, added.Spec, entry.At);
+                Graph.Add(node);
+                Connect(node, added.After);
+                Enter(node, entry);
+                break;
+            case KernelEvent.TaskRemoved:
+                var removed = Graph[entry.Task!.Value];
+                Graph.Remove(removed);
+                Leave(removed);
+                break;
+            default:
+                ApplyToTask(Graph[entry.Task!.Value], entry, kernelEvent);
+                break;
+        }
+    }
+
+    /// <summary>An edit has changed the shape already, to see that it makes no cycle; this takes in the rest of the event.</summary>
+    public void ApplyShaped(TaskNode node, JournalEntry entry, KernelEvent kernelEvent)
+    {
+        Touch(entry);
+        switch (kernelEvent)
+        {
+            case KernelEvent.TaskAdded:
+                Enter(node, entry);
+                break;
+            case KernelEvent.TaskRemoved:
+                Leave(node);
+                break;
+            case KernelEvent.TaskRewired:
+                node.OpenDependencies = TaskGraph.CountOpen(node);
+                MarkDirty(node);
+                break;
+            default:
+                throw new InvalidOperationException($"{kernelEvent.Kind} does not change the shape of a graph.");
+        }
+    }
+
+    public GoalRow ToRow() => new()
+    {
+        Tenant = Tenant, Id = Id, Agent = Agent, Title = Title, Input = Input, Priority = Priority, DeadTaskPolicy = DeadTaskPolicy,
+        State = State, Revision = Revision, LastSeq = LastSeq, CreatedAt = CreatedAt, EndedAt = EndedAt, Result = Result, Reason = Reason,
+        IdempotencyKey = IdempotencyKey, RequestDigest = RequestDigest, SubmittedBy = SubmittedBy, Counts = Counts,
+    };
+
+    public TaskRow ToRow(TaskNode node) => new()
+    {
+        Tenant = Tenant, Goal = Id, Id = node.Id, Spec = node.Spec,
+        After = [.. node.After.Select(edge => new Dependency(edge.Node.Id, edge.Kind))],
+        State = node.State, Attempt = node.Attempt, FailureCount = node.FailureCount, ExpiryCount = node.ExpiryCount,
+        CreatedAt = node.CreatedAt, DueAt = node.DueAt, StartedAt = node.StartedAt, EndedAt = node.EndedAt,
+        Worker = node.Worker, WorkerName = node.WorkerName, WorkerProcess = node.WorkerProcess,
+        Output = node.Output, Failure = node.Failure, Reason = node.Reason, DoomedBy = node.DoomedBy,
+    };
+
+    /// <summary>Everything that changed since this was last called, as it is now.</summary>
+    public void TakeImage(List<GoalRow> goals, List<TaskRow> tasks, List<RemovedTask> removed)
+    {
+        goals.Add(ToRow());
+        foreach (var node in _dirtyTasks)
+        {
+            node.IsDirty = false;
+            if (Graph.Find(node.Id) is not null)
+                tasks.Add(ToRow(node));
+        }
+        removed.AddRange(_removedTasks);
+        _dirtyTasks.Clear();
+        _removedTasks.Clear();
+        IsDirty = false;
+    }
+
+    public GoalSnapshot ToSnapshot() => new(ToRow(), [.. Graph.Tasks.Select(ToRow)]);
+
+    private static TaskNode Restore(TaskRow row) => new(row.Id, row.Spec, row.CreatedAt)
+    {
+        State = row.State, Attempt = row.Attempt, FailureCount = row.FailureCount, ExpiryCount = row.ExpiryCount, DueAt = row.DueAt,
+        StartedAt = row.StartedAt, EndedAt = row.EndedAt, Worker = row.Worker, WorkerName = row.WorkerName, WorkerProcess = row.WorkerProcess,
+        Output = row.Output, Failure = row.Failure, Reason = row.Reason, DoomedBy = row.DoomedBy,
+    };
+
+    private void Touch(JournalEntry entry)
+    {
+        LastSeq = entry.Seq;
+        IsDirty = true;
+    }
+
+    private void End(GoalState state, DateTimeOffset at, string? reason, ReadOnlyMemory<byte> result) =>
+        (State, EndedAt, Reason, Result) = (state, at, reason, result);
+
+    private void Connect(TaskNode node, IReadOnlyList<Dependency> after)
+    {
+        if (!Graph.TryConnect(node, Edges(after)))
+            throw new InvalidDataException($"The log holds a cycle in goal {Id}, at task {node.Id}.");
+    }
+
+    private IReadOnlyList<Edge> Edges(IReadOnlyList<Dependency> after) =>
+        [.. after.Select(dependency => new Edge(Graph[dependency.On], dependency.Kind))];
+
+    private void Enter(TaskNode node, JournalEntry entry)
+    {
+        node.State = entry.To!.Value;
+        node.OpenDependencies = TaskGraph.CountOpen(node);
+        MarkDirty(node);
+        _counts[(int)node.State]++;
+    }
+
+    private void Leave(TaskNode node)
+    {
+        _counts[(int)node.State]--;
+        _removedTasks.Add(new RemovedTask(Tenant, node.Id));
+    }
+
+    private void MarkDirty(TaskNode node)
+    {
+        if (node.IsDirty)
+            return;
+        node.IsDirty = true;
+        _dirtyTasks.Add(node);
+    }
+
+    private void ApplyToTask(TaskNode node, JournalEntry entry, KernelEvent kernelEvent)
+    {
+        MarkDirty(node);
+        switch (kernelEvent)
+        {
+            case KernelEvent.TaskRewired rewired:
+                Connect(node, rewired.After);
+                node.OpenDependencies = TaskGraph.CountOpen(node);
+                return;
+            case KernelEvent.TaskPrioritised prioritised:
+                node.Spec = node.Spec with { Priority = prioritised.Priority };
+                return;
+            case KernelEvent.TaskClaimed claimed:
+                (node.Attempt, node.StartedAt, node.DueAt) = (entry.Attempt, entry.At, null);
+                (node.Worker, node.WorkerName, node.WorkerProcess) = (claimed.Worker, claimed.WorkerName, claimed.WorkerProcess);
+                break;
+            case KernelEvent.TaskCompleted completed:
+                (node.Output, node.Failure) = (completed.Output, null);
+                break;
+            case KernelEvent.TaskRetried retried:
+                (node.Failure, node.DueAt) = (retried.Failure, retried.DueAt);
+                node.FailureCount++;
+                break;
+            case KernelEvent.TaskDied died:
+                node.Failure = died.Failure;
+                node.FailureCount++;
+                break;
+            case KernelEvent.TaskExpired:
+                node.ExpiryCount++;
+                break;
+            case KernelEvent.TaskCancelled cancelled:
+                node.Reason = cancelled.Reason;
+                break;
+            case KernelEvent.TaskDoomed doomed:
+                node.DoomedBy = doomed.By;
+                node.Reason = $"It waits for {Graph[doomed.By].Spec.Name}, which will not complete.";
+                break;
+            case KernelEvent.TaskRedriven:
+                (node.FailureCount, node.ExpiryCount, node.DoomedBy, node.Reason, node.EndedAt, node.DueAt) = (0, 0, null, null, null, null);
+                break;
+        }
+        Move(node, entry.To!.Value, entry.At);
+    }
+
+    private void Move(TaskNode node, TaskState to, DateTimeOffset at)
+    {
+        var from = node.State;
+        _counts[(int)from]--;
+        _counts[(int)to]++;
+        node.State = to;
+        if (to != TaskState.Running)
+            (node.Worker, node.WorkerName, node.WorkerProcess) = (null, null, null);
+        if (to.IsFinal())
+            node.EndedAt = at;
+
+        CountForDependents(node, from);
+    }
+
+    /// <summary>Readiness is a counter: O(out-degree) when a task ends, and a recount when a redrive takes an end back.</summary>
+    private static void CountForDependents(TaskNode node, TaskState from)
+    {
+        if (from.IsFinal() == node.State.IsFinal())
+            return;
+        foreach (var dependent in node.Dependents)
+        {
+            if (from.IsFinal())
+                dependent.Node.OpenDependencies = TaskGraph.CountOpen(dependent.Node);
+            else if (node.IsMet(dependent.Kind))
+                dependent.Node.OpenDependencies--;
+        }
+    }
+}

@@ -1,0 +1,14 @@
+using Astra.Kernel.Workers;
+
+namespace Astra.Kernel.Tasks;
+
+/// <summary>A worker's hold on one attempt, in the memory of the shard's owner. After a takeover the worker is known by
+/// its id only, until it heartbeats here.</summary>
+internal sealed class TaskLease(WorkerId workerId, IWorker? worker, TimeSpan until)
+{
+    public WorkerId WorkerId { get; } = workerId;
+    public IWorker? Worker { get; } = worker;
+
+    /// <summary>On the owner's monotonic clock.</summary>
+    public TimeSpan Until { get; set; } = until;
+}

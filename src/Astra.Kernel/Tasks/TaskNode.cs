@@ -1,0 +1,48 @@
+namespace Astra.Kernel.Tasks;
+
+/// <summary>One task in memory, owned by its shard. Everything here can be rebuilt from the log, but for <see cref="Lease"/>.</summary>
+internal sealed class TaskNode(TaskId id, TaskSpec spec, DateTimeOffset createdAt)
+{
+    public TaskId Id { get; } = id;
+    public TaskSpec Spec { get; set; } = spec;
+    public DateTimeOffset CreatedAt { get; } = createdAt;
+
+    public TaskState State { get; set; }
+    public int Attempt { get; set; }
+    public int FailureCount { get; set; }
+    public int ExpiryCount { get; set; }
+    public DateTimeOffset? DueAt { get; set; }
+    public DateTimeOffset? StartedAt { get; set; }
+    public DateTimeOffset? EndedAt { get; set; }
+    public WorkerId? Worker { get; set; }
+    public string? WorkerName { get; set; }
+    public Guid? WorkerProcess { get; set; }
+    public ReadOnlyMemory<byte> Output { get; set; }
+    public Failure? Failure { get; set; }
+    public string? Reason { get; set; }
+    public TaskId? DoomedBy { get; set; }
+
+    /// <summary>Dependencies that are not met yet. A task is Ready only when this is 0; claims rely on it and do not look again.</summary>
+    public int OpenDependencies { get; set; }
+
+    public List<Edge> After { get; } = [];
+    public List<Edge> Dependents { get; } = [];
+
+    /// <summary>Ascends along every edge; see <see cref="TaskGraph"/>.</summary>
+    public int Order { get; set; }
+
+    /// <summary>Changed since the projection last took its image.</summary>
+    public bool IsDirty { get; set; }
+
+    /// <summary>Who runs it and until when, on this node's monotonic clock.</summary>
+    public TaskLease? Lease { get; set; }
+
+    public bool IsMet(DependencyKind kind) => kind == DependencyKind.Completed ? State == TaskState.Completed : State.IsFinal();
+
+    /// <summary>Nothing that happens by itself will ever meet such a dependency.</summary>
+    public bool IsHopeless(DependencyKind kind, DeadTaskPolicy policy) =>
+        kind == DependencyKind.Completed
+        && (State == TaskState.Cancelled || (State == TaskState.Dead && policy == DeadTaskPolicy.Doom));
+}
+
+internal readonly record struct Edge(TaskNode Node, DependencyKind Kind);

@@ -1,0 +1,41 @@
+namespace Astra.Kernel.Tasks;
+
+/// <summary>What a task is, apart from how far it has come. The kernel reads labels and numbers; payloads are bytes.</summary>
+public sealed record TaskSpec
+{
+    /// <summary>Unique within its goal.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>The label a worker must offer, for instance `agent:auditor` or `tool:unpack@1`.</summary>
+    public required string Executor { get; init; }
+
+    /// <summary>For the executor; the kernel does not read it.</summary>
+    public string Kind { get; init; } = "";
+
+    public ReadOnlyMemory<byte> Input { get; init; }
+
+    /// <summary>Higher runs earlier among the same agent's tasks; -100 to 100.</summary>
+    public int Priority { get; init; }
+
+    public int AttemptCountMax { get; init; } = 3;
+    public TimeSpan LeaseDuration { get; init; } = TimeSpan.FromSeconds(30);
+}
+
+/// <summary>One edit of a goal's graph, in terms of task names.</summary>
+public abstract record GraphEdit
+{
+    public sealed record Add(TaskSpec Spec, IReadOnlyList<NamedDependency> After) : GraphEdit;
+
+    /// <summary>Refused once the task has started, or while another task waits for it.</summary>
+    public sealed record Remove(string Name) : GraphEdit;
+
+    /// <summary>Replaces what a task waits for; refused once it has started.</summary>
+    public sealed record Rewire(string Name, IReadOnlyList<NamedDependency> After) : GraphEdit;
+
+    public sealed record Prioritise(string Name, int Priority) : GraphEdit;
+
+    /// <summary>Cancels the task and dooms what can then no longer run.</summary>
+    public sealed record Cancel(string Name, string Reason) : GraphEdit;
+}
+
+public readonly record struct NamedDependency(string Name, DependencyKind Kind);

@@ -1,0 +1,56 @@
+using Astra.Kernel.InMemory;
+using Astra.Testing.Contracts;
+
+namespace Astra.Kernel.Tests.Ports;
+
+public sealed class InMemoryJournalTests : JournalContract
+{
+    protected override ValueTask<IStoreUnderTest> OpenAsync() => new(new MemoryUnderTest());
+}
+
+public sealed class InMemoryProjectionTests : ProjectionContract
+{
+    protected override ValueTask<IStoreUnderTest> OpenAsync() => new(new MemoryUnderTest());
+}
+
+public sealed class InMemoryShardLeasesTests : ShardLeasesContract
+{
+    protected override ValueTask<IStoreUnderTest> OpenAsync() => new(new MemoryUnderTest());
+}
+
+/// <summary>Leases are decided by the store's clock, and this one moves when a test says so.</summary>
+internal sealed class MemoryUnderTest : IStoreUnderTest, IShardLeases, IClock
+{
+    private static readonly TimeSpan LeaseDuration = TimeSpan.FromSeconds(9);
+
+    private readonly InMemoryStore _store;
+    private readonly Dictionary<NodeId, NodeRegistration> _nodes = [];
+
+    public MemoryUnderTest() => _store = new InMemoryStore(this, LeaseDuration);
+
+    public IJournal Journal => _store.Journal;
+    public IProjection Projection => _store.Projection;
+    public IShardLeases Leases => this;
+
+    public TimeSpan Elapsed { get; private set; }
+    public DateTimeOffset UtcNow => DateTimeOffset.UnixEpoch + Elapsed;
+
+    public ValueTask<LeaseRenewal> RenewAsync(NodeRegistration self, IReadOnlyCollection<ShardId> release, CancellationToken cancellationToken)
+    {
+        _nodes[self.Node] = self;
+        return _store.Leases.RenewAsync(self, release, cancellationToken);
+    }
+
+    public ValueTask LeaveAsync(NodeRegistration self, CancellationToken cancellationToken) => _store.Leases.LeaveAsync(self, cancellationToken);
+
+    public async ValueTask ExpireAsync(NodeId node)
+    {
+        // Everybody else renews half-way, so that only this one is too late.
+        Elapsed += LeaseDuration / 2;
+        foreach (var other in _nodes.Values.Where(other => other.Node != node))
+            await _store.Leases.RenewAsync(other, [], CancellationToken.None);
+        Elapsed += LeaseDuration / 2;
+    }
+
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+}

@@ -1,0 +1,301 @@
+using Astra.Kernel;
+using Astra.Kernel.Tasks;
+using Xunit;
+
+namespace Astra.Testing.Contracts;
+
+/// <summary>What every projection guarantees.</summary>
+public abstract class ProjectionContract : StoreContract
+{
+    private readonly TenantId _tenant = Sample.Tenant();
+    private IReadOnlyDictionary<ShardId, Epoch> _epochs = null!;
+
+    [Fact]
+    public async Task An_active_goal_is_loaded_with_its_tasks_as_they_were_written()
+    {
+        var goal = NewGoal(7) with { IdempotencyKey = "once" };
+        var tasks = new[] { Sample.Task(goal, "one"), Sample.Dead(Sample.Task(goal, "two")), Minimal(Sample.Task(goal, "three")) };
+        await ProjectAsync(7, 345, [goal], tasks);
+
+        var shard = Assert.Single(await Store.Projection.LoadAsync([new ShardId(7)], None));
+
+        Assert.Equal(new ShardId(7), shard.Shard);
+        Assert.Equal(345, shard.Watermark);
+        var loaded = Assert.Single(shard.Goals);
+        Assert.Equal(Sample.Text(goal), Sample.Text(loaded.Goal));
+        Assert.Equal(Sample.Text(tasks), Sample.Text(loaded.Tasks));
+    }
+
+    [Fact]
+    public async Task Every_shard_asked_for_is_answered_in_the_order_asked()
+    {
+        var (first, second) = (NewGoal(9), NewGoal(9));
+        await ProjectAsync(9, 20, [second, first], []);
+        await ProjectAsync(5, 10, [NewGoal(5)], []);
+
+        var shards = await Store.Projection.LoadAsync([new ShardId(9), new ShardId(1), new ShardId(5)], None);
+
+        Assert.Equal([(9, 20L, 2), (1, 0L, 0), (5, 10L, 1)], shards.Select(shard => (shard.Shard.Value, shard.Watermark, shard.Goals.Count)));
+        Assert.Equal([first.Id, second.Id], shards[0].Goals.Select(goal => goal.Goal.Id));
+    }
+
+    [Fact]
+    public async Task A_finished_goal_is_not_loaded_with_its_shard_but_is_there_by_its_id()
+    {
+        var goal = Sample.Finished(NewGoal(7));
+        var task = Sample.Dead(Sample.Task(goal));
+        await ProjectAsync(7, 1, [goal], [task]);
+
+        Assert.Empty((await LoadAsync(7)).Goals);
+        var loaded = await Store.Projection.LoadGoalAsync(_tenant, goal.Id, None);
+        Assert.Equal(Sample.Text(goal), Sample.Text(loaded!.Goal));
+        Assert.Equal(Sample.Text(new[] { task }), Sample.Text(loaded.Tasks));
+    }
+
+    [Fact]
+    public async Task The_latest_projection_of_a_row_replaces_the_one_before()
+    {
+        var goal = NewGoal(7);
+        var task = Sample.Task(goal);
+        await ProjectAsync(7, 1, [goal], [task]);
+        var (laterGoal, laterTask) = (goal with { Revision = 99, Priority = 1, Title = "Later" }, Sample.Dead(task));
+        await ProjectAsync(7, 2, [laterGoal], [laterTask]);
+
+        var loaded = Assert.Single((await LoadAsync(7)).Goals);
+        Assert.Equal(Sample.Text(laterGoal), Sample.Text(loaded.Goal));
+        Assert.Equal(Sample.Text(new[] { laterTask }), Sample.Text(loaded.Tasks));
+    }
+
+    [Fact]
+    public async Task A_task_may_come_without_its_goal_when_the_goal_is_there()
+    {
+        var goal = NewGoal(7);
+        await ProjectAsync(7, 1, [goal], []);
+        var outcome = await ProjectAsync(7, 2, [], [Sample.Task(goal)]);
+
+        Assert.Empty(outcome.Quarantined);
+        Assert.Single(Assert.Single((await LoadAsync(7)).Goals).Tasks);
+    }
+
+    [Fact]
+    public async Task A_removed_task_is_gone()
+    {
+        var goal = NewGoal(7);
+        var (kept, removed) = (Sample.Task(goal, "kept"), Sample.Task(goal, "removed"));
+        await ProjectAsync(7, 1, [goal], [kept, removed]);
+        await ProjectAsync(7, 2, [], [], new RemovedTask(_tenant, removed.Id), new RemovedTask(_tenant, Sample.TaskId(7)));
+
+        Assert.Equal([kept.Id], Assert.Single((await LoadAsync(7)).Goals).Tasks.Select(task => task.Id));
+        Assert.Null(await Store.Projection.FindGoalOfTaskAsync(_tenant, removed.Id, None));
+    }
+
+    [Fact]
+    public async Task After_a_takeover_the_old_owner_writes_no_rows_and_others_do()
+    {
+        var before = await EpochsAsync();
+        var after = await TakeOverAsync("a", "b");
+        var (stale, fresh) = (NewGoal(7), NewGoal(8));
+
+        var outcomes = await Store.Projection.ProjectAsync(
+            [
+                new ShardProjection(new ShardId(7), before[new ShardId(7)], 5, [stale], [Sample.Task(stale)], []),
+                new ShardProjection(new ShardId(8), after[new ShardId(8)], 6, [fresh], [Sample.Task(fresh)], []),
+            ],
+            None);
+
+        Assert.Equal([true, false], outcomes.Select(outcome => outcome.IsFenced));
+        Assert.Null(await Store.Projection.LoadGoalAsync(_tenant, stale.Id, None));
+        Assert.Equal(0, (await LoadAsync(7)).Watermark);
+        Assert.NotNull(await Store.Projection.LoadGoalAsync(_tenant, fresh.Id, None));
+        Assert.Equal(6, (await LoadAsync(8)).Watermark);
+    }
+
+    [Fact]
+    public async Task A_goal_that_the_tables_refuse_is_quarantined_and_blocks_nobody()
+    {
+        var (good, bad) = (NewGoal(7), NewGoal(7) with { EndedAt = Sample.At });
+
+        var outcome = await ProjectAsync(7, 3, [good, bad], [Sample.Task(good), Sample.Task(bad)]);
+
+        Assert.False(outcome.IsFenced);
+        var quarantined = Assert.Single(outcome.Quarantined);
+        Assert.Equal(bad.Id, quarantined.Goal);
+        Assert.Contains("goal_ended_iff_final", quarantined.Reason, StringComparison.Ordinal);
+        var shard = await LoadAsync(7);
+        Assert.Equal(3, shard.Watermark);
+        var loaded = Assert.Single(shard.Goals);
+        Assert.Equal(good.Id, loaded.Goal.Id);
+        Assert.Single(loaded.Tasks);
+    }
+
+    [Fact]
+    public async Task A_quarantined_goal_stays_out_because_its_rows_are_no_longer_complete()
+    {
+        var goal = NewGoal(7);
+        await ProjectAsync(7, 1, [goal], [Sample.Task(goal, "first")]);
+        await ProjectAsync(7, 2, [goal], [Sample.Task(goal, "refused") with { EndedAt = Sample.At }]);
+
+        var outcome = await ProjectAsync(7, 3, [goal], [Sample.Task(goal, "good")]);
+
+        Assert.Contains("task_ended_iff_final", Assert.Single(outcome.Quarantined).Reason, StringComparison.Ordinal);
+        var shard = await LoadAsync(7);
+        Assert.Empty(shard.Goals);
+        Assert.Equal(3, shard.Watermark);
+    }
+
+    [Theory]
+    [InlineData("task_ended_iff_final")]
+    [InlineData("running_has_worker")]
+    [InlineData("dead_has_failure")]
+    [InlineData("counts_not_negative")]
+    [InlineData("text_is_text")]
+    public async Task A_task_that_breaks_a_rule_quarantines_its_goal_with_the_rule_as_the_reason(string rule)
+    {
+        var goal = NewGoal(7);
+        var task = Sample.Task(goal);
+        var broken = rule switch
+        {
+            "task_ended_iff_final" => task with { State = TaskState.Completed },
+            "running_has_worker" => task with { Worker = null, WorkerName = null },
+            "dead_has_failure" => Sample.Dead(task) with { Failure = null },
+            "counts_not_negative" => task with { Attempt = -1 },
+            _ => task with { WorkerName = "half a character: \ud800" },
+        };
+
+        var outcome = await ProjectAsync(7, 1, [goal], [broken]);
+
+        Assert.Contains(rule, Assert.Single(outcome.Quarantined).Reason, StringComparison.Ordinal);
+        Assert.Equal(1, (await LoadAsync(7)).Watermark);
+    }
+
+    [Fact]
+    public async Task A_title_that_is_no_text_quarantines_the_goal()
+    {
+        var outcome = await ProjectAsync(7, 1, [NewGoal(7) with { Title = "a\0b" }, NewGoal(7)], []);
+
+        Assert.Contains("text_is_text", Assert.Single(outcome.Quarantined).Reason, StringComparison.Ordinal);
+        Assert.Single((await LoadAsync(7)).Goals);
+    }
+
+    [Fact]
+    public async Task A_task_of_an_unknown_goal_is_quarantined()
+    {
+        var outcome = await ProjectAsync(7, 1, [], [Sample.Task(NewGoal(7))]);
+
+        Assert.Contains("task_has_goal", Assert.Single(outcome.Quarantined).Reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_tenant_uses_an_idempotency_key_for_one_goal_only()
+    {
+        var (first, second) = (NewGoal(7) with { IdempotencyKey = "once" }, NewGoal(8) with { IdempotencyKey = "once" });
+        var elsewhere = Sample.Goal(Sample.Tenant(), Sample.GoalId(9)) with { IdempotencyKey = "once" };
+        await ProjectAsync(7, 1, [first], []);
+
+        Assert.Contains("one_goal_per_idempotency_key", Assert.Single((await ProjectAsync(8, 1, [second], [])).Quarantined).Reason, StringComparison.Ordinal);
+        Assert.Empty((await ProjectAsync(9, 1, [elsewhere], [])).Quarantined);
+        Assert.Equal(first.Id, (await Store.Projection.FindByIdempotencyKeyAsync(_tenant, "once", None))!.Id);
+        Assert.Equal(elsewhere.Id, (await Store.Projection.FindByIdempotencyKeyAsync(elsewhere.Tenant, "once", None))!.Id);
+        Assert.Null(await Store.Projection.FindByIdempotencyKeyAsync(_tenant, "twice", None));
+    }
+
+    [Fact]
+    public async Task Nothing_of_a_tenant_is_there_for_another()
+    {
+        var goal = NewGoal(7) with { IdempotencyKey = "once" };
+        var task = Sample.Dead(Sample.Task(goal));
+        await ProjectAsync(7, 1, [goal], [task]);
+        var other = Sample.Tenant();
+
+        Assert.Null(await Store.Projection.LoadGoalAsync(other, goal.Id, None));
+        Assert.Null(await Store.Projection.FindByIdempotencyKeyAsync(other, "once", None));
+        Assert.Null(await Store.Projection.FindGoalOfTaskAsync(other, task.Id, None));
+        Assert.Empty(await Store.Projection.ListGoalsAsync(other, null, null, null, 10, None));
+        Assert.Empty(await Store.Projection.ListDeadTasksAsync(other, null, 10, None));
+
+        Assert.Equal(goal.Id, await Store.Projection.FindGoalOfTaskAsync(_tenant, task.Id, None));
+        Assert.Single(await Store.Projection.ListGoalsAsync(_tenant, null, null, null, 10, None));
+        Assert.Single(await Store.Projection.ListDeadTasksAsync(_tenant, null, 10, None));
+    }
+
+    [Fact]
+    public async Task Goals_are_listed_newest_first_page_by_page()
+    {
+        GoalRow[] goals = [NewGoal(900), NewGoal(3), NewGoal(40), NewGoal(2), NewGoal(7)];
+        foreach (var goal in goals)
+            await ProjectAsync(goal.Id.Shard.Value, 1, [goal], []);
+
+        var first = await Store.Projection.ListGoalsAsync(_tenant, null, null, null, 2, None);
+        var second = await Store.Projection.ListGoalsAsync(_tenant, null, null, first[^1].Id, 2, None);
+        var last = await Store.Projection.ListGoalsAsync(_tenant, null, null, second[^1].Id, 2, None);
+
+        Assert.Equal(goals.Reverse().Select(goal => goal.Id), first.Concat(second).Concat(last).Select(goal => goal.Id));
+        Assert.Equal(Sample.Text(goals[^1]), Sample.Text(first[0]));
+    }
+
+    [Fact]
+    public async Task Goals_are_listed_by_state_and_by_agent()
+    {
+        GoalRow[] goals = [NewGoal(1), Sample.Finished(NewGoal(2)), NewGoal(3) with { Agent = null }, Sample.Finished(NewGoal(4)) with { Agent = "other" }];
+        foreach (var goal in goals)
+            await ProjectAsync(goal.Id.Shard.Value, 1, [goal], []);
+
+        Assert.Equal([3, 1], await ShardsAsync(GoalState.Active, null));
+        Assert.Equal([4, 2], await ShardsAsync(GoalState.Failed, null));
+        Assert.Equal([2, 1], await ShardsAsync(null, "auditor"));
+        Assert.Equal([4], await ShardsAsync(GoalState.Failed, "other"));
+        Assert.Empty(await ShardsAsync(GoalState.Completed, null));
+
+        async Task<IEnumerable<int>> ShardsAsync(GoalState? state, string? agent) =>
+            (await Store.Projection.ListGoalsAsync(_tenant, state, agent, null, 10, None)).Select(goal => goal.Id.Shard.Value);
+    }
+
+    [Fact]
+    public async Task Dead_tasks_are_listed_newest_first_page_by_page()
+    {
+        var goal = NewGoal(7);
+        var dead = Enumerable.Range(0, 3).Select(i => Sample.Dead(Sample.Task(goal, $"dead {i}"))).ToArray();
+        await ProjectAsync(7, 1, [goal], [dead[0], Sample.Task(goal, "running"), dead[1], dead[2]]);
+
+        var first = await Store.Projection.ListDeadTasksAsync(_tenant, null, 2, None);
+        var second = await Store.Projection.ListDeadTasksAsync(_tenant, first[^1].Id, 2, None);
+
+        Assert.Equal(Sample.Text(dead.Reverse()), Sample.Text(first.Concat(second)));
+    }
+
+    [Fact]
+    public async Task A_projection_of_nothing_moves_the_watermark()
+    {
+        var outcome = await ProjectAsync(7, 11, [], []);
+
+        Assert.False(outcome.IsFenced);
+        Assert.Empty(outcome.Quarantined);
+        Assert.Equal(11, (await LoadAsync(7)).Watermark);
+        Assert.Empty(await Store.Projection.ProjectAsync([], None));
+    }
+
+    private GoalRow NewGoal(int shard) => Sample.Goal(_tenant, Sample.GoalId(shard));
+
+    /// <summary>Every field that may be empty is.</summary>
+    private static TaskRow Minimal(TaskRow task) => task with
+    {
+        Spec = new TaskSpec { Name = task.Spec.Name, Executor = "agent:a" },
+        After = [],
+        State = TaskState.Ready,
+        DueAt = null,
+        StartedAt = null,
+        Worker = null,
+        WorkerName = null,
+    };
+
+    private async ValueTask<IReadOnlyDictionary<ShardId, Epoch>> EpochsAsync() => _epochs ??= await OwnEverythingAsync();
+
+    private async ValueTask<ProjectionOutcome> ProjectAsync(int shard, long watermark, GoalRow[] goals, TaskRow[] tasks, params RemovedTask[] removed)
+    {
+        var epochs = await EpochsAsync();
+        return Assert.Single(await Store.Projection.ProjectAsync(
+            [new ShardProjection(new ShardId(shard), epochs[new ShardId(shard)], watermark, goals, tasks, removed)], None));
+    }
+
+    private async ValueTask<ShardSnapshot> LoadAsync(int shard) => Assert.Single(await Store.Projection.LoadAsync([new ShardId(shard)], None));
+}
