@@ -1,0 +1,50 @@
+using System.Runtime.InteropServices;
+
+namespace Astra.Tools.Sandboxes.Linux;
+
+/// <summary>
+/// Limits that the kernel keeps for each process and that children inherit. They stand behind the cgroup
+/// where there is one, and are what is left where there is none.
+/// </summary>
+/// <remarks>The address space is deliberately not limited. Managed runtimes reserve hundreds of gigabytes
+/// that they never touch and would not start. RLIMIT_DATA counts private writable memory instead, which is
+/// close to what a program really uses.</remarks>
+internal static partial class ResourceLimits
+{
+    private const int CpuSeconds = 0, FileSize = 1, Data = 2, Core = 4, Processes = 6, OpenFiles = 7,
+        LockedMemory = 8, MessageQueues = 12, Nice = 13, RealTimePriority = 14;
+
+    /// <param name="pid">The process, or 0 for the calling one.</param>
+    /// <param name="limits">What the run may use.</param>
+    /// <param name="hasMemoryGroup">A cgroup counts the memory of the whole run, which is the better measure.</param>
+    public static bool Apply(int pid, SandboxLimits limits, bool hasMemoryGroup)
+    {
+        // One second more than asked for: the limit of the whole run should speak first, because it can say why.
+        var seconds = (ulong)Math.Ceiling(limits.Cpu.TotalSeconds) + 1;
+        var fine = Set(pid, CpuSeconds, seconds)
+                   && Set(pid, FileSize, (ulong)limits.FileBytes)
+                   && Set(pid, Core, 0)
+                   && Set(pid, OpenFiles, (ulong)limits.OpenFiles)
+                   && Set(pid, LockedMemory, 64 << 10)
+                   && Set(pid, MessageQueues, 0)
+                   && Set(pid, Nice, 0)
+                   && Set(pid, RealTimePriority, 0)
+                   && Set(pid, Processes, (ulong)limits.Pids + CageProcesses);
+        return fine && (hasMemoryGroup || Set(pid, Data, (ulong)limits.MemoryBytes));
+    }
+
+    /// <summary>The cage's own processes, which count as well: bubblewrap outside and its init inside.</summary>
+    public const int CageProcesses = 2;
+
+    private static unsafe bool Set(int pid, int resource, ulong value)
+    {
+        var limit = stackalloc ulong[2];
+        if (SetLimit(pid, resource, null, limit) != 0) return false;
+        // Never above what this process was given itself: raising takes a right it may not have.
+        limit[0] = limit[1] = Math.Min(value, limit[1]);
+        return SetLimit(pid, resource, limit, null) == 0;
+    }
+
+    [LibraryImport("libc", EntryPoint = "prlimit", SetLastError = true)]
+    private static unsafe partial int SetLimit(int pid, int resource, ulong* next, ulong* previous);
+}
