@@ -62,6 +62,7 @@ public static class AstraCommandLine
             AgentCommands.Create(surroundings, shared),
             DeadCommands.Create(surroundings, shared),
             WhyCommand.Create(surroundings, shared),
+            BenchCommand.Create(surroundings, shared),
             VersionCommand.Create(surroundings, shared),
         };
         root.Options.Add(shared.Data);
