@@ -164,7 +164,7 @@ internal sealed partial class ActorCell : ActorRef, IThreadPoolWorkItem
                     continue;
                 // More mail than one turn may read, or a message half written: back to the end of the queue.
                 ServeWaiting();
-                System.Dispatcher.Post(this);
+                System.Dispatcher.Requeue(this);
                 return;
             }
 

@@ -251,6 +251,35 @@ public sealed class ThreadedActorTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Actors_that_never_rest_starve_neither_each_other_nor_the_thread_pool()
+    {
+        // Twice as many pairs as cores, each of which would keep its thread busy for ever.
+        int pairs = 2 * Environment.ProcessorCount;
+        var heard = Enumerable.Range(0, pairs).Select(_ => new TaskCompletionSource()).ToList();
+        for (int i = 0; i < pairs; i++)
+        {
+            var (pair, volleys) = (i, 0);
+            var wall = _system.Spawn(ActorWorld.Script($"wall{i}", (message, turn) =>
+            {
+                turn.Reply(message);
+                return default;
+            }));
+            var player = _system.Spawn(ActorWorld.Script($"player{i}", (message, turn) =>
+            {
+                if (++volleys == 10_000)
+                    heard[pair].SetResult();
+                wall.TrySend(message, turn.Self);
+                return default;
+            }));
+            player.TrySend("ball");
+        }
+
+        await Task.WhenAll(heard.Select(pair => pair.Task)).WaitAsync(Patience);
+        for (int i = 0; i < 100; i++)
+            await Task.Run(() => { }).WaitAsync(Patience);
+    }
+
+    [Fact]
     public void A_send_allocates_nothing()
     {
         object message = new();
