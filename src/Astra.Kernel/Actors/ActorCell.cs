@@ -181,7 +181,8 @@ internal sealed partial class ActorCell : ActorRef, IThreadPoolWorkItem
 
     // The runtime's own work, and the policies and observers it calls, must not pass for something that the incarnation
     // does: that may just have been revoked, and what it sends is dropped.
-    private void LeaveIncarnation() => SynchronizationContext.SetSynchronizationContext(System.Dispatcher.Continuations);
+    private void LeaveIncarnation() =>
+        SynchronizationContext.SetSynchronizationContext(System.Dispatcher.Continuations);
 
     private void ServeWaiting()
     {

@@ -4,7 +4,9 @@ using Xunit;
 
 namespace Astra.Kernel.Tests.Actors;
 
-/// <summary>What virtual time cannot show: real threads racing. Nothing sleeps; a hang is cut off by the patience.</summary>
+/// <summary>
+/// What virtual time cannot show: real threads racing. Nothing sleeps; a hang is cut off by the patience.
+/// </summary>
 public sealed class ThreadedActorTests : IAsyncDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
@@ -23,7 +25,8 @@ public sealed class ThreadedActorTests : IAsyncDisposable
     private sealed record Numbered(int Producer, int Number);
 
     private static Task OnThreads(int count, Action<int> body) => Task.WhenAll(Enumerable.Range(0, count).Select(i =>
-        Task.Factory.StartNew(() => body(i), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default)));
+        Task.Factory.StartNew(
+            () => body(i), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default)));
 
     [Theory]
     [InlineData(1, 1024)]
