@@ -40,10 +40,14 @@ public sealed record ActorOptions
     /// <summary>Makes an incarnation: once at the start, once more after each restart.</summary>
     public required Func<Actor> Create { get; init; }
 
-    /// <summary>The bound of the mailbox. Memory follows use: no ring before the first message, then it grows.</summary>
+    /// <summary>
+    /// The bound of the mailbox. Memory follows use: no ring before the first message, then it grows.
+    /// </summary>
     public int MailboxCapacityMax { get; init; } = 1024;
 
-    /// <summary>The longest that one message may take before the actor is taken away from it; no limit when null.</summary>
+    /// <summary>
+    /// The longest that one message may take before the actor is taken away from it; no limit when null.
+    /// </summary>
     public TimeSpan? MessageDeadline { get; init; }
 
     /// <summary>

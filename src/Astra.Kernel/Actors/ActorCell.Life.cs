@@ -86,7 +86,9 @@ internal sealed partial class ActorCell
         StopChildren();
     }
 
-    /// <summary>From here on the handler or hook in progress has a deadline, whether the actor has one or not.</summary>
+    /// <summary>
+    /// From here on the handler or hook in progress has a deadline, whether the actor has one or not.
+    /// </summary>
     private void LimitPatience()
     {
         if (_pending is { } hanging)

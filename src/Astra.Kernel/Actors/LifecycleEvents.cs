@@ -1,6 +1,8 @@
 namespace Astra.Kernel.Actors;
 
-/// <summary>The closed set of what the actor runtime tells about itself. Handed to <see cref="ActorSystemOptions.Observe"/>.</summary>
+/// <summary>
+/// The closed set of what the actor runtime tells about itself. Handed to <see cref="ActorSystemOptions.Observe"/>.
+/// </summary>
 public abstract record LifecycleEvent
 {
     private protected LifecycleEvent(ActorRef actor) => Actor = actor;

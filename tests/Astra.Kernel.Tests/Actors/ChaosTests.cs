@@ -95,7 +95,8 @@ public class ChaosTests
             _node.Advance(TimeSpan.FromMinutes(30));
             Assert.True(stop.IsCompleted);
             Assert.Empty(_system.Inspect().Children);
-            Assert.DoesNotContain(_events, told => told is ActorFailed failed && failed.Why.Message.Contains("and was told"));
+            Assert.DoesNotContain(
+                _events, told => told is ActorFailed failed && failed.Why.Message.Contains("and was told"));
             Assert.All(Enumerable.Range(0, _orderCount), number => Assert.True(
                 _ends.GetValueOrDefault(number) == 1, $"order {number} ended {_ends.GetValueOrDefault(number)} times"));
         }
