@@ -53,7 +53,7 @@ internal sealed class AuditMounts
             var inside = part.Kind switch
             {
                 PartKind.SiteEntry => "/package/site/" + name,
-                PartKind.DpkgInfo => "/package/info",
+                PartKind.DpkgInfo => "/package/info/" + name,
                 PartKind.DpkgRoot => "/package/root/" + name,
                 PartKind.NuGetFolder or PartKind.NpmFolder => $"/package/{parts.Count}",
                 _ => $"/package/{parts.Count}/{name}",

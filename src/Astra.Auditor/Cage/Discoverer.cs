@@ -25,6 +25,11 @@ public static class Discoverer
         if (tree.IsCutShort)
             finds.LeftOut.Add("The tree holds more files than one audit reads; audit its parts.");
         NuGetDiscovery.Discover(tree, request, finds);
+        NpmDiscovery.Discover(tree, request, finds);
+        PythonDiscovery.Discover(tree, request, finds);
+        DpkgDiscovery.Discover(request, finds);
+        PinChecks.Check(tree, finds);
+        AllowListFile.Read(request.Tree, finds);
         return finds.Answer();
     }
 }

@@ -24,7 +24,7 @@ public enum PartKind
     /// <summary>One top-level file or directory of a site-packages directory; keeps its name inside the cage.</summary>
     [JsonStringEnumMemberName("siteEntry")] SiteEntry,
 
-    /// <summary>dpkg's `info` directory: maintainer scripts and checksums.</summary>
+    /// <summary>One file of dpkg's `info` directory: a maintainer script or the checksums; keeps its name inside the cage.</summary>
     [JsonStringEnumMemberName("dpkgInfo")] DpkgInfo,
 
     /// <summary>A top-level directory that Debian packages install into; keeps its name inside the cage.</summary>

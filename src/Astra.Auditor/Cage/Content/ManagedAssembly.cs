@@ -88,6 +88,9 @@ internal static class ManagedAssembly
 
     private static void JudgeStrings(MetadataReader metadata, Ability able, string where, Observations observations, PackageAbilities abilities)
     {
+        // Reference assemblies have no strings, and then not even the heap's first byte.
+        if (metadata.GetHeapSize(HeapIndex.UserString) <= 1)
+            return;
         var all = new StringBuilder();
         for (var handle = MetadataTokens.UserStringHandle(1); !handle.IsNil && all.Length < StringsLengthMax; handle = metadata.GetNextHandle(handle))
         {
@@ -140,7 +143,8 @@ internal static class ManagedAssembly
                 continue;
             var section = file.GetSectionData(address);
             var data = section.GetReader(0, Math.Min(size, section.Length)).ReadBytes(Math.Min(size, section.Length));
-            if (FileKinds.IsProgram(FileKinds.Of(data)))
+            // A DOS stub, which every tool that writes programs carries, is 128 bytes; a program is more.
+            if (size > 512 && FileKinds.IsProgram(FileKinds.Of(data)))
                 observations.Add(able.HasFlag(Ability.LoadBytes) ? "loads-embedded-code" : "encoded-executable", where, $"Static data of {size} bytes is a program.");
             else if (size >= StaticDataMin && able.HasFlag(Ability.LoadBytes) && Entropy.BitsPerByte(data) > 7.6)
                 observations.Add("loads-embedded-code", where, $"Static data of {size} bytes looks encrypted or packed, and the assembly loads code from bytes.");

@@ -12,6 +12,9 @@ internal sealed class Finds
 
     public Observations Project { get; } = new();
     public List<AllowEntry> Allowed { get; } = [];
+
+    /// <summary>Python packages that are wanted in any version, with their chain.</summary>
+    public Dictionary<string, string[]> WantedByName { get; } = new(StringComparer.Ordinal);
     public List<string> LeftOut { get; } = [];
 
     public bool Uses(Ecosystem ecosystem) => _byName.Values.Any(package => package.Ecosystem == ecosystem && package.Used);

@@ -6,7 +6,7 @@ namespace Astra.Auditor.Cage.Inspect;
 /// An installed folder next to the archive it came from. The archive is what hashes vouch for, the folder is what is
 /// used: a file changed after installation is found only by comparing the two, byte by byte.
 /// </summary>
-internal sealed class InstalledCopy(string folder, string differsRule, PackageReading reading, Func<string, bool> isInstallersOwn)
+internal sealed class InstalledCopy(string folder, string differsRule, PackageReading reading, Func<string, bool> isInstallersOwn, Func<string, bool>? isBuiltHere = null)
 {
     private readonly HashSet<string> _inArchive = new(StringComparer.OrdinalIgnoreCase);
 
@@ -36,7 +36,7 @@ internal sealed class InstalledCopy(string folder, string differsRule, PackageRe
             if (_inArchive.Contains(path) || isInstallersOwn(path))
                 continue;
             var content = FolderReading.Read(file);
-            var runs = content is not { } bytes || CanRun(path, bytes.Span);
+            var runs = isBuiltHere?.Invoke(path) != true && (content is not { } bytes || CanRun(path, bytes.Span));
             reading.Observations.Add(runs ? "installed-extra-code" : "installed-extra", path, $"{file.Length} bytes that no archive vouches for.");
             if (content is { } extra)
                 reading.Look(path, extra);

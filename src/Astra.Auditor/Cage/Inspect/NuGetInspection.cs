@@ -1,5 +1,4 @@
 using System.Security.Cryptography;
-using System.Text;
 using Astra.Auditor.Cage.Archives;
 using Astra.Auditor.Cage.Content;
 
@@ -27,13 +26,9 @@ internal static class NuGetInspection
             if (!path.StartsWith("tools/", StringComparison.OrdinalIgnoreCase))
                 continue;
             reading.Abilities.RunsByItself.Add(path);
-            ScriptJudge.Judge(text, Language.PowerShell, path, reading.Observations, ignored: NormalForVisualStudio);
+            ScriptJudge.Judge(text, Language.PowerShell, path, reading.Observations);
         }
     }
-
-    /// <summary>The analyzers' install scripts, which thousands of packages carry, walk paths and projects but do neither of
-    /// these; nothing is ignored in them.</summary>
-    private const Behaviour NormalForVisualStudio = Behaviour.None;
 
     private static void InspectFolder(string folder, InspectRequest request, PackageReading reading)
     {
@@ -61,7 +56,7 @@ internal static class NuGetInspection
             reading.Observations.Add("archive-broken", name, failure.Message);
             CompareBroken(file, name, request, reading);
             if (folder is not null)
-                FolderReading.LookAtAll(folder, reading, each: null);
+                FolderReading.LookAtAll(folder, reading);
             return;
         }
         CompareHashes(file, directory, path, name, request, reading);
