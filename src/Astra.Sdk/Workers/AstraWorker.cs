@@ -87,7 +87,7 @@ public sealed class AstraWorker
             socket.Dispose();
             throw status switch
             {
-                0 => new AstraException(0, "No answer", $"No server answers at {_address}: {e.Message}"),
+                default(HttpStatusCode) => new AstraException(0, "No answer", $"No server answers at {_address}: {e.Message}"),
                 HttpStatusCode.Unauthorized => new AstraException(401, "Unauthorized", $"{_address} does not know this API key, or it was revoked."),
                 _ => new AstraException((int)status, "Refused", $"{_address} refused the worker with {(int)status}."),
             };
