@@ -4,6 +4,7 @@ using System.Runtime.InteropServices;
 using System.Text;
 using Astra.Tests.Sandboxes.Attacks;
 using Astra.Tools.Sandboxes;
+using Xunit;
 
 namespace Astra.Tests.Sandboxes;
 
@@ -16,7 +17,7 @@ public abstract partial class EscapeTests(SandboxTier tier)
     public async Task The_hosts_environment_cannot_be_read_through_any_process()
     {
         // The first variable of this very process: the one that starts the cage.
-        var mine = (await File.ReadAllTextAsync("/proc/self/environ")).Split('\0').First(v => v.Length > 5);
+        var mine = File.ReadAllText("/proc/self/environ").Split('\0').First(v => v.Length > 5);
         await CannotAsync(Attack.Perl("environ.pl", mine));
     }
 
@@ -25,7 +26,7 @@ public abstract partial class EscapeTests(SandboxTier tier)
     {
         var home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
         var file = Path.Combine(Directory.Exists(home) ? home : Path.GetTempPath(), ".astra-test-" + Secret);
-        await File.WriteAllTextAsync(file, Secret);
+        File.WriteAllText(file, Secret);
         try
         {
             await CannotAsync(Attack.Perl("read-file.pl", file));
@@ -147,7 +148,7 @@ public abstract partial class EscapeTests(SandboxTier tier)
     {
         using var directory = new TemporaryDirectory();
         var file = Path.Combine(directory.Path, "file");
-        await File.WriteAllTextAsync(file, "unchanged");
+        File.WriteAllText(file, "unchanged");
         Assert.Contains(Attack.Escaped, await Attack.Perl("append-file.pl", file).RunBareAsync());
 
         var inside = Attack.Perl("append-file.pl", "/data/file").Spec() with
@@ -234,7 +235,7 @@ public abstract partial class EscapeTests(SandboxTier tier)
     {
         using var directory = new TemporaryDirectory();
         var secret = Path.Combine(directory.Path, "secret");
-        await File.WriteAllTextAsync(secret, Secret);
+        File.WriteAllText(secret, Secret);
         const string script =
             """
             cd ${OUTPUT_DIR:-/output}
@@ -268,13 +269,13 @@ public abstract partial class EscapeTests(SandboxTier tier)
         Assert.Contains(SandboxLimit.OutputFiles, result.Receipt.LimitsHit);
     }
 
-    protected async Task<SandboxResult> CannotAsync(Attack attack, SandboxLimits? limits = null)
+    private protected async Task<SandboxResult> CannotAsync(Attack attack, SandboxLimits? limits = null)
     {
         Assert.Contains(Attack.Escaped, await attack.RunBareAsync());
         return await InsideCannotAsync(attack, limits);
     }
 
-    protected async Task<SandboxResult> InsideCannotAsync(Attack attack, SandboxLimits? limits = null)
+    private protected async Task<SandboxResult> InsideCannotAsync(Attack attack, SandboxLimits? limits = null)
     {
         var result = await Machine.RunAsync(tier, attack.Spec(limits));
         var said = Encoding.UTF8.GetString(result.Output.Span) + Encoding.UTF8.GetString(result.Error.Span);

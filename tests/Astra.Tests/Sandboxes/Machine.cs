@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
 using Astra.Tools.Sandboxes;
+using Xunit;
 using Cages = Astra.Tools.Sandboxes.Sandboxes;
 
 namespace Astra.Tests.Sandboxes;
@@ -8,14 +9,14 @@ namespace Astra.Tests.Sandboxes;
 /// <summary>The cages of the machine that the tests run on, and what can be seen on it from outside.</summary>
 internal static class Machine
 {
-    private static readonly ConcurrentDictionary<SandboxTier, Lazy<Task<SandboxReport>>> Reports = new();
+    private static readonly ConcurrentDictionary<SandboxTier, Task<SandboxReport>> Reports = new();
 
     public static bool IsRoot { get; } = Environment.UserName == "root";
 
     public static bool IsArm => RuntimeInformation.ProcessArchitecture == Architecture.Arm64;
 
     public static Task<SandboxReport> ReportAsync(SandboxTier tier) =>
-        Reports.GetOrAdd(tier, t => new Lazy<Task<SandboxReport>>(() => Cages.ProbeAsync(t).AsTask())).Value;
+        Reports.GetOrAdd(tier, t => Cages.ProbeAsync(t).AsTask());
 
     public static async Task<ISandbox> OpenAsync(SandboxTier tier) => Cages.Open(await ReportAsync(tier));
 

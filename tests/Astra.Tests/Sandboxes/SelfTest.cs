@@ -25,17 +25,18 @@ internal static class SelfTest
                 Environment.Exit(0);
                 break;
             case ServerThatHangs:
-                ServeAsync(arguments[2]).GetAwaiter().GetResult();
+                Serve(arguments[2]);
                 Environment.Exit(0);
                 break;
         }
     }
 
-    // A server with a tool that sleeps, for being killed in the middle of it.
-    private static async Task ServeAsync(string marker)
+    // A server with a tool that sleeps, for being killed in the middle of it. Blocking, because other threads
+    // cannot enter this assembly before its initializer is through.
+    private static void Serve(string marker)
     {
-        var sandbox = Cages.Open(await Cages.ProbeAsync(SandboxTier.Process));
-        await sandbox.RunAsync(
-            new SandboxSpec { Program = "/bin/sh", Arguments = ["-c", "sleep 600", marker] }, CancellationToken.None);
+        var sandbox = Cages.Open(Cages.ProbeAsync(SandboxTier.Process).AsTask().GetAwaiter().GetResult());
+        var spec = new SandboxSpec { Program = "/bin/sh", Arguments = ["-c", "sleep 600; true", marker] };
+        sandbox.RunAsync(spec, CancellationToken.None).AsTask().GetAwaiter().GetResult();
     }
 }

@@ -16,9 +16,13 @@ internal static unsafe partial class LandlockRights
     private const ulong OfFiles = Execute | WriteFile | ReadFile | Truncate;
     private const ulong Reading = Execute | ReadFile | ReadDirectory;
 
-    // What a program needs to start and cannot do harm with. Of /proc only its own entry: that keeps the same
-    // number through execve.
-    private static readonly string[] AlwaysReadable = ["/dev/zero", "/dev/random", "/dev/urandom", "/proc/self"];
+    // What programs and runtimes need to start and cannot do harm with. Of /proc only files of their own entry,
+    // which stays the same through execve; its network files would show the host's.
+    private static readonly string[] AlwaysReadable =
+    [
+        "/dev/zero", "/dev/random", "/dev/urandom",
+        "/proc/self/maps", "/proc/self/status", "/proc/self/stat", "/proc/self/cmdline",
+    ];
     private static readonly string[] AlwaysWritable = ["/dev/null"];
 
     /// <summary>0 when the kernel has no Landlock or it is switched off. Rights were added over the years:

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using Astra.Tools.Sandboxes;
+using Xunit;
 
 namespace Astra.Tests.Sandboxes.Attacks;
 
@@ -26,6 +27,7 @@ internal sealed record Attack(string Program, IReadOnlyList<string> Arguments)
         {
             StartInfo = new ProcessStartInfo(Program, Arguments)
             {
+                UseShellExecute = false,
                 RedirectStandardInput = true,
                 RedirectStandardOutput = true,
                 RedirectStandardError = true,
