@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
+using Astra.Auditor;
 using Astra.Display;
 using Astra.Hosting;
 using Astra.Running;
@@ -41,7 +42,7 @@ public static class RunCommands
         var path = new Argument<string>("PATH") { Description = "The directory to audit. Nothing is written to it." };
         var failOn = new Option<string>("--fail-on")
         {
-            Description = "Exit with 2 when a package in use has a finding this grave: critical, high, medium, low, info, or never.",
+            Description = "Exit with 2 when the project or a package it uses has a finding this grave: critical, high, medium, low, info, or never.",
             HelpName = "SEVERITY",
             DefaultValueFactory = _ => "high",
         };
@@ -64,16 +65,22 @@ public static class RunCommands
             var everything = parsed.GetValue(machine);
             var submission = new GoalSubmission
             {
-                Agent = "auditor",
+                Agent = AuditorAgent.AgentName,
                 Title = $"audit {directory}",
-                Input = AstraJson.ToElement(new { path = directory, machine = everything }),
+                Input = AstraJson.ToElement(new AuditRequest
+                {
+                    Path = directory,
+                    Machine = everything,
+                    // Looked up here, where the person's own environment is; the server may run with another.
+                    Places = AuditPlaces.OfThisMachine(surroundings.Environment, surroundings.Home),
+                }),
             };
             var threshold = ThresholdOf(parsed.GetValue(failOn)!);
             return await RunAsync(
                 new Request(submission, ["audit", directory, everything ? "machine" : "project"], parsed.GetValue(fresh), parsed.GetValue(json))
                 {
                     // How grave is too grave is judged afterwards: it does not make another audit.
-                    Judge = goal => ShowAudit(surroundings.Terminal, goal, threshold, everything, parsed.GetValue(json)),
+                    Judge = goal => ShowAudit(surroundings.Terminal, goal, threshold, parsed.GetValue(json)),
                 },
                 parsed, surroundings, shared, cancellationToken);
         });
@@ -142,15 +149,31 @@ public static class RunCommands
         return ExitCodes.Ok;
     }
 
-    private static int ShowAudit(Terminal terminal, GoalView goal, Severity? threshold, bool machine, bool json)
+    private static int ShowAudit(Terminal terminal, GoalView goal, Severity? threshold, bool json)
     {
         if (goal.State is not GoalState.Completed)
             return Show(terminal, goal, json);
-        if (AuditResult.TryRead(goal.Result) is not { } audit)
-            throw new CommandException($"Goal {goal.Id} completed, but its result is not an audit's; is another agent registered as `auditor`?");
+        if (SummaryOf(goal) is not { } audit)
+        {
+            throw new CommandException(
+                $"Goal {goal.Id} completed, but its result is not an audit's; is another agent registered as `{AuditorAgent.AgentName}`?");
+        }
+
         if (!json)
             AuditView.Write(terminal, audit);
-        return audit.HasFindingsAtOrAbove(threshold, machine) ? ExitCodes.Findings : ExitCodes.Ok;
+        return threshold is { } failOn && audit.Fails(failOn) ? ExitCodes.Findings : ExitCodes.Ok;
+    }
+
+    private static AuditSummary? SummaryOf(GoalView goal)
+    {
+        try
+        {
+            return goal.Result is { ValueKind: JsonValueKind.Object } result ? AstraJson.Read<AuditSummary>(result) : null;
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
     }
 
     private static bool IsThreshold(string word) =>

@@ -14,7 +14,7 @@ public static class Composition
         IsRoot = Environment.IsPrivilegedProcess,
         Interrupted = interrupted,
         NewServer = options => new AstraServer(options),
-        Connect = (address, _) => throw new CommandException($"This build of Astra cannot connect to {address}."),
+        Connect = (address, adminKey) => new HttpServerLink(address, adminKey),
         ReadPlan = path => new PlanReading(null, $"This build of Astra cannot read {path}."),
     };
 

@@ -129,6 +129,7 @@ public sealed class FakeServer : IAstraClient
 
         public Guid Id { get; } = Guid.CreateVersion7();
         public int Number => number;
+        public GoalSubmission Submission => submission;
 
         public GoalView View
         {

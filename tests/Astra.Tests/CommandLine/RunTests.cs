@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Astra.Auditor;
 using Astra.Sdk;
 using Xunit;
 
@@ -25,7 +26,7 @@ public sealed class RunTests : IDisposable
         var said = await _world.TypeAsync("run", "audit", _project);
         Assert.Equal(2, said.ExitCode);
         Assert.Contains("npm/evil@1.0.0", said.Out);
-        Assert.Contains("Reads the environment and opens a connection", said.Out);
+        Assert.Contains("Unasked, reads secrets", said.Out);
         Assert.Contains("/data/audits/1/report.md", said.Lines);
         Assert.Contains("/data/audits/1/report.json", said.Lines);
         Assert.Contains($"  ./astra goal show {_world.Server.LatestGoal}", said.Lines);
@@ -52,7 +53,7 @@ public sealed class RunTests : IDisposable
     [Fact]
     public async Task Packages_that_are_not_used_count_only_for_an_audit_of_the_machine()
     {
-        _world.Server.Agent = goal => goal.Complete(Audit(othersHigh: 3));
+        _world.Server.Agent = goal => goal.Complete(Audit(othersHigh: 3, othersCount: AstraJson.Read<AuditRequest>(goal.Submission.Input!.Value).Machine));
         Assert.Equal(0, (await _world.TypeAsync("run", "audit", _project)).ExitCode);
         Assert.Equal(2, (await _world.TypeAsync("run", "audit", _project, "--machine")).ExitCode);
     }
@@ -84,6 +85,15 @@ public sealed class RunTests : IDisposable
         Assert.Equal(2, said.ExitCode);
         Assert.Equal("completed", JsonElement.Parse(said.Out).GetProperty("state").GetString());
         Assert.Contains("Goal ", said.Error);
+    }
+
+    [Fact]
+    public async Task A_result_that_is_no_audit_is_not_taken_for_a_clean_one()
+    {
+        _world.Server.Agent = goal => goal.Complete(new { answer = 42 });
+        var said = await _world.TypeAsync("run", "audit", _project);
+        Assert.Equal(1, said.ExitCode);
+        Assert.Contains("is not an audit's", said.Error);
     }
 
     [Fact]
@@ -205,21 +215,23 @@ public sealed class RunTests : IDisposable
         return goal.Id;
     }
 
-    private static object Audit(int high = 0, int othersHigh = 0) => new
+    private static AuditSummary Audit(int high = 0, int othersHigh = 0, bool othersCount = false) => new()
     {
-        packageCount = 120,
-        usedCount = 80,
-        findings = new { used = new { critical = 0, high, medium = 0, low = 0, info = 2 }, others = new { high = othersHigh } },
-        reportMarkdown = "/data/audits/1/report.md",
-        reportJson = "/data/audits/1/report.json",
-        rows = new[]
-        {
-            new
-            {
-                severity = "high", package = "npm/evil@1.0.0", rule = "install-script-network", title = "Reads the environment and opens a connection",
-                chain = "package.json > shop > evil", whatToDo = "Remove it, or pin 0.9.9.", used = true,
-            },
-        },
+        Path = "/src/shop",
+        PackageCount = 120,
+        UsedCount = 80,
+        NotInspectedCount = 1,
+        Project = new SeverityCounts(0, 0, 0, 0, 0),
+        Used = new SeverityCounts(Info: 2, 0, 0, high, 0),
+        Others = new SeverityCounts(0, 0, 0, othersHigh, 0),
+        AllowedCount = 0,
+        OthersCount = othersCount,
+        ReportMarkdown = "/data/audits/1/report.md",
+        ReportJson = "/data/audits/1/report.json",
+        Top =
+        [
+            new SummaryRow(Severity.High, "npm/evil@1.0.0", Used: true, "auto-reads-secrets", "Unasked, reads secrets", "install.js", "reads NPM_TOKEN", "package.json > shop > evil"),
+        ],
     };
 
     public void Dispose() => _world.Dispose();
