@@ -70,7 +70,7 @@ public sealed class ActorSystem : IAsyncDisposable
 
     /// <summary>Starts an actor at the top of the tree.</summary>
     /// <exception cref="ActorStoppedException">The system is stopping.</exception>
-    public ActorRef Spawn(ActorOptions options) => _root.Supervisor.Spawn(options, by: null);
+    public ActorRef Spawn(ActorOptions options) => _root.SpawnChild(options, by: null);
 
     /// <summary>Asks an actor to stop. Its current message is finished; those waiting become dead letters.</summary>
     public void Stop(ActorRef actor) => (actor as ActorCell)?.Tell(new StopCommand());

@@ -50,9 +50,9 @@ public sealed class ActorTurn
     public void StopSelf() => Stop(Self);
 
     /// <summary>Asks for a <see cref="Terminated"/> message when the actor is gone, at once if it is gone already.</summary>
-    public void Watch(ActorRef actor) => (actor as ActorCell)?.AddWatcher(_incarnation);
+    public void Watch(ActorRef actor) => (actor as ActorCell)?.Watchers.Add(_incarnation);
 
-    public void Unwatch(ActorRef actor) => (actor as ActorCell)?.RemoveWatcher(_incarnation);
+    public void Unwatch(ActorRef actor) => (actor as ActorCell)?.Watchers.Remove(_incarnation);
 
     /// <summary>Sends <paramref name="message"/> to oneself after the delay. It dies with this incarnation.</summary>
     public IDisposable Schedule(TimeSpan delay, object message) =>

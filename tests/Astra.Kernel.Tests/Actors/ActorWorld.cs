@@ -8,7 +8,11 @@ internal sealed class ActorWorld
 {
     private readonly VirtualDispatcher _node;
 
-    public ActorWorld(SupervisionPolicy? topLevel = null, int messagesPerTurn = 64, ulong? seed = null)
+    public ActorWorld(
+        SupervisionPolicy? topLevel = null,
+        int messagesPerTurn = 64,
+        ulong? seed = null,
+        Action<LifecycleEvent>? observe = null)
     {
         var dice = new SeededRandomness(seed ?? 1);
         _node = new VirtualWorld(seed is null ? null : dice.Fork()).Node();
@@ -16,7 +20,7 @@ internal sealed class ActorWorld
         {
             TopLevel = topLevel ?? SupervisionPolicy.Default,
             MessagesPerTurn = messagesPerTurn,
-            Observe = Events.Add,
+            Observe = Events.Add + observe,
         });
         _node.RunUntilQuiet();
     }
