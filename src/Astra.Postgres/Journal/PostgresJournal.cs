@@ -48,12 +48,15 @@ public sealed class PostgresJournal : IJournal
         }
     }
 
-    public async ValueTask<IReadOnlyList<JournalEntry>> ReadShardAsync(ShardId shard, long afterSeq, CancellationToken cancellationToken)
+    public async ValueTask<IReadOnlyList<IReadOnlyList<JournalEntry>>> ReadTailsAsync(IReadOnlyList<ShardPosition> after, CancellationToken cancellationToken)
     {
-        await using var command = _database.Journal.CreateCommand(JournalSql.ReadShard);
-        command.Parameters.Smallint(shard.Value).Bigint(afterSeq);
+        await using var command = _database.Journal.CreateCommand(JournalSql.ReadTails);
+        command.Parameters
+            .Column(after.Select(position => (short)position.Shard.Value).ToArray(), NpgsqlDbType.Smallint)
+            .Column(after.Select(position => position.Seq).ToArray(), NpgsqlDbType.Bigint);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        return await ReadEntriesAsync(reader, cancellationToken);
+        var entries = (await ReadEntriesAsync(reader, cancellationToken)).ToLookup(entry => entry.Shard);
+        return after.Select(position => entries[position.Shard].ToArray()).ToArray();
     }
 
     public async ValueTask<IReadOnlyList<JournalEntry>> ReadGoalAsync(

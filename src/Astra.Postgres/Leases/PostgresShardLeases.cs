@@ -105,7 +105,7 @@ public sealed class PostgresShardLeases : IShardLeases
             owned.Skip(fairShare).ToArray(),
             owners,
             nodes.Select(node => new NodeStanding(
-                node.Registration.Node, node.Registration.Address, node.IsAlive ? counts.GetValueOrDefault(node.LeaseId) : 0, node.IsAlive)).ToArray());
+                node.Registration, node.IsAlive ? counts.GetValueOrDefault(node.LeaseId) : 0, node.IsAlive)).ToArray());
     }
 
     private static NpgsqlParameterCollection Add(NpgsqlBatch batch, string sql)

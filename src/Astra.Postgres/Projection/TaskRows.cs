@@ -11,7 +11,7 @@ internal static class TaskRows
     public const string Columns = """
         t.tenant, t.goal, t.id, t.name, t.executor, t.kind, t.input, t.priority, t.attempt_count_max, t.lease_duration, t.after_tasks, t.after_kinds,
         t.state, t.attempt, t.failure_count, t.expiry_count, t.created_at, t.due_at, t.started_at, t.ended_at, t.worker, t.worker_name,
-        t.output, t.failure_kind, t.failure_reason, t.failure_fingerprint, t.reason
+        t.output, t.failure_kind, t.failure_reason, t.failure_fingerprint, t.reason, t.worker_process, t.doomed_by
         """;
 
     public static TaskRow Read(NpgsqlDataReader reader) => new()
@@ -43,6 +43,8 @@ internal static class TaskRows
         Output = reader.GetFieldValue<byte[]>(22),
         Failure = reader.IsDBNull(23) ? null : new Failure((FailureKind)reader.GetInt16(23), reader.GetString(24), reader.GetString(25)),
         Reason = reader.OptionalText(26),
+        WorkerProcess = reader.IsDBNull(27) ? null : reader.GetGuid(27),
+        DoomedBy = reader.IsDBNull(28) ? null : new TaskId(reader.GetGuid(28)),
     };
 
     /// <summary>In the order of ProjectionSql.UpsertTasks.</summary>
@@ -88,7 +90,9 @@ internal static class TaskRows
             .Column(Of(task => (short?)task.Row.Failure?.Kind), NpgsqlDbType.Smallint)
             .Column(Of(task => task.Row.Failure?.Reason), NpgsqlDbType.Text)
             .Column(Of(task => task.Row.Failure?.Fingerprint), NpgsqlDbType.Text)
-            .Column(Of(task => task.Row.Reason), NpgsqlDbType.Text);
+            .Column(Of(task => task.Row.Reason), NpgsqlDbType.Text)
+            .Column(Of(task => task.Row.WorkerProcess), NpgsqlDbType.Uuid)
+            .Column(Of(task => task.Row.DoomedBy?.Value), NpgsqlDbType.Uuid);
 
         T[] Of<T>(Func<(ShardId Shard, TaskRow Row), T> value) => tasks.Select(value).ToArray();
     }

@@ -63,6 +63,8 @@ CREATE TABLE tasks (
     id uuid NOT NULL,
     goal uuid NOT NULL,
     worker uuid,
+    worker_process uuid,
+    doomed_by uuid,
     name text NOT NULL,
     executor text NOT NULL,
     kind text NOT NULL,
