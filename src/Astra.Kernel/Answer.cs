@@ -39,8 +39,16 @@ public readonly struct Answer<T>
     public bool IsOk => Refusal is null;
     public T Value => Refusal is null ? _value! : throw new InvalidOperationException(Refusal.Reason);
 
-    public static implicit operator Answer<T>(T value) => new(value, null);
+    internal static Answer<T> Of(T value) => new(value, null);
+
+    public static implicit operator Answer<T>(T value) => Of(value);
     public static implicit operator Answer<T>(Refusal refusal) => new(default, refusal);
+}
+
+public static class Answer
+{
+    /// <summary>For values whose type is an interface, which no conversion can be written for.</summary>
+    public static Answer<T> Of<T>(T value) => Answer<T>.Of(value);
 }
 
 /// <summary>Who asks. The tenant is part of every key, so forgetting a filter finds nothing instead of everything.</summary>

@@ -1,4 +1,8 @@
+using Astra.Kernel.Actors;
 using Astra.Kernel.Journal;
+using Astra.Kernel.Projecting;
+using Astra.Kernel.Scheduling;
+using Astra.Kernel.Shards;
 using Astra.Kernel.Tasks;
 using Astra.Kernel.Workers;
 
@@ -7,75 +11,270 @@ namespace Astra.Kernel;
 /// <summary>The kernel's front door on one node: everything outside the kernel talks to goals, tasks and workers here.</summary>
 public sealed class KernelNode : IAsyncDisposable
 {
-    public KernelNode(KernelPorts ports, KernelLimits limits, NodeRegistration self) => throw new NotImplementedException();
+    private static readonly TimeSpan StartTimeout = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan CatchUpTimeout = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(10);
+
+    // The actors every shard talks to. What they are sent is bounded by what exists: shards, tasks, slots.
+    private const int NodeMailboxCapacityMax = 1 << 20;
+
+    private readonly KernelPorts _ports;
+    private readonly KernelLimits _limits;
+    private readonly KernelNotices _notices = new();
+    private readonly ShardMap _map = new();
+    private readonly ActorSystem _actors;
+    private readonly NodeParts _parts;
+    private readonly ShardDoor _door;
+    private readonly Explainer _explainer;
+    private int _isStopping;
+
+    public KernelNode(KernelPorts ports, KernelLimits limits, NodeRegistration self)
+    {
+        (_ports, _limits) = (ports, limits);
+        _actors = new ActorSystem(ports.Dispatcher, ports.Clock, ports.Randomness);
+        var writer = new JournalWriter(ports.Journal, limits);
+        _parts = new NodeParts
+        {
+            Clock = ports.Clock, Randomness = ports.Randomness, Ids = ports.Ids, Limits = limits, Self = self, Writer = writer,
+            Events = new EventHub(), Ownership = new NodeOwnership(ports.Clock), Load = new NodeLoad(),
+        };
+        writer.Attach(Spawn("journal-writer", () => writer));
+        _parts.Projector = Spawn("projector", () => new Projector(ports.Projection, limits, _notices));
+        _parts.Scheduler = Spawn("scheduler", () => new Scheduler(ports.Clock, limits));
+        _parts.Region = Spawn("shards", () => new ShardRegion(_parts, _map, ports.Leases, ports.Journal, ports.Projection, _notices), ShardRegion.ShardSupervision);
+        _door = new ShardDoor(_map, ports.Dispatcher);
+        _explainer = new Explainer(ports.Clock, _parts.Scheduler);
+    }
+
+    public NodeRegistration Self => _parts.Self;
+
+    /// <summary>Told about the node's own troubles, on a thread of the kernel: return quickly.</summary>
+    public Action<KernelNotice>? OnNotice
+    {
+        get => _notices.Subscriber;
+        set => _notices.Subscriber = value;
+    }
+
+    /// <summary>The tree of actors as it is now.</summary>
+    public ActorSnapshot InspectActors() => _actors.Inspect();
 
     /// <summary>Registers the node, takes its share of the shards and loads them.</summary>
-    public ValueTask StartAsync(CancellationToken cancellationToken) => throw new NotImplementedException();
+    /// <exception cref="JournalUnavailableException">The database does not answer.</exception>
+    public async ValueTask StartAsync()
+    {
+        switch (await _parts.Region.AskAsync<object>(new BeginRegion(), StartTimeout))
+        {
+            case RegionFailed failed:
+                throw new JournalUnavailableException($"The shards could not be loaded: {failed.Why.Message}", failed.Why);
+        }
+    }
 
-    /// <summary>Stops taking work, projects what is committed, gives the shards back.</summary>
-    public ValueTask DisposeAsync() => throw new NotImplementedException();
+    /// <summary>Takes nothing more, lets the rows catch up with the log, gives the shards back.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref _isStopping, 1) == 1)
+            return;
+        _parts.Ownership.End();
+        try
+        {
+            await _parts.Projector.AskAsync<CaughtUp>(CatchUp.Instance, CatchUpTimeout);
+        }
+        catch (Exception e) when (e is AskTimeoutException or ActorStoppedException)
+        {
+            _notices.Publish(new KernelNotice.ProjectionDelayed("The rows did not catch up before the stop; the next start does it from the log."));
+        }
+        await _actors.StopAsync(StopTimeout);
+        _parts.Events.Close();
+        try
+        {
+            await _ports.Leases.LeaveAsync(_parts.Self, CancellationToken.None);
+        }
+        catch (Exception e)
+        {
+            _notices.Publish(new KernelNotice.RenewalFailed($"The shards were not given back; they are free when the lease ends. {e.Message}"));
+        }
+    }
 
-    public NodeSummary Summary => throw new NotImplementedException();
+    public async ValueTask<NodeSummary> SummariseAsync()
+    {
+        var scheduler = await _parts.Scheduler.AskAsync<SchedulerSummary>(Summarise.Instance, CatchUpTimeout);
+        return new NodeSummary(
+            _parts.Self, _map.LocalCount, _parts.Load.ActiveCount, scheduler.ReadyCount, scheduler.RunningCount, _parts.Load.Backlog, scheduler.Workers, _map.Nodes);
+    }
 
-    public ValueTask<Answer<GoalRow>> SubmitAsync(Caller caller, GoalRequest request) => throw new NotImplementedException();
-    public ValueTask<Answer<GoalRow>> CancelGoalAsync(Caller caller, GoalId goal, string reason) => throw new NotImplementedException();
+    // ---- Goals ----------------------------------------------------------------------------------------------------
+
+    public async ValueTask<Answer<GoalRow>> SubmitAsync(Caller caller, GoalRequest request)
+    {
+        if (Check(request) is { } refusal)
+            return refusal;
+        var digest = RequestDigest.Of(request);
+        if (request.IdempotencyKey is not { } key)
+        {
+            var anywhere = _map.AnyLocal(_ports.Randomness.NextInt32(ShardId.Count));
+            return anywhere is { } shard ? await SubmitAsync(shard, caller, request, digest) : ShardActor.Starting;
+        }
+
+        // The key decides the shard, so that a repeated submission meets its first one. The rows know those that have
+        // been evicted from memory.
+        if (await _ports.Projection.FindByIdempotencyKeyAsync(caller.Tenant, key, CancellationToken.None) is { State: not GoalState.Active } before)
+            return before.RequestDigest == digest
+                ? before
+                : new Refusal(RefusalKind.Conflict, $"The Idempotency-Key {key} was used before, for another goal ({before.Id}). Use a new key.");
+        return await SubmitAsync(ShardId.OfName(caller.Tenant, key), caller, request, digest);
+    }
+
+    public ValueTask<Answer<GoalRow>> CancelGoalAsync(Caller caller, GoalId goal, string reason) =>
+        OnGoalAsync<GoalRow>(caller.Tenant, goal, new ShardRequest.CancelGoal(caller, goal, reason));
 
     /// <summary>All edits in one commit, or none. A null revision edits whatever is there.</summary>
-    public ValueTask<Answer<GoalSnapshot>> EditPlanAsync(Caller caller, GoalId goal, long? ifRevision, IReadOnlyList<GraphEdit> edits, string? reason) => throw new NotImplementedException();
+    public ValueTask<Answer<GoalSnapshot>> EditPlanAsync(Caller caller, GoalId goal, long? ifRevision, IReadOnlyList<GraphEdit> edits, string? reason) =>
+        OnGoalAsync<GoalSnapshot>(caller.Tenant, goal, new ShardRequest.Edit(caller, goal, ifRevision, edits, reason));
 
-    public ValueTask<Answer<GoalRow>> GetGoalAsync(TenantId tenant, GoalId goal) => throw new NotImplementedException();
-    public ValueTask<Answer<GoalSnapshot>> GetPlanAsync(TenantId tenant, GoalId goal) => throw new NotImplementedException();
-    public ValueTask<Answer<TaskRow>> GetTaskAsync(TenantId tenant, TaskId task) => throw new NotImplementedException();
+    public async ValueTask<Answer<GoalRow>> GetGoalAsync(TenantId tenant, GoalId goal)
+    {
+        var live = await _door.AskAsync<GoalRow>(goal.Shard, new ShardRequest.ReadGoal(tenant, goal));
+        if (live.Refusal is not { Kind: RefusalKind.NotFound } notFound)
+            return live;
+        return await _ports.Projection.LoadGoalAsync(tenant, goal, CancellationToken.None) is { } finished ? finished.Goal : notFound;
+    }
+
+    public async ValueTask<Answer<GoalSnapshot>> GetPlanAsync(TenantId tenant, GoalId goal)
+    {
+        var live = await _door.AskAsync<GoalSnapshot>(goal.Shard, new ShardRequest.ReadPlan(tenant, goal));
+        if (live.Refusal is not { Kind: RefusalKind.NotFound } notFound)
+            return live;
+        return await _ports.Projection.LoadGoalAsync(tenant, goal, CancellationToken.None) is { } finished ? finished : notFound;
+    }
+
+    public async ValueTask<Answer<TaskRow>> GetTaskAsync(TenantId tenant, TaskId task)
+    {
+        var live = await _door.AskAsync<TaskRow>(task.Shard, new ShardRequest.ReadTask(tenant, task));
+        if (live.Refusal is not { Kind: RefusalKind.NotFound } notFound)
+            return live;
+        return await LoadGoalOfAsync(tenant, task) is { } finished && finished.Tasks.FirstOrDefault(row => row.Id == task) is { } row ? row : notFound;
+    }
 
     /// <summary>For the id of a goal or a task: one true sentence about why it is not done, with evidence.</summary>
-    public ValueTask<Answer<Explanation>> WhyAsync(TenantId tenant, Guid id) => throw new NotImplementedException();
+    public async ValueTask<Answer<Explanation>> WhyAsync(TenantId tenant, Guid id)
+    {
+        var goal = await GetPlanAsync(tenant, new GoalId(id));
+        if (goal.IsOk)
+            return await _explainer.ExplainAsync(goal.Value);
+        if (goal.Refusal!.Kind != RefusalKind.NotFound)
+            return goal.Refusal;
+        var task = await GetTaskAsync(tenant, new TaskId(id));
+        if (!task.IsOk)
+            return task.Refusal is { Kind: RefusalKind.NotFound } ? new Refusal(RefusalKind.NotFound, $"There is no goal and no task {id} here.") : task.Refusal!;
+        var around = await GetPlanAsync(tenant, task.Value.Goal);
+        return around.IsOk ? await _explainer.ExplainAsync(around.Value, task.Value) : around.Refusal!;
+    }
 
     /// <summary>Tries a dead letter again, with fresh attempts.</summary>
-    public ValueTask<Answer<TaskRow>> RedriveAsync(Caller caller, TaskId task) => throw new NotImplementedException();
+    public ValueTask<Answer<TaskRow>> RedriveAsync(Caller caller, TaskId task) =>
+        OnTaskAsync(caller.Tenant, task, new ShardRequest.Redrive(caller, task));
 
     /// <summary>Gives a dead letter up, with the reason.</summary>
-    public ValueTask<Answer<TaskRow>> DiscardAsync(Caller caller, TaskId task, string reason) => throw new NotImplementedException();
+    public ValueTask<Answer<TaskRow>> DiscardAsync(Caller caller, TaskId task, string reason) =>
+        OnTaskAsync(caller.Tenant, task, new ShardRequest.Discard(caller, task, reason));
 
-    public ValueTask<Answer<IReadOnlyList<GoalRow>>> ListGoalsAsync(TenantId tenant, GoalState? state, string? agent, GoalId? after, int countMax) => throw new NotImplementedException();
-    public ValueTask<Answer<IReadOnlyList<TaskRow>>> ListDeadTasksAsync(TenantId tenant, TaskId? after, int countMax) => throw new NotImplementedException();
+    public async ValueTask<Answer<IReadOnlyList<GoalRow>>> ListGoalsAsync(TenantId tenant, GoalState? state, string? agent, GoalId? after, int countMax) =>
+        await CatchUpAsync() is { } refusal ? refusal : Answer.Of(
+            await _ports.Projection.ListGoalsAsync(tenant, state, agent, after, countMax, CancellationToken.None));
+
+    public async ValueTask<Answer<IReadOnlyList<TaskRow>>> ListDeadTasksAsync(TenantId tenant, TaskId? after, int countMax) =>
+        await CatchUpAsync() is { } refusal ? refusal : Answer.Of(
+            await _ports.Projection.ListDeadTasksAsync(tenant, after, countMax, CancellationToken.None));
+
+    // ---- Events ---------------------------------------------------------------------------------------------------
 
     /// <summary>The committed history of a goal after a sequence number.</summary>
-    public ValueTask<Answer<IReadOnlyList<JournalEntry>>> ReadEventsAsync(TenantId tenant, GoalId goal, long afterSeq, int countMax) => throw new NotImplementedException();
+    public async ValueTask<Answer<IReadOnlyList<JournalEntry>>> ReadEventsAsync(TenantId tenant, GoalId goal, long afterSeq, int countMax)
+    {
+        var known = await GetGoalAsync(tenant, goal);
+        return known.Refusal is { } refusal ? refusal : Answer.Of(
+            await _ports.Journal.ReadGoalAsync(tenant, goal, afterSeq, countMax, CancellationToken.None));
+    }
 
-    /// <summary>Entries of a goal as they are committed here from now on. Subscribe first, then read the history, and
-    /// drop what is in both. A subscriber that is slower than its buffer is closed and resumes by sequence number.</summary>
-    public EventSubscription Subscribe(TenantId tenant, GoalId goal) => throw new NotImplementedException();
+    /// <summary>Entries of a goal as they are committed here from now on. Subscribe first, then read the history, and drop
+    /// what is in both. A subscriber that is slower than its buffer is closed and resumes by sequence number.</summary>
+    public EventSubscription Subscribe(TenantId tenant, GoalId goal) => _parts.Events.Subscribe(tenant, goal);
+
+    // ---- Workers --------------------------------------------------------------------------------------------------
 
     /// <summary>From here on the worker is given tasks, up to its slots. Disposing the link re-issues what it held.</summary>
-    public WorkerLink Connect(WorkerOffer offer, IWorker worker) => throw new NotImplementedException();
-}
+    public WorkerLink Connect(WorkerOffer offer, IWorker worker)
+    {
+        var id = new WorkerId(_ports.Ids.NewId(default));
+        _parts.Scheduler.TrySend(new WorkerJoined(new WorkerHandle(id, offer, worker)));
+        return new WorkerLink(id, _door, _parts);
+    }
 
-/// <summary>What a worker says to the kernel.</summary>
-public sealed class WorkerLink : IAsyncDisposable
-{
-    public WorkerId Id => throw new NotImplementedException();
+    // ---- Inside ---------------------------------------------------------------------------------------------------
 
-    /// <summary>Renews the leases of these attempts, in memory. Answers those that are not this worker's any more.</summary>
-    public ValueTask<IReadOnlyList<AttemptId>> HeartbeatAsync(IReadOnlyList<AttemptId> attempts) => throw new NotImplementedException();
+    private ActorRef Spawn(string name, Func<Actor> create, SupervisionPolicy? children = null) => _actors.Spawn(new ActorOptions
+    {
+        Name = name, Create = create, MailboxCapacityMax = NodeMailboxCapacityMax, Children = children ?? SupervisionPolicy.Default,
+    });
 
-    /// <summary>Durable when it answers. The edits take effect in the same commit; a bad edit refuses the report and the
-    /// lease goes on.</summary>
-    public ValueTask<Answer<TaskState>> CompleteAsync(AttemptId attempt, ReadOnlyMemory<byte> output, IReadOnlyList<GraphEdit> edits) => throw new NotImplementedException();
+    private ValueTask<Answer<GoalRow>> SubmitAsync(ShardId shard, Caller caller, GoalRequest request, ulong digest) =>
+        _door.AskAsync<GoalRow>(shard, new ShardRequest.Submit(caller, new GoalId(_ports.Ids.NewId(shard)), request, digest));
 
-    public ValueTask<Answer<TaskState>> FailAsync(AttemptId attempt, Failure failure) => throw new NotImplementedException();
+    private Refusal? Check(GoalRequest request)
+    {
+        if (string.IsNullOrWhiteSpace(request.Title) || request.Title.Length > _limits.NameLengthMax)
+            return new Refusal(RefusalKind.Invalid, $"A goal's title has 1 to {_limits.NameLengthMax} characters.");
+        if (request.Input.Length > _limits.PayloadBytesMax)
+            return new Refusal(RefusalKind.Invalid, $"The goal's input has {request.Input.Length} bytes; {_limits.PayloadBytesMax} is the limit.");
+        if (request.Priority is < -100 or > 100)
+            return new Refusal(RefusalKind.Invalid, $"A priority is between -100 and 100, and {request.Priority} is not.");
+        if (request.IdempotencyKey is { Length: 0 or > 200 })
+            return new Refusal(RefusalKind.Invalid, "An Idempotency-Key has 1 to 200 characters.");
+        return null;
+    }
 
-    /// <summary>Takes nothing more.</summary>
-    public void Drain() => throw new NotImplementedException();
+    /// <summary>A finished goal answers as such: the shard says it is not in memory, the rows say how it ended.</summary>
+    private async ValueTask<Answer<T>> OnGoalAsync<T>(TenantId tenant, GoalId goal, ShardRequest request)
+    {
+        var live = await _door.AskAsync<T>(goal.Shard, request);
+        if (live.Refusal is not { Kind: RefusalKind.NotFound })
+            return live;
+        if (await _ports.Projection.LoadGoalAsync(tenant, goal, CancellationToken.None) is not { } finished)
+            return live;
+        return await ReviveAsync(tenant, finished) is { } refusal ? refusal : await _door.AskAsync<T>(goal.Shard, request);
+    }
 
-    public ValueTask DisposeAsync() => throw new NotImplementedException();
-}
+    private async ValueTask<Answer<TaskRow>> OnTaskAsync(TenantId tenant, TaskId task, ShardRequest request)
+    {
+        var live = await _door.AskAsync<TaskRow>(task.Shard, request);
+        if (live.Refusal is not { Kind: RefusalKind.NotFound })
+            return live;
+        if (await LoadGoalOfAsync(tenant, task) is not { } finished)
+            return live;
+        return await ReviveAsync(tenant, finished) is { } refusal ? refusal : await _door.AskAsync<TaskRow>(task.Shard, request);
+    }
 
-public sealed class EventSubscription : IDisposable
-{
-    /// <summary>Completes when the subscriber was too slow or the node stops.</summary>
-    public System.Threading.Channels.ChannelReader<JournalEntry> Entries => throw new NotImplementedException();
+    private async ValueTask<Refusal?> ReviveAsync(TenantId tenant, GoalSnapshot finished) =>
+        (await _door.AskAsync<GoalRow>(finished.Goal.Id.Shard, new ShardRequest.Revive(tenant, finished))).Refusal;
 
-    public void Dispose() => throw new NotImplementedException();
+    private async ValueTask<GoalSnapshot?> LoadGoalOfAsync(TenantId tenant, TaskId task) =>
+        await _ports.Projection.FindGoalOfTaskAsync(tenant, task, CancellationToken.None) is { } goal
+            ? await _ports.Projection.LoadGoalAsync(tenant, goal, CancellationToken.None)
+            : null;
+
+    /// <summary>A list is read from the rows, so the rows first show what was committed before somebody asked.</summary>
+    private async ValueTask<Refusal?> CatchUpAsync()
+    {
+        try
+        {
+            await _parts.Projector.AskAsync<CaughtUp>(CatchUp.Instance, CatchUpTimeout);
+            return null;
+        }
+        catch (AskTimeoutException)
+        {
+            return new Refusal(RefusalKind.Unavailable, "The tables do not catch up with the log; the database may be slow or full. Try again in a moment.", TimeSpan.FromSeconds(1));
+        }
+    }
 }
 
 /// <summary>Everything the kernel is handed; see ARCHITECTURE.md for who implements what.</summary>
@@ -95,10 +294,9 @@ public sealed record GoalRequest
     public required IReadOnlyList<GraphEdit> Plan { get; init; }
 }
 
-/// <param name="Subject">"goal" or "task".</param>
-public sealed record Explanation(Guid Id, string Subject, string Sentence, IReadOnlyDictionary<string, string> Evidence);
-
+/// <param name="Backlog">Committed entries that the rows do not show yet.</param>
 public sealed record NodeSummary(
-    NodeRegistration Self, int ShardsOwned, int GoalsActive, int TasksReady, int TasksRunning, IReadOnlyList<WorkerSummary> Workers, IReadOnlyList<NodeStanding> Nodes);
+    NodeRegistration Self, int ShardsOwned, int GoalsActive, int TasksReady, int TasksRunning, long Backlog,
+    IReadOnlyList<WorkerSummary> Workers, IReadOnlyList<NodeStanding> Nodes);
 
 public sealed record WorkerSummary(WorkerId Id, string Name, TenantId? Tenant, IReadOnlyCollection<string> Executors, int Slots, int SlotsTaken);

@@ -3,10 +3,6 @@ namespace Astra.Kernel.Actors;
 /// <summary>The life of an actor: what each system message does, given the answer of <see cref="LifeCycle"/>.</summary>
 internal sealed partial class ActorCell
 {
-    private readonly Lock _watchersGate = new();
-    private List<Incarnation>? _watchers;
-    private bool _isBuried;
-
     private volatile ActorState _state = ActorState.Halted;
     private volatile Incarnation? _incarnation;
     private int _incarnationCount;
@@ -15,6 +11,7 @@ internal sealed partial class ActorCell
     private (Exception Why, object? Message) _restartReason;
     private volatile Exception? _lastFailure;
     private Supervisor? _supervisor;
+    private Watchers? _watchers;
 
     /// <summary>The restart that this actor is part of. Written on its parent's turn only, like the next two.</summary>
     internal RestartGroup? RestartGroup { get; set; }
@@ -32,11 +29,16 @@ internal sealed partial class ActorCell
         ?? Interlocked.CompareExchange(ref _supervisor, new Supervisor(this), null)
         ?? _supervisor!;
 
+    internal Watchers Watchers =>
+        Volatile.Read(ref _watchers)
+        ?? Interlocked.CompareExchange(ref _watchers, new Watchers(this), null)
+        ?? _watchers!;
+
     /// <summary>Nothing is left of this incarnation but its farewell.</summary>
     private bool IsEmptied =>
         _state is ActorState.Halting or ActorState.Stopping && (_supervisor is null || _supervisor.IsEmpty);
 
-    internal ActorRef SpawnChild(ActorOptions options, Incarnation by) => Supervisor.Spawn(options, by);
+    internal ActorRef SpawnChild(ActorOptions options, Incarnation? by) => Supervisor.Spawn(options, this, by);
 
     /// <summary>A new cell is nobody's turn yet: whoever made it runs it.</summary>
     internal void StartFirst()
@@ -63,7 +65,7 @@ internal sealed partial class ActorCell
         if (!TryMove(LifeCommand.Restart))
             return;
         _restartReason = (why, message);
-        _supervisor?.StopAll();
+        StopChildren();
         _dueHook = ActivityKind.None;
         if (_pending is not null)
             RevokePending(DeadLetterReason.IncarnationRevoked, why);
@@ -80,7 +82,25 @@ internal sealed partial class ActorCell
         DrainToDeadLetters();
         // The current message is finished, not cut off; the handler may hurry if it looks at the token.
         _incarnation?.End();
-        _supervisor?.StopAll();
+        LimitPatience();
+        StopChildren();
+    }
+
+    /// <summary>
+    /// From here on the handler or hook in progress has a deadline, whether the actor has one or not.
+    /// </summary>
+    private void LimitPatience()
+    {
+        if (_pending is { } hanging)
+            System.Dispatcher.Schedule(Options.StopDeadline, () => Tell(new StopOverdue(hanging)));
+    }
+
+    internal void GiveUpOn(Activity hanging)
+    {
+        if (_pending != hanging)
+            return;
+        System.Abandoned(this);
+        RevokePending(DeadLetterReason.IncarnationRevoked, cause: null);
     }
 
     internal void Abandon()
@@ -93,7 +113,7 @@ internal sealed partial class ActorCell
             RevokePending(DeadLetterReason.IncarnationRevoked, cause: null);
         else if (HasLivingIncarnation)
             RevokeIdle(_incarnation!);
-        _supervisor?.StopAll();
+        StopChildren();
         Bury();
     }
 
@@ -153,7 +173,11 @@ internal sealed partial class ActorCell
         try
         {
             if (kind == ActivityKind.Starting)
+            {
+                LeaveIncarnation();
                 Incarnate();
+            }
+
             var incarnation = _incarnation!;
             SynchronizationContext.SetSynchronizationContext(incarnation);
             incarnation.Turn.Sender = null;
@@ -186,12 +210,19 @@ internal sealed partial class ActorCell
         return true;
     }
 
+    // A handler may be spawning its first child on another thread at this very moment: it must find either a supervisor
+    // that takes the child and is then told to stop it, or one that is closed.
+    private void StopChildren() =>
+        (Interlocked.CompareExchange(ref _supervisor, Supervisor.Childless, null) ?? Supervisor.Childless).StopAll();
+
     private void Incarnate()
     {
         _incarnation = null;
         var actor = Options.Create();
         _incarnation = new Incarnation(this, actor, ++_incarnationCount);
-        _supervisor?.Reopen();
+        if (Interlocked.CompareExchange(ref _supervisor, null, Supervisor.Childless) is { } supervisor
+            && supervisor != Supervisor.Childless)
+            supervisor.Reopen();
         if (Options.MessageDeadline is not null)
             System.Watchdog.Add(_incarnation);
     }
@@ -272,40 +303,9 @@ internal sealed partial class ActorCell
         // The parent hears of it first: by the time a watcher does, the name is free again.
         Parent?.Tell(new ChildStopped(this));
         System.Options.Observe?.Invoke(new ActorStopped(this, _lastFailure));
-        List<Incarnation>? watchers;
-        lock (_watchersGate)
-        {
-            _isBuried = true;
-            watchers = _watchers;
-            _watchers = null;
-        }
-
-        foreach (var watcher in watchers ?? [])
-            watcher.Cell.SendToIncarnation(new Terminated(this), watcher);
+        Watchers.TellAll();
         if (Parent is null)
             System.RootIsGone();
-    }
-
-    internal void AddWatcher(Incarnation watcher)
-    {
-        lock (_watchersGate)
-        {
-            if (!_isBuried)
-            {
-                _watchers ??= [];
-                if (!_watchers.Contains(watcher))
-                    _watchers.Add(watcher);
-                return;
-            }
-        }
-
-        watcher.Cell.SendToIncarnation(new Terminated(this), watcher);
-    }
-
-    internal void RemoveWatcher(Incarnation watcher)
-    {
-        lock (_watchersGate)
-            _watchers?.Remove(watcher);
     }
 
     /// <summary>A message of the runtime that is meant for one incarnation and dies with it.</summary>

@@ -53,11 +53,14 @@ internal sealed partial class ActorCell : ActorRef, IThreadPoolWorkItem
     public override ValueTask<SendResult> SendAsync(
         object message, ActorRef? sender = null, CancellationToken ct = default)
     {
+        ArgumentNullException.ThrowIfNull(message);
         if (ct.IsCancellationRequested)
             return ValueTask.FromCanceled<SendResult>(ct);
+        if (System.SenderIsRevoked(this, message, sender))
+            return new ValueTask<SendResult>(SendResult.Stopped);
 
         // Those who wait already go first.
-        var result = _waiting is { IsEmpty: false } ? SendResult.Full : TrySend(message, sender);
+        var result = _waiting is { IsEmpty: false } ? SendResult.Full : Enqueue(message, sender);
         return result == SendResult.Full
             ? new ValueTask<SendResult>(WaitForRoom(message, sender, ct))
             : new ValueTask<SendResult>(result);
@@ -124,6 +127,7 @@ internal sealed partial class ActorCell : ActorRef, IThreadPoolWorkItem
             // What the runtime wants comes before what senders want.
             if (TryTakeCommand(out var command))
             {
+                LeaveIncarnation();
                 Obey(command);
                 continue;
             }
@@ -137,6 +141,7 @@ internal sealed partial class ActorCell : ActorRef, IThreadPoolWorkItem
 
             if (_pending is null && IsEmptied)
             {
+                LeaveIncarnation();
                 TakeLeave();
                 continue;
             }
@@ -159,7 +164,7 @@ internal sealed partial class ActorCell : ActorRef, IThreadPoolWorkItem
                     continue;
                 // More mail than one turn may read, or a message half written: back to the end of the queue.
                 ServeWaiting();
-                System.Dispatcher.Post(this);
+                System.Dispatcher.Requeue(this);
                 return;
             }
 
@@ -173,6 +178,11 @@ internal sealed partial class ActorCell : ActorRef, IThreadPoolWorkItem
                 return;
         }
     }
+
+    // The runtime's own work, and the policies and observers it calls, must not pass for something that the incarnation
+    // does: that may just have been revoked, and what it sends is dropped.
+    private void LeaveIncarnation() =>
+        SynchronizationContext.SetSynchronizationContext(System.Dispatcher.Continuations);
 
     private void ServeWaiting()
     {
@@ -248,6 +258,8 @@ internal sealed partial class ActorCell : ActorRef, IThreadPoolWorkItem
     private void Await(Activity activity)
     {
         _pending = activity;
+        if (_state is ActorState.Stopping or ActorState.Halting)
+            LimitPatience();
         activity.Register();
     }
 

@@ -75,8 +75,9 @@ internal sealed class PendingAsk<TReply> : PendingAsk, IValueTaskSource<TReply>
 {
     private static readonly Spares<PendingAsk<TReply>> Spare = new();
 
-    private ManualResetValueTaskSourceCore<TReply> _answer = new() { RunContinuationsAsynchronously = true };
+    private ManualResetValueTaskSourceCore<TReply> _answer;
     private CancellationTokenRegistration _cancellation;
+    private ActorSystem? _system;
 
     public static ValueTask<TReply> Send(ActorRef target, object message, TimeSpan timeout, CancellationToken ct)
     {
@@ -86,6 +87,7 @@ internal sealed class PendingAsk<TReply> : PendingAsk, IValueTaskSource<TReply>
             return ValueTask.FromException<TReply>(new AskTimeoutException(target.Path, timeout));
 
         var ask = Spare.Take() ?? new PendingAsk<TReply>();
+        ask._system = target.System;
         long question = ask.Begin(target, timeout);
         var answer = new ValueTask<TReply>(ask, ask._answer.Version);
         if (ct.CanBeCanceled)
@@ -136,14 +138,35 @@ internal sealed class PendingAsk<TReply> : PendingAsk, IValueTaskSource<TReply>
 
     ValueTaskSourceStatus IValueTaskSource<TReply>.GetStatus(short token) => _answer.GetStatus(token);
 
+    // Whoever has no context to go on in (a bare thread, or AsTask) goes on where the dispatcher says: neither inside
+    // the turn that replies nor on a thread of which a simulation knows nothing.
     void IValueTaskSource<TReply>.OnCompleted(
-        Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
-        _answer.OnCompleted(continuation, state, token, flags);
+        Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags)
+    {
+        var context = SynchronizationContext.Current;
+        if (context is not null && flags.HasFlag(ValueTaskSourceOnCompletedFlags.UseSchedulingContext))
+        {
+            _answer.OnCompleted(continuation, state, token, flags);
+            return;
+        }
+
+        SynchronizationContext.SetSynchronizationContext(_system!.Dispatcher.Continuations);
+        try
+        {
+            _answer.OnCompleted(
+                continuation, state, token, flags | ValueTaskSourceOnCompletedFlags.UseSchedulingContext);
+        }
+        finally
+        {
+            SynchronizationContext.SetSynchronizationContext(context);
+        }
+    }
 
     private void Recycle()
     {
         _cancellation.Dispose();
         _cancellation = default;
+        _system = null;
         _answer.Reset();
         Close();
         Spare.Put(this);

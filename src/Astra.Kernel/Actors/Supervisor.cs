@@ -14,6 +14,9 @@ internal sealed class Supervisor(ActorCell cell)
     private RestartHistory? _history;
     private List<ActorCell>? _escalated;
 
+    /// <summary>Stands in for the supervisor of an actor that ends without ever having had a child.</summary>
+    public static readonly Supervisor Childless = new(null!) { _isClosed = true };
+
     private SupervisionPolicy Policy => cell.Options.Children;
 
     public bool IsEmpty
@@ -26,15 +29,16 @@ internal sealed class Supervisor(ActorCell cell)
     }
 
     /// <param name="options">What to spawn.</param>
+    /// <param name="parent">Whose child it will be.</param>
     /// <param name="by">The incarnation that spawns; null from outside, at the root.</param>
-    public ActorCell Spawn(ActorOptions options, Incarnation? by)
+    public ActorCell Spawn(ActorOptions options, ActorCell parent, Incarnation? by)
     {
         options.Check();
         ActorCell child;
         lock (_gate)
         {
             if (_isClosed || by is { IsRevoked: true })
-                throw new ActorStoppedException(cell.ToString());
+                throw new ActorStoppedException(parent.ToString());
             child = new ActorCell(cell.System, cell, options, ++_spawnedCount);
             if (!_children.TryAdd(options.Name, child))
                 throw new ArgumentException($"{cell} already has a child named '{options.Name}'.");

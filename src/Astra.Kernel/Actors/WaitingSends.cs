@@ -6,7 +6,7 @@ namespace Astra.Kernel.Actors;
 /// </summary>
 internal sealed class WaitingSends(ActorCell cell)
 {
-    private readonly Queue<Waiter> _queue = new();
+    private readonly LinkedList<Waiter> _queue = new();
     private int _count;
 
     public bool IsEmpty => Volatile.Read(ref _count) == 0;
@@ -16,7 +16,7 @@ internal sealed class WaitingSends(ActorCell cell)
         var waiter = new Waiter(message, sender);
         lock (_queue)
         {
-            _queue.Enqueue(waiter);
+            _queue.AddLast(waiter);
             Volatile.Write(ref _count, _queue.Count);
         }
 
@@ -35,8 +35,13 @@ internal sealed class WaitingSends(ActorCell cell)
     {
         lock (_queue)
         {
-            while (_queue.TryPeek(out var waiter) && (waiter.IsOver || TryServe(waiter)))
-                _queue.Dequeue();
+            while (_queue.First is { } first && (first.Value.IsOver || TryServe(first.Value)))
+            {
+                // A dead letter's subscriber may have sent something itself, and so have been here before us.
+                if (first.List is not null)
+                    _queue.Remove(first);
+            }
+
             Volatile.Write(ref _count, _queue.Count);
         }
     }
@@ -87,7 +92,10 @@ internal sealed class WaitingSends(ActorCell cell)
             var registration = ct.UnsafeRegister(static waiter => ((Waiter)waiter!).Cancel(), this);
             _ = Task.ContinueWith(
                 static (_, registration) => ((CancellationTokenRegistration)registration!).Dispose(),
-                registration, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+                registration,
+                CancellationToken.None,
+                TaskContinuationOptions.ExecuteSynchronously,
+                TaskScheduler.Default);
         }
 
         private void Cancel()

@@ -36,10 +36,10 @@ internal sealed class Scheduler(IClock clock, KernelLimits limits) : Actor
                 Drop(withdraw.Task);
                 break;
             case SlotFreed freed:
-                Free(freed.Worker, freed.Task);
+                Free(freed.Worker, freed.Attempt);
                 break;
             case ClaimRefused refused:
-                Free(refused.Worker, refused.Task);
+                Free(refused.Worker, refused.Attempt);
                 break;
             case WorkerJoined joined:
                 _workers.Join(joined.Worker);
@@ -145,9 +145,9 @@ internal sealed class Scheduler(IClock clock, KernelLimits limits) : Actor
         && _workers.RunningOf(tenant, agent) < limits.RunningTasksPerAgentMax
         && _workers.Choose(tenant, executor) is not null;
 
-    private void Free(WorkerId worker, TaskId task)
+    private void Free(WorkerId worker, AttemptId attempt)
     {
-        if (_workers.Release(worker, task) is not { } taken)
+        if (_workers.Release(worker, attempt) is not { } taken)
             return;
         var used = clock.Elapsed - taken.Since;
         _queue.Charge(taken.Ready, used - taken.Estimate);
@@ -160,9 +160,8 @@ internal sealed class Scheduler(IClock clock, KernelLimits limits) : Actor
         foreach (var taken in _workers.Leave(worker))
         {
             _queue.Charge(taken.Ready, clock.Elapsed - taken.Since - taken.Estimate);
-            var attempt = new AttemptId(taken.Ready.Task, taken.Ready.AttemptBefore + 1);
             // If the shard's mailbox is full the lease ends by itself, a little later.
-            taken.Ready.Owner.TrySend(new WorkerReport.Lost(attempt, worker, "its worker disconnected"));
+            taken.Ready.Owner.TrySend(new WorkerReport.Lost(taken.Attempt, worker, "its worker disconnected"));
         }
     }
 

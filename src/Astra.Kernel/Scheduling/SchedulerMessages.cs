@@ -1,14 +1,15 @@
 using Astra.Kernel.Shards;
+using Astra.Kernel.Workers;
 
 namespace Astra.Kernel.Scheduling;
 
 internal sealed record Withdraw(TaskId Task);
 
 /// <summary>The shard would not have it: the task is not ready any more, or the shard is moving.</summary>
-internal sealed record ClaimRefused(TaskId Task, WorkerId Worker);
+internal sealed record ClaimRefused(AttemptId Attempt, WorkerId Worker);
 
-/// <summary>The worker no longer has the task, whichever way. Saying so twice is harmless.</summary>
-internal sealed record SlotFreed(TaskId Task, WorkerId Worker);
+/// <summary>The worker no longer has this attempt, whichever way. Saying so twice is harmless.</summary>
+internal sealed record SlotFreed(AttemptId Attempt, WorkerId Worker);
 
 /// <summary>What this shard offered is not on offer any more; it will be offered anew.</summary>
 internal sealed record ForgetShard(ShardId Shard);

@@ -1,10 +1,14 @@
 using Astra.Kernel.Shards;
+using Astra.Kernel.Workers;
 
 namespace Astra.Kernel.Scheduling;
 
 /// <param name="Since">On the node's monotonic clock.</param>
 /// <param name="Estimate">What its tenant and agent were charged in advance.</param>
-internal sealed record TakenTask(ReadyTask Ready, TimeSpan Since, TimeSpan Estimate);
+internal sealed record TakenTask(ReadyTask Ready, TimeSpan Since, TimeSpan Estimate)
+{
+    public AttemptId Attempt => new(Ready.Task, Ready.AttemptBefore + 1);
+}
 
 /// <summary>The connected workers, their free slots, and who runs how much.</summary>
 internal sealed class WorkerPool
@@ -14,6 +18,7 @@ internal sealed class WorkerPool
     private readonly Dictionary<TenantId, int> _runningByTenant = [];
     private readonly Dictionary<(TenantId, string), int> _runningByAgent = [];
     private int _freeSlots;
+    private int _joinedCount;
 
     public bool HasFreeSlot => _freeSlots > 0;
     public int TakenCount { get; private set; }
@@ -28,7 +33,7 @@ internal sealed class WorkerPool
 
     public void Join(WorkerHandle handle)
     {
-        var member = new Member(handle, _members.Count);
+        var member = new Member(handle, _joinedCount++);
         if (!_members.TryAdd(handle.Id, member))
             return;
         foreach (var executor in handle.Offer.Executors)
@@ -80,10 +85,11 @@ internal sealed class WorkerPool
         Count(taken.Ready, +1);
     }
 
-    public TakenTask? Release(WorkerId worker, TaskId task)
+    public TakenTask? Release(WorkerId worker, AttemptId attempt)
     {
-        if (!_members.TryGetValue(worker, out var member) || !member.Taken.Remove(task, out var taken))
+        if (!_members.TryGetValue(worker, out var member) || !member.Taken.TryGetValue(attempt.Task, out var taken) || taken.Attempt != attempt)
             return null;
+        member.Taken.Remove(attempt.Task);
         if (!member.IsDraining)
             _freeSlots++;
         Count(taken.Ready, -1);

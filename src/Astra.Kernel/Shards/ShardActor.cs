@@ -22,6 +22,8 @@ internal sealed class ShardActor : Actor
         "The shard was lost before the answer was durable, and nobody knows whether the request took effect. Try again with the same Idempotency-Key.",
         TimeSpan.FromMilliseconds(500));
 
+    private const int FirstIncarnation = 1;
+
     private readonly ShardId _id;
     private readonly NodeParts _node;
     private readonly ShardLog _log;
@@ -48,7 +50,8 @@ internal sealed class ShardActor : Actor
 
     protected internal override ValueTask StartedAsync(ActorTurn turn)
     {
-        _node.Region.TrySend(new ShardStarted(_id, turn.Self));
+        if (turn.Incarnation > FirstIncarnation)
+            _node.Region.TrySend(new ShardRestarted(_id));
         return default;
     }
 

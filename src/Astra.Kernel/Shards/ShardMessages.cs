@@ -56,8 +56,8 @@ internal sealed record HandOverShard;
 
 internal sealed record ShardHandedOver(ShardId Shard);
 
-/// <summary>To the region: a new incarnation waits to be activated.</summary>
-internal sealed record ShardStarted(ShardId Shard, ActorRef Actor);
+/// <summary>To the region: the incarnation before crashed, and this one waits to be activated.</summary>
+internal sealed record ShardRestarted(ShardId Shard);
 
 /// <summary>From the journal writer: look at the append that is under way.</summary>
 internal sealed record AppendEnded

@@ -21,7 +21,7 @@ internal sealed class WorkDesk(ShardId shard, ShardGoals goals, ShardLog log, Go
         var task = goal?.Graph.Find(claim.Task);
         if (goal is null || task is null || task.State != TaskState.Ready || task.Attempt != claim.AttemptBefore)
         {
-            parts.Scheduler.TrySend(new ClaimRefused(claim.Task, claim.Worker.Id));
+            parts.Scheduler.TrySend(new ClaimRefused(new AttemptId(claim.Task, claim.AttemptBefore + 1), claim.Worker.Id));
             return;
         }
         // A task is Ready only when no dependency is open. Nobody looks again.
@@ -116,7 +116,7 @@ internal sealed class WorkDesk(ShardId shard, ShardGoals goals, ShardLog log, Go
             {
                 if (isRevoked)
                     held.Worker?.Revoke(task.Id, entry.Attempt, $"The attempt is over: {entry.Kind}.");
-                parts.Scheduler.TrySend(new SlotFreed(task.Id, held.WorkerId));
+                parts.Scheduler.TrySend(new SlotFreed(new AttemptId(task.Id, entry.Attempt), held.WorkerId));
                 if (entry.To == TaskState.Ready)
                     Offer(goal, task);
             };

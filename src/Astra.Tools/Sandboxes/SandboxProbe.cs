@@ -1,7 +1,9 @@
+using System.Runtime.InteropServices;
 using System.Text;
 using Astra.Tools.Sandboxes.Bubblewrap;
 using Astra.Tools.Sandboxes.Cgroups;
-using Astra.Tools.Sandboxes.Linux;
+using Astra.Tools.Sandboxes.Landlock;
+using Astra.Tools.Sandboxes.Mac;
 
 namespace Astra.Tools.Sandboxes;
 
@@ -32,21 +34,20 @@ public static class SandboxProbe
         echo hello
         """;
 
-    public static async ValueTask<SandboxReport> RunAsync(CancellationToken ct)
+    /// <param name="only">The one tier to try; null tries from the strongest down.</param>
+    public static async ValueTask<SandboxReport> RunAsync(SandboxTier? only, CancellationToken ct)
     {
         var missing = new List<MissingProtection>();
         foreach (var candidate in Candidates())
         {
-            if (candidate.Sandbox is { } sandbox && await FailureAsync(sandbox, ct) is var failure)
-            {
-                if (failure is null) return sandbox.Report(missing);
-                missing.Add(candidate.Missing(failure));
-            }
-            else
-            {
-                missing.Add(candidate.Missing(null));
-            }
+            if (only is not null && candidate.Tier != only) continue;
+            var failure = candidate.Sandbox is null ? null : await FailureAsync(candidate.Sandbox, ct);
+            if (candidate.Sandbox is not null && failure is null) return candidate.Sandbox.Report(missing);
+            missing.Add(candidate.Missing(failure));
         }
+        if (missing.Count == 0)
+            missing.Add(new MissingProtection(
+                "a sandbox", $"there is no tier '{only}' for {RuntimeInformation.OSDescription}", "run astra on Linux"));
         return new SandboxReport { Tier = SandboxTier.None, TierName = "none", Enforced = [], Missing = missing };
     }
 
@@ -56,7 +57,18 @@ public static class SandboxProbe
         {
             var cgroups = CgroupLayout.Discover(out var whyNot);
             if (cgroups is not null) CgroupSweep.LeftOvers(cgroups);
+            ScratchDirectory.SweepLeftOvers();
             yield return BubblewrapCandidate.Make(cgroups, whyNot);
+            yield return LandlockCandidate.Make(cgroups);
+        }
+        if (OperatingSystem.IsMacOS())
+        {
+            ScratchDirectory.SweepLeftOvers();
+            yield return new SandboxCandidate(
+                SandboxTier.MacProfile,
+                File.Exists(MacSandbox.Launcher) ? new MacSandbox() : null,
+                failure => new MissingProtection(
+                    "sandbox-exec profile", failure ?? $"{MacSandbox.Launcher} is missing", "softwareupdate --install --all"));
         }
     }
 
@@ -94,4 +106,5 @@ internal interface ICheckedSandbox : ISandbox
 }
 
 /// <summary>A tier to try. Without a sandbox something is missing before the first try.</summary>
-internal sealed record SandboxCandidate(ICheckedSandbox? Sandbox, Func<string?, MissingProtection> Missing);
+internal sealed record SandboxCandidate(
+    SandboxTier Tier, ICheckedSandbox? Sandbox, Func<string?, MissingProtection> Missing);

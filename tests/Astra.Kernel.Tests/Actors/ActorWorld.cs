@@ -8,7 +8,11 @@ internal sealed class ActorWorld
 {
     private readonly VirtualDispatcher _node;
 
-    public ActorWorld(SupervisionPolicy? topLevel = null, int messagesPerTurn = 64, ulong? seed = null)
+    public ActorWorld(
+        SupervisionPolicy? topLevel = null,
+        int messagesPerTurn = 64,
+        ulong? seed = null,
+        Action<LifecycleEvent>? observe = null)
     {
         var dice = new SeededRandomness(seed ?? 1);
         _node = new VirtualWorld(seed is null ? null : dice.Fork()).Node();
@@ -16,7 +20,7 @@ internal sealed class ActorWorld
         {
             TopLevel = topLevel ?? SupervisionPolicy.Default,
             MessagesPerTurn = messagesPerTurn,
-            Observe = Events.Add,
+            Observe = Events.Add + observe,
         });
         _node.RunUntilQuiet();
     }
@@ -74,7 +78,9 @@ internal sealed class ActorWorld
     public ActorSnapshot? Find(string path) => Find(System.Inspect(), path);
 
     private static ActorSnapshot? Find(ActorSnapshot at, string path) =>
-        at.Path == path ? at : at.Children.Select(child => Find(child, path)).FirstOrDefault(found => found is not null);
+        at.Path == path
+            ? at
+            : at.Children.Select(child => Find(child, path)).FirstOrDefault(found => found is not null);
 }
 
 internal sealed class ScriptedActor(

@@ -183,8 +183,8 @@ public abstract class JournalContract : StoreContract
         await AppendAsync(epochs, Sample.Entries(_tenant, Sample.GoalId(7), 1, 5));
         await AppendAsync(epochs, Sample.Entries(Sample.Tenant(), Sample.GoalId(7), 6, 2));
 
-        Assert.Equal([4, 5, 6, 7], (await Store.Journal.ReadShardAsync(new ShardId(7), 3, None)).Select(entry => entry.Seq));
-        Assert.Empty(await Store.Journal.ReadShardAsync(new ShardId(7), 7, None));
+        Assert.Equal([4, 5, 6, 7], (await ReadAsync(7, after: 3)).Select(entry => entry.Seq));
+        Assert.Empty(await ReadAsync(7, after: 7));
         Assert.Empty(await SeqsAsync(8));
     }
 
@@ -229,7 +229,8 @@ public abstract class JournalContract : StoreContract
     private ValueTask<IReadOnlyList<AppendOutcome>> AppendAsync(IReadOnlyDictionary<ShardId, Epoch> epochs, JournalEntry[] entries) =>
         Store.Journal.AppendAsync([Append(epochs, entries)], None);
 
-    private ValueTask<IReadOnlyList<JournalEntry>> ReadAsync(int shard) => Store.Journal.ReadShardAsync(new ShardId(shard), 0, None);
+    private async ValueTask<IReadOnlyList<JournalEntry>> ReadAsync(int shard, long after = 0) =>
+        Assert.Single(await Store.Journal.ReadTailsAsync([new ShardPosition(new ShardId(shard), after)], None));
 
     private async ValueTask<IEnumerable<long>> SeqsAsync(int shard) => (await ReadAsync(shard)).Select(entry => entry.Seq);
 

@@ -17,7 +17,7 @@ public abstract class ShardLeasesContract : StoreContract
         Assert.Empty(renewal.Surplus);
         Assert.Equal(ShardId.Count, renewal.Owners.Count);
         Assert.All(renewal.Owners, owner => Assert.Equal(a, owner));
-        Assert.Equal([new NodeStanding(a.Node, a.Address, ShardId.Count, IsAlive: true)], renewal.Nodes);
+        Assert.Equal([new NodeStanding(a, ShardId.Count, IsAlive: true)], renewal.Nodes);
         Assert.True(renewal.Duration > TimeSpan.Zero);
     }
 
@@ -85,7 +85,7 @@ public abstract class ShardLeasesContract : StoreContract
         Assert.Equal(ShardId.Count, renewal.Owned.Count);
         Assert.All(renewal.Owned.Values, epoch => Assert.Equal(new Epoch(2), epoch));
         Assert.Equal(
-            [new NodeStanding(a.Node, a.Address, 0, IsAlive: false), new NodeStanding(b.Node, b.Address, ShardId.Count, IsAlive: true)], renewal.Nodes);
+            [new NodeStanding(a, 0, IsAlive: false), new NodeStanding(b, ShardId.Count, IsAlive: true)], renewal.Nodes);
     }
 
     [Fact]
@@ -144,7 +144,7 @@ public abstract class ShardLeasesContract : StoreContract
         var renewal = await RenewAsync(b);
 
         Assert.Equal(ShardId.Count, renewal.Owned.Count);
-        Assert.Equal([b.Node], renewal.Nodes.Select(node => node.Node));
+        Assert.Equal([b], renewal.Nodes.Select(node => node.Node));
     }
 
     [Fact]

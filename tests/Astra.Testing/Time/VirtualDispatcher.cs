@@ -30,6 +30,9 @@ public sealed class VirtualDispatcher : IDispatcher
 
     public void Post(IThreadPoolWorkItem turn) => World.Enqueue(this, turn.Execute);
 
+    /// <summary>Something that this node is to do soon, such as a step of a test's scenario.</summary>
+    public void Post(Action turn) => World.Enqueue(this, turn);
+
     public IDisposable Schedule(TimeSpan delay, Action callback) => World.Schedule(this, delay, callback);
 
     public void Crash() => HasCrashed = true;
@@ -37,13 +40,6 @@ public sealed class VirtualDispatcher : IDispatcher
     public void RunUntilQuiet() => World.RunUntilQuiet();
 
     public void Advance(TimeSpan duration) => World.Advance(duration);
-
-    /// <summary>Runs <paramref name="action"/> as a turn of this node and then whatever follows from it.</summary>
-    public void Run(Action action)
-    {
-        World.Enqueue(this, action);
-        World.RunUntilQuiet();
-    }
 
     private sealed class VirtualContinuations(VirtualDispatcher node) : SynchronizationContext
     {

@@ -31,6 +31,8 @@ internal sealed class BubblewrapCage : Cage
     private readonly (SafeFileHandle Read, SafeFileHandle Write) _filterPipe = Native.Pipe();
     private readonly (SafeFileHandle Read, SafeFileHandle Write) _accountsPipe = Native.Pipe();
     private SafeFileHandle? _processOne;
+    private bool _isInstructed;
+    private bool _isDoomed;
 
     public BubblewrapCage(string bubblewrap, SandboxSpec spec, ReadOnlyMemory<byte> filter, bool hasMemoryGroup)
     {
@@ -69,6 +71,7 @@ internal sealed class BubblewrapCage : Cage
         foreach (var end in HandedOver) end.Dispose();
         if (!Native.WriteAll(_optionsPipe.Write, _options.Span))
             throw new SandboxFailedException("bubblewrap did not read its options.");
+        _isInstructed = true;
         _optionsPipe.Write.Dispose();
     }
 
@@ -79,19 +82,27 @@ internal sealed class BubblewrapCage : Cage
         Temporary = Native.OpenDirectory($"/proc/{Text(pid)}/root/tmp");
         Output = Native.OpenDirectory($"/proc/{Text(pid)}/root/output");
         if (process is null || Temporary is null || Output is null) return null;
-        if (!ResourceLimits.Apply(pid, _spec.Limits, _hasMemoryGroup)) throw Native.Error("setting resource limits");
         _processOne = process;
+        if (_isDoomed)
+        {
+            Kill(builder);
+            return process;
+        }
+        if (!ResourceLimits.Apply(pid, _spec.Limits, _hasMemoryGroup)) throw Native.Error("setting resource limits");
         if (!Native.WriteAll(_filterPipe.Write, _filter.Span))
             throw new SandboxFailedException("bubblewrap did not read the system call filter.");
         _filterPipe.Write.Dispose();
         return process;
     }
 
+    // bubblewrap itself is killed only before it has made anything. Later its process 1 dies instead, and
+    // bubblewrap stays to bury it. In between, for a few milliseconds, process 1 exists and does not yet ask to die
+    // with its parent: it would wait for an orphan's eternity. A kill in that time is kept until the cage stands.
     public override void Kill(SpawnedProcess builder)
     {
-        // Before there is a process 1 to kill, bubblewrap's death takes along what it has made. Afterwards
-        // it stays, to bury that process: an orphan would be left to the machine's own init.
-        Native.Signal(_processOne ?? builder.Handle, Native.Kill);
+        _isDoomed = true;
+        if (_processOne is not null) Native.Signal(_processOne, Native.Kill);
+        else if (!_isInstructed) Native.Signal(builder.Handle, Native.Kill);
     }
 
     public override void Dispose()

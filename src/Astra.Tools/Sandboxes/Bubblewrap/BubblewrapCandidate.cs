@@ -14,12 +14,13 @@ internal static class BubblewrapCandidate
         if (!Spawner.CanCloseTheRest) return Never("it takes glibc 2.34 or later", "ldd --version");
         if (Find() is not { } bubblewrap) return Never("bubblewrap is not installed", InstallCommand());
         return new SandboxCandidate(
+            SandboxTier.Process,
             new BubblewrapSandbox(bubblewrap, cgroups, whyNoCgroups),
             failure => new MissingProtection(What, failure!, NamespaceRemedy()));
     }
 
     private static SandboxCandidate Never(string why, string remedy) =>
-        new(null, _ => new MissingProtection(What, why, remedy));
+        new(SandboxTier.Process, null, _ => new MissingProtection(What, why, remedy));
 
     // Not through PATH: that is set by whoever starts the server, and this program gets to see every tool.
     private static string? Find() => ((string[])["/usr/bin/bwrap", "/usr/local/bin/bwrap", "/bin/bwrap"]).FirstOrDefault(File.Exists);

@@ -22,8 +22,13 @@ internal static class BubblewrapOptions
 
     public static byte[] For(SandboxSpec spec)
     {
+        // First of all the options that make it wait for us. Should this server die while it writes, what
+        // arrived is all there is; a cage without a filter must not come to stand then, and it does not,
+        // because the filter's pipe ends empty.
         var options = new List<string>
         {
+            "--seccomp", Number(BubblewrapCage.FilterDescriptor), "--info-fd", Number(BubblewrapCage.InfoDescriptor),
+            "--block-fd", Number(BubblewrapCage.StandsDescriptor),
             "--unshare-all", "--unshare-user", "--uid", User, "--gid", User, "--hostname", "sandbox",
             "--cap-drop", "ALL", "--new-session", "--die-with-parent",
         };
@@ -43,10 +48,6 @@ internal static class BubblewrapOptions
             options.AddRange(["--size", Number(spec.Limits.ScratchBytes), "--tmpfs", writable]);
         options.AddRange(["--remount-ro", "/", "--chdir", "/tmp"]);
         foreach (var (name, value) in spec.Environment) options.AddRange(["--setenv", name, value]);
-        options.AddRange([
-            "--info-fd", Number(BubblewrapCage.InfoDescriptor), "--block-fd", Number(BubblewrapCage.StandsDescriptor),
-            "--seccomp", Number(BubblewrapCage.FilterDescriptor),
-        ]);
         return Encoding.UTF8.GetBytes(string.Join('\0', options) + "\0");
     }
 

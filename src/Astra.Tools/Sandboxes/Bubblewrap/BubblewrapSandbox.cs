@@ -11,7 +11,7 @@ internal sealed class BubblewrapSandbox(string bubblewrap, CgroupLayout? cgroups
 
     public SandboxTier Tier => SandboxTier.Process;
 
-    public string TierName => $"bubblewrap, seccomp, {cgroups?.Name ?? "resource limits"}";
+    private string TierName => $"bubblewrap, seccomp, {cgroups?.Name ?? "resource limits"}";
 
     public async ValueTask<SandboxResult> RunAsync(SandboxSpec spec, CancellationToken ct)
     {
@@ -22,25 +22,8 @@ internal sealed class BubblewrapSandbox(string bubblewrap, CgroupLayout? cgroups
         using var run = new LinuxRun(spec, cage, group);
         var end = await run.RunAsync(ct);
 
-        var hit = new SortedSet<SandboxLimit>(end.LimitsHit);
-        if (Scratch.IsFull(cage.Temporary!) || Scratch.IsFull(cage.Output!)) hit.Add(SandboxLimit.Scratch);
-        var left = WrittenFiles.Find(cage.Output!, "/output");
-        var files = new List<OutputFile>();
-        if (spec.CollectOutputFiles)
-        {
-            files = WrittenFiles.TakeOut(
-                cage.Output!, left.Regular, spec.Limits.ScratchBytes, spec.Limits.OutputFiles, out var wasCut);
-            if (wasCut || left.IsCut) hit.Add(SandboxLimit.OutputFiles);
-        }
-        var temporary = WrittenFiles.Find(cage.Temporary!, "/tmp");
-        var written = left.IsCut || temporary.IsCut
-            ? Observed.Not<IReadOnlyList<string>>("too many files, or nested too deep, to list")
-            : Observed.Value<IReadOnlyList<string>>([.. left.Shown.Concat(temporary.Shown).Order(StringComparer.Ordinal)]);
-        return new SandboxResult(end.Output, end.Error, files, LinuxReceipt.For(this, TierName, end, hit, group, written) with
-        {
-            Enforced = Enforced,
-            NotEnforced = [.. Missing.Select(m => $"{m.What}: {m.Why}")],
-        });
+        return LinuxResult.Make(
+            this, spec, end, group, new WritableDirectories(cage.Output!, cage.Temporary!, AreBounded: true));
     }
 
     public SandboxReport Report(IReadOnlyList<MissingProtection> strongerTiers) => new()
@@ -52,7 +35,7 @@ internal sealed class BubblewrapSandbox(string bubblewrap, CgroupLayout? cgroups
         Tried = this,
     };
 
-    public IReadOnlyList<string> Enforced { get; } =
+    private IReadOnlyList<string> Enforced { get; } =
     [
         "user, pid, mount, network, ipc, host name and cgroup namespaces of its own",
         "no capabilities, no new privileges",
@@ -64,7 +47,7 @@ internal sealed class BubblewrapSandbox(string bubblewrap, CgroupLayout? cgroups
         .. Bounded(cgroups),
     ];
 
-    public IReadOnlyList<MissingProtection> Missing { get; } = [.. MissingHere(cgroups, whyNoCgroups)];
+    private IReadOnlyList<MissingProtection> Missing { get; } = [.. MissingHere(cgroups, whyNoCgroups)];
 
     private static IEnumerable<string> Bounded(CgroupLayout? cgroups)
     {
@@ -81,14 +64,16 @@ internal sealed class BubblewrapSandbox(string bubblewrap, CgroupLayout? cgroups
 
     private static IEnumerable<MissingProtection> MissingHere(CgroupLayout? cgroups, string? whyNot)
     {
-        const string delegated = "systemd-run --user --scope -p Delegate=yes astra up";
         var why = whyNot ?? "this host's cgroups do not account for it";
         if (cgroups?.HasMemory != true)
-            yield return new MissingProtection("memory of the whole run", $"each process is limited alone: {why}", delegated);
+            yield return new MissingProtection(
+                "memory of the whole run", $"each process is limited alone: {why}", CgroupRemedy.Command);
         if (cgroups?.HasCpu != true)
-            yield return new MissingProtection("processor time of the whole run", $"each process is limited alone: {why}", delegated);
+            yield return new MissingProtection(
+                "processor time of the whole run", $"each process is limited alone: {why}", CgroupRemedy.Command);
         if (cgroups?.HasPids != true && Native.EffectiveUser() == 0)
-            yield return new MissingProtection("number of processes", $"the kernel does not hold root to it: {why}", delegated);
+            yield return new MissingProtection(
+                "number of processes", $"the kernel does not hold root to it: {why}", CgroupRemedy.Command);
         if (Native.EffectiveUser() == 0)
             yield return new MissingProtection(
                 "a host account without rights",

@@ -10,8 +10,8 @@ internal static class CgroupSweep
     private static readonly TimeSpan BusyPause = TimeSpan.FromMilliseconds(10);
     private const int BusyTriesMax = 1000;
 
-    /// <summary>At once if it is empty. Dead processes may need a moment to leave it; that is waited for elsewhere,
-    /// because nobody should pay for it.</summary>
+    /// <summary>At once if it is empty. Dead processes may need a moment to leave it; that is waited for
+    /// elsewhere, because nobody should pay for it. Its run is over: what still lives there is killed.</summary>
     public static void Remove(string group)
     {
         if (!TryRemove(group)) _ = RemoveOnceEmptyAsync(group);
@@ -21,6 +21,7 @@ internal static class CgroupSweep
     {
         for (var attempt = 0; attempt < BusyTriesMax; attempt++)
         {
+            KillAll(group);
             await Task.Delay(BusyPause);
             if (TryRemove(group)) return;
         }
@@ -48,11 +49,20 @@ internal static class CgroupSweep
     {
         foreach (var branch in layout.Branches)
             foreach (var group in Directory.EnumerateDirectories(branch.Base).ToList())
-            {
-                if (!RunName.IsLeftOver(Path.GetFileName(group))) continue;
-                foreach (var pid in File.ReadLines(Path.Combine(group, "cgroup.procs")).ToList())
-                    Native.KillProcess(int.Parse(pid, CultureInfo.InvariantCulture), Native.Kill);
-                Remove(group);
-            }
+                if (RunName.IsLeftOver(Path.GetFileName(group)))
+                    Remove(group);
+    }
+
+    private static void KillAll(string group)
+    {
+        try
+        {
+            foreach (var pid in File.ReadLines(Path.Combine(group, "cgroup.procs")).ToList())
+                _ = Native.KillProcess(int.Parse(pid, CultureInfo.InvariantCulture), Native.Kill);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // Gone in the meantime.
+        }
     }
 }

@@ -30,7 +30,8 @@ internal abstract class Cage : IDisposable
     /// null when that is the builder itself.</summary>
     public abstract SafeFileHandle? Release(SpawnedProcess builder);
 
-    /// <summary>Kills everything inside. May be called at any time, more than once.</summary>
+    /// <summary>Kills everything inside, at once or as soon as there is something to kill. May be called at any
+    /// time, more than once.</summary>
     public abstract void Kill(SpawnedProcess builder);
 
     /// <summary>The builder has ended and is not collected yet. Kills what it may have left.</summary>

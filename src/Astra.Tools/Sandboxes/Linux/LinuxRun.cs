@@ -144,13 +144,20 @@ internal sealed class LinuxRun : IWatcher, IDisposable
         var now = Stopwatch.GetTimestamp();
         if (!_released)
         {
-            if (now >= _buildDeadline) Fail(new SandboxFailedException($"The cage did not stand after {BuildTimeMax}."));
+            if (now >= _buildDeadline) GiveUpBuilding();
             else _reactor.WakeAt(this, _buildDeadline);
             return;
         }
         if (now >= _startedAt + Ticks(_spec.Limits.Wall)) HitAndKill(SandboxLimit.Wall);
         else if (_group?.CpuUsed() > _spec.Limits.Cpu) HitAndKill(SandboxLimit.Cpu);
         else _reactor.WakeAt(this, now + Ticks(NextLook()));
+    }
+
+    private void GiveUpBuilding()
+    {
+        Fail(new SandboxFailedException($"The cage did not stand after {BuildTimeMax}."));
+        // What it may leave behind is in the run's cgroup and dies with that.
+        Native.Signal(_builder!.Handle, Native.Kill);
     }
 
     // The earliest moment at which a limit can have been reached: the end of the wall time, or what is left

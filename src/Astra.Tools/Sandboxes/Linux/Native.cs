@@ -119,9 +119,11 @@ internal static partial class Native
         return descriptor < 0 ? null : new SafeFileHandle((nint)descriptor, ownsHandle: true);
     }
 
-    public static SafeFileHandle? OpenDirectory(string path)
+    public static SafeFileHandle? OpenDirectory(string path) => Open(path, ReadOnly | Directory);
+
+    public static SafeFileHandle? Open(string path, int flags)
     {
-        var descriptor = OpenPath(path, ReadOnly | Directory | CloseOnExec);
+        var descriptor = OpenPath(path, flags | CloseOnExec);
         return descriptor < 0 ? null : new SafeFileHandle(descriptor, ownsHandle: true);
     }
 

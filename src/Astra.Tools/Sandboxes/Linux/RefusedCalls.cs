@@ -25,6 +25,9 @@ internal sealed record RefusedCalls
     /// <summary>setpgid and setsid.</summary>
     public required IReadOnlyList<uint> LeavingTheGroup { get; init; }
 
+    /// <summary>prlimit64, which the C library uses for the calling process as well, as number 0.</summary>
+    public required uint LimitsCall { get; init; }
+
     public uint Clone3Call => 435;
 
     /// <summary>fchmodat2, the youngest call that was looked at.</summary>
@@ -49,6 +52,7 @@ internal sealed record RefusedCalls
         IoControl = 16,
         Socket = 41,
         LeavingTheGroup = [109, 112],
+        LimitsCall = 302,
         Refused =
         [
             .. Shared,
@@ -77,6 +81,7 @@ internal sealed record RefusedCalls
         IoControl = 29,
         Socket = 198,
         LeavingTheGroup = [154, 157],
+        LimitsCall = 261,
         Refused =
         [
             .. Shared,

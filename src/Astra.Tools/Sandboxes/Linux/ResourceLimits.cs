@@ -14,24 +14,30 @@ internal static partial class ResourceLimits
     private const int CpuSeconds = 0, FileSize = 1, Data = 2, Core = 4, Processes = 6, OpenFiles = 7,
         LockedMemory = 8, MessageQueues = 12, Nice = 13, RealTimePriority = 14;
 
-    /// <param name="pid">The process, or 0 for the calling one.</param>
+    /// <summary>For process 1 of a run that has a user namespace of its own.</summary>
+    /// <param name="pid">That process.</param>
     /// <param name="limits">What the run may use.</param>
     /// <param name="hasMemoryGroup">A cgroup counts the memory of the whole run, which is the better measure.</param>
-    public static bool Apply(int pid, SandboxLimits limits, bool hasMemoryGroup)
-    {
+    public static bool Apply(int pid, SandboxLimits limits, bool hasMemoryGroup) =>
+        ApplyAll(pid, limits, hasMemoryGroup)
+        // Counted in each user namespace separately since Linux 5.14, so this is a limit of the run.
+        && Set(pid, Processes, (ulong)limits.Pids + CageProcesses);
+
+    /// <summary>For a process that shares the host's accounts. The number of processes is left alone: it would
+    /// be compared with everything that the account runs, this server's threads included.</summary>
+    public static bool ApplyToSelf(SandboxLimits limits, bool hasMemoryGroup) => ApplyAll(0, limits, hasMemoryGroup);
+
+    private static bool ApplyAll(int pid, SandboxLimits limits, bool hasMemoryGroup) =>
         // One second more than asked for: the limit of the whole run should speak first, because it can say why.
-        var seconds = (ulong)Math.Ceiling(limits.Cpu.TotalSeconds) + 1;
-        var fine = Set(pid, CpuSeconds, seconds)
-                   && Set(pid, FileSize, (ulong)limits.FileBytes)
-                   && Set(pid, Core, 0)
-                   && Set(pid, OpenFiles, (ulong)limits.OpenFiles)
-                   && Set(pid, LockedMemory, 64 << 10)
-                   && Set(pid, MessageQueues, 0)
-                   && Set(pid, Nice, 0)
-                   && Set(pid, RealTimePriority, 0)
-                   && Set(pid, Processes, (ulong)limits.Pids + CageProcesses);
-        return fine && (hasMemoryGroup || Set(pid, Data, (ulong)limits.MemoryBytes));
-    }
+        Set(pid, CpuSeconds, (ulong)Math.Ceiling(limits.Cpu.TotalSeconds) + 1)
+        && Set(pid, FileSize, (ulong)limits.FileBytes)
+        && Set(pid, Core, 0)
+        && Set(pid, OpenFiles, (ulong)limits.OpenFiles)
+        && Set(pid, LockedMemory, 64 << 10)
+        && Set(pid, MessageQueues, 0)
+        && Set(pid, Nice, 0)
+        && Set(pid, RealTimePriority, 0)
+        && (hasMemoryGroup || Set(pid, Data, (ulong)limits.MemoryBytes));
 
     /// <summary>The cage's own processes, which count as well: bubblewrap outside and its init inside.</summary>
     public const int CageProcesses = 2;

@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Runtime.InteropServices;
 
 namespace Astra.Tools.Sandboxes.Linux;
 
@@ -38,14 +37,14 @@ internal static class SeccompFilter
     private static readonly uint[] TerminalInjections = [0x5412, 0x541c];
 
     /// <summary>For a cage of namespaces: the network inside is empty, so its sockets are harmless.</summary>
-    public static byte[] ForNamespaces() => Assemble(Families, []);
+    public static byte[] ForNamespaces() => Assemble(Families, sharesHost: false);
 
     /// <summary>For a program that shares the host's network and process tree. No sockets at all, because a
     /// path or an address may lead to a daemon of the host; no leaving the process group, because
-    /// the group is what is killed at the end.</summary>
-    public static byte[] ForSharedHost() => Assemble([], RefusedCalls.Current.LeavingTheGroup);
+    /// the group is what is killed at the end; no limits for other processes of the same account.</summary>
+    public static byte[] ForSharedHost() => Assemble([], sharesHost: true);
 
-    private static byte[] Assemble(IReadOnlyList<uint> families, IReadOnlyList<uint> alsoRefused)
+    private static byte[] Assemble(IReadOnlyList<uint> families, bool sharesHost)
     {
         var calls = RefusedCalls.Current;
         var code = new Code();
@@ -64,7 +63,16 @@ internal static class SeccompFilter
 
         // The C library falls back to clone, whose flags a filter can see. clone3 hides them behind a pointer.
         code.RefuseCall(calls.Clone3Call, NoSuchCall);
-        foreach (var call in calls.Refused.Concat(alsoRefused)) code.RefuseCall(call, NotPermitted);
+        foreach (var call in calls.Refused) code.RefuseCall(call, NotPermitted);
+        if (sharesHost)
+        {
+            foreach (var call in calls.LeavingTheGroup) code.RefuseCall(call, NotPermitted);
+            code.Add(IfEqual, calls.LimitsCall, whenFalse: 4);
+            code.Add(Load, Argument0At);
+            code.Add(IfEqual, 0, whenTrue: 1);
+            code.Add(Return, NotPermitted);
+            code.Add(Return, Allow);
+        }
 
         code.Add(IfEqual, calls.CloneCall, whenFalse: 3);
         code.Add(Load, Argument0At);

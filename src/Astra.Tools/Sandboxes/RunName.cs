@@ -1,9 +1,11 @@
+using System.Diagnostics;
 using System.Globalization;
 
-namespace Astra.Tools.Sandboxes.Cgroups;
+namespace Astra.Tools.Sandboxes;
 
 /// <summary>
-/// The name under which a run leaves things on the host: <c>astra-run-PID-STARTED-N</c>. It says which server
+/// The name under which a run leaves things on the host: <c>astra-run-PID-STARTED-N</c>, with more behind it where names are
+/// made unique. It says which server
 /// made it, by process number and by when that process started, because numbers are used again. What belongs
 /// to a server that is gone can be removed by anyone who comes later.
 /// </summary>
@@ -23,20 +25,21 @@ internal static class RunName
     {
         if (!name.StartsWith(Prefix, StringComparison.Ordinal)) return false;
         var parts = name[Prefix.Length..].Split('-');
-        return parts.Length == 3
+        return parts.Length >= 3
                && int.TryParse(parts[0], CultureInfo.InvariantCulture, out var pid)
                && StartedAt(pid) != parts[1];
     }
 
-    // The command in parentheses may itself contain spaces and parentheses; the start is the 22nd field.
     private static string? StartedAt(int pid)
     {
         try
         {
+            if (!OperatingSystem.IsLinux()) return Process.GetProcessById(pid).StartTime.Ticks.ToString(CultureInfo.InvariantCulture);
+            // The command in parentheses may itself contain spaces and parentheses; the start is the 22nd field.
             var stat = File.ReadAllText(string.Create(CultureInfo.InvariantCulture, $"/proc/{pid}/stat"));
             return stat[(stat.LastIndexOf(')') + 2)..].Split(' ')[19];
         }
-        catch (IOException)
+        catch (Exception e) when (e is IOException or ArgumentException or InvalidOperationException)
         {
             return null;
         }

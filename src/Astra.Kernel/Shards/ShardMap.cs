@@ -1,0 +1,37 @@
+using Astra.Kernel.Actors;
+
+namespace Astra.Kernel.Shards;
+
+/// <summary>Where each shard is, as far as this node knows. Read by every request, written by the region only.</summary>
+internal sealed class ShardMap
+{
+    private readonly ActorRef?[] _local = new ActorRef?[ShardId.Count];
+    private volatile IReadOnlyList<NodeRegistration?> _owners = [];
+    private volatile IReadOnlyList<NodeStanding> _nodes = [];
+    private int _localCount;
+
+    public int LocalCount => Volatile.Read(ref _localCount);
+
+    public IReadOnlyList<NodeStanding> Nodes => _nodes;
+
+    public ActorRef? Local(ShardId shard) => Volatile.Read(ref _local[shard.Value]);
+
+    public NodeRegistration? Owner(ShardId shard) => _owners is { Count: ShardId.Count } owners ? owners[shard.Value] : null;
+
+    /// <summary>A shard of this node, by any number: where a goal goes that may go anywhere.</summary>
+    public ShardId? AnyLocal(int start)
+    {
+        for (var i = 0; i < ShardId.Count; i++)
+            if (_local[(start + i) % ShardId.Count] is not null)
+                return new ShardId((start + i) % ShardId.Count);
+        return null;
+    }
+
+    public void SetLocal(ShardId shard, ActorRef? actor)
+    {
+        var before = Interlocked.Exchange(ref _local[shard.Value], actor);
+        Interlocked.Add(ref _localCount, (actor is null ? 0 : 1) - (before is null ? 0 : 1));
+    }
+
+    public void SetOwners(IReadOnlyList<NodeRegistration?> owners, IReadOnlyList<NodeStanding> nodes) => (_owners, _nodes) = (owners, nodes);
+}

@@ -1,0 +1,190 @@
+using Astra.Kernel.Actors;
+using Astra.Kernel.Journal;
+
+namespace Astra.Kernel.Shards;
+
+/// <summary>Asked once, at the start; answered with <see cref="RegionReady"/> or <see cref="RegionFailed"/>.</summary>
+internal sealed record BeginRegion;
+
+internal sealed record RegionReady;
+
+internal sealed record RegionFailed(Exception Why);
+
+/// <summary>
+/// Owns this node's shards: renews their lease, starts what was gained, hands over what is too much, rebuilds what
+/// crashed. It supervises the shard actors, and it alone decides under which epoch one comes to life.
+/// </summary>
+internal sealed class ShardRegion(NodeParts parts, ShardMap map, IShardLeases leases, IJournal journal, IProjection projection, KernelNotices notices) : Actor
+{
+    // Snapshots of this many shards are read at once: few round trips, and no answer larger than memory likes.
+    private const int ShardsPerLoad = 1024;
+
+    private const int ShardMailboxCapacityMax = 8192;
+
+    private static readonly object Tick = new();
+    private static readonly object RenewNow = new();
+
+    /// <summary>A shard may be lost and rebuilt often while its database comes and goes; only one that cannot live at
+    /// all is worth escalating.</summary>
+    public static readonly SupervisionPolicy ShardSupervision = new(
+        backoff: new Backoff(TimeSpan.FromMilliseconds(10), TimeSpan.FromSeconds(1)),
+        intensity: new RestartIntensity(100, TimeSpan.FromMinutes(5)));
+
+    private readonly SortedDictionary<ShardId, Held> _held = [];
+    private readonly SortedSet<ShardId> _release = [];
+    private IReadOnlySet<Guid> _livingProcesses = new HashSet<Guid>();
+    private bool _renewalAsked;
+
+    protected internal override async ValueTask ReceiveAsync(object message, ActorTurn turn)
+    {
+        switch (message)
+        {
+            case BeginRegion:
+                await BeginAsync(turn);
+                break;
+            case ShardRestarted restarted when _held.TryGetValue(restarted.Shard, out var held):
+                // An append of the incarnation that crashed may still be on its way. Only a new epoch keeps it out, so
+                // the shard is given back and taken again.
+                held.IsActive = false;
+                notices.Publish(new KernelNotice.ShardLost(restarted.Shard, "It crashed and is rebuilt under a new epoch."));
+                Release(restarted.Shard, turn);
+                break;
+            case ShardHandedOver handedOver when _held.Remove(handedOver.Shard, out var held):
+                map.SetLocal(handedOver.Shard, null);
+                turn.Stop(held.Actor);
+                Release(handedOver.Shard, turn);
+                break;
+            case var again when ReferenceEquals(again, RenewNow):
+                _renewalAsked = false;
+                await TryRenewAsync(turn);
+                break;
+            case var tick when ReferenceEquals(tick, Tick):
+                turn.Schedule(parts.Limits.LeaseRenewalInterval, Tick);
+                await TryRenewAsync(turn);
+                break;
+        }
+    }
+
+    private async ValueTask BeginAsync(ActorTurn turn)
+    {
+        var starter = turn.Sender;
+        try
+        {
+            await RenewAsync(turn);
+            turn.Schedule(parts.Limits.LeaseRenewalInterval, Tick);
+            starter?.TrySend(new RegionReady());
+        }
+        catch (Exception e)
+        {
+            starter?.TrySend(new RegionFailed(e));
+        }
+    }
+
+    private void Release(ShardId shard, ActorTurn turn)
+    {
+        _release.Add(shard);
+        if (_renewalAsked)
+            return;
+        _renewalAsked = true;
+        turn.Self.TrySend(RenewNow);
+    }
+
+    private async ValueTask TryRenewAsync(ActorTurn turn)
+    {
+        try
+        {
+            await RenewAsync(turn);
+        }
+        catch (Exception e)
+        {
+            notices.Publish(new KernelNotice.RenewalFailed(e.Message));
+        }
+    }
+
+    private async ValueTask RenewAsync(ActorTurn turn)
+    {
+        var askedAt = parts.Clock.Elapsed;
+        var releasing = _release.ToArray();
+        var renewal = await leases.RenewAsync(parts.Self, releasing, CancellationToken.None);
+        foreach (var shard in releasing)
+            _release.Remove(shard);
+        parts.Ownership.Renewed(askedAt, renewal.Duration);
+        map.SetOwners(renewal.Owners, renewal.Nodes);
+        _livingProcesses = renewal.Nodes.Where(standing => standing.IsAlive).Select(standing => standing.Node.Incarnation).ToHashSet();
+
+        foreach (var lost in _held.Keys.Where(shard => !renewal.Owned.ContainsKey(shard)).ToList())
+        {
+            map.SetLocal(lost, null);
+            turn.Stop(_held[lost].Actor);
+            _held.Remove(lost);
+        }
+        foreach (var (shard, epoch) in renewal.Owned.OrderBy(owned => owned.Key))
+        {
+            if (_release.Contains(shard))
+                continue;
+            if (!_held.TryGetValue(shard, out var held))
+                _held[shard] = held = new Held(Spawn(shard, turn));
+            if (held.Epoch != epoch)
+                (held.Epoch, held.IsActive) = (epoch, false);
+        }
+        await LoadAsync(turn);
+
+        foreach (var shard in renewal.Surplus)
+            if (_held.TryGetValue(shard, out var held) && held is { IsActive: true, IsHandingOver: false })
+                held.IsHandingOver = held.Actor.TrySend(new HandOverShard(), turn.Self) == SendResult.Ok;
+    }
+
+    private ActorRef Spawn(ShardId shard, ActorTurn turn) => turn.Spawn(new ActorOptions
+    {
+        Name = $"shard-{shard.Value}",
+        Create = () => new ShardActor(shard, parts),
+        MailboxCapacityMax = ShardMailboxCapacityMax,
+    });
+
+    private async ValueTask LoadAsync(ActorTurn turn)
+    {
+        var toLoad = _held.Where(held => !held.Value.IsActive && !_release.Contains(held.Key)).Select(held => (Shard: held.Key, held.Value)).ToList();
+        foreach (var chunk in toLoad.Chunk(ShardsPerLoad))
+        {
+            var snapshots = await projection.LoadAsync([.. chunk.Select(item => item.Shard)], CancellationToken.None);
+            var tails = await journal.ReadTailsAsync([.. snapshots.Select(snapshot => new ShardPosition(snapshot.Shard, snapshot.Watermark))], CancellationToken.None);
+            for (var i = 0; i < chunk.Length; i++)
+            {
+                var snapshot = await WithReopenedAsync(snapshots[i], tails[i]);
+                var (shard, held) = chunk[i];
+                held.Actor.TrySend(new ActivateShard(held.Epoch, snapshot, tails[i], _livingProcesses), turn.Self);
+                held.IsActive = true;
+                map.SetLocal(shard, held.Actor);
+            }
+        }
+    }
+
+    /// <summary>The snapshot holds the active goals; the tail may speak of one that was finished at the watermark and has
+    /// been reopened since.</summary>
+    private async ValueTask<ShardSnapshot> WithReopenedAsync(ShardSnapshot snapshot, IReadOnlyList<JournalEntry> tail)
+    {
+        if (tail.Count == 0)
+            return snapshot;
+        var known = snapshot.Goals.Select(goal => goal.Goal.Id).ToHashSet();
+        var missing = new List<GoalSnapshot>();
+        foreach (var entry in tail)
+        {
+            if (!known.Add(entry.Goal) || entry.Kind == EventKind.GoalSubmitted)
+                continue;
+            if (await projection.LoadGoalAsync(entry.Tenant, entry.Goal, CancellationToken.None) is { } goal)
+                missing.Add(goal);
+        }
+        return missing.Count == 0 ? snapshot : snapshot with { Goals = [.. snapshot.Goals, .. missing] };
+    }
+
+    private sealed class Held(ActorRef actor)
+    {
+        public ActorRef Actor => actor;
+        public Epoch Epoch { get; set; }
+
+        /// <summary>Its latest incarnation was given the state it had under <see cref="Epoch"/>.</summary>
+        public bool IsActive { get; set; }
+
+        public bool IsHandingOver { get; set; }
+    }
+}

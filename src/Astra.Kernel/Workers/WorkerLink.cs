@@ -1,0 +1,70 @@
+using Astra.Kernel.Scheduling;
+using Astra.Kernel.Shards;
+using Astra.Kernel.Tasks;
+
+namespace Astra.Kernel.Workers;
+
+/// <summary>What a worker says to the kernel.</summary>
+public sealed class WorkerLink : IAsyncDisposable
+{
+    // A shard that moves or is rebuilt is back within a few seconds. A report is worth waiting that long for: the
+    // alternative is to do the work again.
+    private static readonly TimeSpan ReportPatience = TimeSpan.FromSeconds(20);
+
+    private readonly ShardDoor _door;
+    private readonly NodeParts _parts;
+
+    internal WorkerLink(WorkerId id, ShardDoor door, NodeParts parts) => (Id, _door, _parts) = (id, door, parts);
+
+    public WorkerId Id { get; }
+
+    /// <summary>Renews the leases of these attempts, in memory. Answers those that are not this worker's any more.</summary>
+    public async ValueTask<IReadOnlyList<AttemptId>> HeartbeatAsync(IReadOnlyList<AttemptId> attempts)
+    {
+        var lost = new List<AttemptId>();
+        foreach (var ofShard in attempts.GroupBy(attempt => attempt.Task.Shard))
+        {
+            var answer = await _door.AskAsync<LostLeases>(ofShard.Key, new RenewLeases(Id, [.. ofShard]));
+            if (answer.IsOk)
+                lost.AddRange(answer.Value.Attempts);
+            else if (answer.Refusal!.Kind == RefusalKind.Elsewhere)
+                lost.AddRange(ofShard);
+        }
+        return lost;
+    }
+
+    /// <summary>Durable when it answers. The edits take effect in the same commit; a bad edit refuses the report, and the
+    /// lease goes on.</summary>
+    public ValueTask<Answer<TaskState>> CompleteAsync(AttemptId attempt, ReadOnlyMemory<byte> output, IReadOnlyList<GraphEdit> edits) =>
+        ReportAsync(attempt, new WorkerReport.Completed(attempt, Id, output, edits));
+
+    public ValueTask<Answer<TaskState>> FailAsync(AttemptId attempt, Failure failure) =>
+        ReportAsync(attempt, new WorkerReport.Failed(attempt, Id, failure));
+
+    /// <summary>Takes nothing more.</summary>
+    public void Drain() => _parts.Scheduler.TrySend(new WorkerDrained(Id));
+
+    /// <summary>What it still held is given to others at once.</summary>
+    public ValueTask DisposeAsync()
+    {
+        _parts.Scheduler.TrySend(new WorkerLeft(Id));
+        return default;
+    }
+
+    private async ValueTask<Answer<TaskState>> ReportAsync(AttemptId attempt, WorkerReport report)
+    {
+        var since = _parts.Clock.Elapsed;
+        while (true)
+        {
+            var answer = await _door.AskAsync<TaskState>(attempt.Task.Shard, report);
+            var isWorthAnother = answer.Refusal is { Kind: RefusalKind.Unavailable or RefusalKind.Overloaded } && _parts.Clock.Elapsed - since < ReportPatience;
+            if (!isWorthAnother)
+            {
+                if (answer.Refusal is not { Kind: RefusalKind.Invalid or RefusalKind.Conflict or RefusalKind.NotFound })
+                    _parts.Scheduler.TrySend(new SlotFreed(attempt, Id));
+                return answer;
+            }
+            await _door.DelayAsync(answer.Refusal!.RetryAfter ?? TimeSpan.FromMilliseconds(100));
+        }
+    }
+}
