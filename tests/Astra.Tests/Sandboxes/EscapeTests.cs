@@ -11,7 +11,7 @@ namespace Astra.Tests.Sandboxes;
 /// <summary>Every attack first succeeds outside: one that fails everywhere says nothing about a cage.</summary>
 public abstract partial class EscapeTests(SandboxTier tier)
 {
-    private static readonly string Secret = "top-secret-" + Guid.NewGuid().ToString("N");
+    private readonly string _secret = "top-secret-" + Guid.NewGuid().ToString("N");
 
     [Fact]
     public async Task The_hosts_environment_cannot_be_read_through_any_process()
@@ -25,8 +25,8 @@ public abstract partial class EscapeTests(SandboxTier tier)
     public async Task A_secret_in_the_home_directory_cannot_be_read()
     {
         var home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
-        var file = Path.Combine(Directory.Exists(home) ? home : Path.GetTempPath(), ".astra-test-" + Secret);
-        File.WriteAllText(file, Secret);
+        var file = Path.Combine(Directory.Exists(home) ? home : Path.GetTempPath(), ".astra-test-" + _secret);
+        File.WriteAllText(file, _secret);
         try
         {
             await CannotAsync(Attack.Perl("read-file.pl", file));
@@ -63,9 +63,9 @@ public abstract partial class EscapeTests(SandboxTier tier)
     public async Task An_abstract_unix_socket_of_the_host_cannot_be_reached()
     {
         using var listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        listener.Bind(new UnixDomainSocketEndPoint("\0" + Secret));
+        listener.Bind(new UnixDomainSocketEndPoint("\0" + _secret));
         listener.Listen();
-        await CannotAsync(Attack.Perl("connect-abstract.pl", Secret));
+        await CannotAsync(Attack.Perl("connect-abstract.pl", _secret));
     }
 
     [Fact]
@@ -92,7 +92,7 @@ public abstract partial class EscapeTests(SandboxTier tier)
     public async Task A_flood_of_output_is_cut_and_ends_the_run()
     {
         var flood = Attack.Shell("yes | head -c 20000000");
-        Assert.Equal(20_000_000, (await flood.RunBareAsync()).Length);
+        Assert.True((await flood.RunBareAsync()).Length >= 20_000_000);
 
         var result = await Machine.RunAsync(tier, flood.Spec(new SandboxLimits { OutputBytes = 1 << 20 }));
 
@@ -235,7 +235,7 @@ public abstract partial class EscapeTests(SandboxTier tier)
     {
         using var directory = new TemporaryDirectory();
         var secret = Path.Combine(directory.Path, "secret");
-        File.WriteAllText(secret, Secret);
+        File.WriteAllText(secret, _secret);
         const string script =
             """
             cd ${OUTPUT_DIR:-/output}
@@ -247,7 +247,7 @@ public abstract partial class EscapeTests(SandboxTier tier)
             true
             """;
         // What a careless collector does: follow the link.
-        Assert.Contains(Secret, await Attack.Shell($"OUTPUT_DIR=$SCRATCH\n{script}", secret).RunBareAsync());
+        Assert.Contains(_secret, await Attack.Shell($"OUTPUT_DIR=$SCRATCH\n{script}", secret).RunBareAsync());
 
         var result = await Machine.RunAsync(tier, Attack.Shell(script, secret).Spec() with { CollectOutputFiles = true });
 
