@@ -53,7 +53,7 @@ public sealed class AgentHost : IWorker, IAsyncDisposable
             .. _runner.Agents.Select(agent => AgentRunner.ExecutorOf(agent.Name)),
             .. _parts.Catalog.Labels.Select(label => $"{ToolPrefix}{label}"),
         ];
-        _link.SetResult(_parts.Node.Connect(new WorkerOffer("in-process", Tenant: null, executors, _parts.Slots), this));
+        _link.SetResult(_parts.Node.Connect(new WorkerOffer("in-process", Tenant: null, executors, _parts.Slots, IsInProcess: true), this));
     }
 
     public void Assign(Assignment assignment) => _pool.Start(new PooledTask(

@@ -15,7 +15,6 @@ namespace Astra.Gateway;
 internal sealed class GoalEndpoints(KernelNode node, ToolCatalog catalog, Replies replies)
 {
     private const int IdempotencyKeyLengthMax = 200;
-    private const int TitleLengthMax = 500;
 
     public void Map(IEndpointRouteBuilder api)
     {
@@ -81,8 +80,8 @@ internal sealed class GoalEndpoints(KernelNode node, ToolCatalog catalog, Replie
             return Invalid("A goal needs an agent that plans it, or a plan of its own; this one has neither.");
         if (submission.Agent is { } agent && !AgentRunner.IsName(agent))
             return Invalid($"'{Words.Clean(agent)}' cannot be an agent's name; names are lower-case letters, digits and dashes.");
-        if (submission.Title is { } title && (title.Length > TitleLengthMax || !Words.IsPlain(title)))
-            return Invalid($"A title is one line of at most {TitleLengthMax} characters.");
+        if (submission.Title is { } title && !Words.IsPlain(title))
+            return Invalid("A title is one line, without control characters.");
         if (submission.Priority is < -100 or > 100)
             return Invalid($"A priority is between -100 and 100, and {submission.Priority} is not.");
         if (idempotencyKey is { Length: 0 or > IdempotencyKeyLengthMax } || idempotencyKey is not null && !Words.IsPlain(idempotencyKey))

@@ -30,15 +30,15 @@ internal sealed class ServerEndpoints(GatewayParts parts, GatewayOptions options
     {
         if (await parts.DatabaseProblem(http.RequestAborted) is { } problem)
             return Problems.Of(StatusCodes.Status503ServiceUnavailable, problem);
-        var summary = parts.Node.Summary;
+        var summary = await parts.Node.SummariseAsync();
         return summary.ShardsOwned > 0
             ? Replies.Json(new { status = "ready", shards = summary.ShardsOwned })
             : Problems.Of(StatusCodes.Status503ServiceUnavailable, "This node owns no shards yet; it gets its share within seconds.");
     }
 
-    private IResult Status()
+    private async Task<IResult> Status()
     {
-        var summary = parts.Node.Summary;
+        var summary = await parts.Node.SummariseAsync();
         return Replies.Json(new StatusView
         {
             Version = options.Version,
@@ -68,9 +68,9 @@ internal sealed class ServerEndpoints(GatewayParts parts, GatewayOptions options
         return Replies.Json(new { status = "stopping" }, StatusCodes.Status202Accepted);
     }
 
-    private IResult Metrics()
+    private async Task<IResult> Metrics()
     {
-        var summary = parts.Node.Summary;
+        var summary = await parts.Node.SummariseAsync();
         var text = new StringBuilder();
         Gauge("astra_shards_owned", "Shards of this node.", summary.ShardsOwned);
         Gauge("astra_nodes_alive", "Nodes of the fleet that live.", summary.Nodes.Count(node => node.IsAlive));
@@ -80,6 +80,7 @@ internal sealed class ServerEndpoints(GatewayParts parts, GatewayOptions options
         Gauge("astra_workers_connected", "Workers connected to this node.", summary.Workers.Count);
         Gauge("astra_worker_slots", "Tasks they take at once.", summary.Workers.Sum(worker => worker.Slots));
         Gauge("astra_worker_slots_taken", "Tasks they have.", summary.Workers.Sum(worker => worker.SlotsTaken));
+        Gauge("astra_projection_backlog_entries", "Committed entries that the tables do not show yet.", summary.Backlog);
         Gauge("process_resident_memory_bytes", "Memory of the process.", Environment.WorkingSet);
         Gauge("process_start_time_seconds", "When it started.", options.StartedAt.ToUnixTimeSeconds());
         text.Append("# HELP astra_http_requests_total Requests answered.\n# TYPE astra_http_requests_total counter\n");

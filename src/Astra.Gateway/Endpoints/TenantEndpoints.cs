@@ -33,7 +33,7 @@ internal sealed class TenantEndpoints(GatewayParts parts, TimeProvider clock)
     {
         var tenant = http.Principal().Tenant;
         var agents = await parts.Agents.ListAsync(tenant, http.RequestAborted);
-        var workers = parts.Node.Summary.Workers;
+        var workers = (await parts.Node.SummariseAsync()).Workers;
         return Replies.Json(agents.Select(agent => ToView(agent, tenant, workers)).ToList());
     }
 
@@ -44,7 +44,7 @@ internal sealed class TenantEndpoints(GatewayParts parts, TimeProvider clock)
         var tenant = http.Principal().Tenant;
         await parts.Agents.RegisterAsync(tenant, registration.Name, registration.Description, http.RequestAborted);
         var agent = (await parts.Agents.ListAsync(tenant, http.RequestAborted)).First(known => known.Name == registration.Name);
-        return Replies.Json(ToView(agent, tenant, parts.Node.Summary.Workers), StatusCodes.Status201Created);
+        return Replies.Json(ToView(agent, tenant, (await parts.Node.SummariseAsync()).Workers), StatusCodes.Status201Created);
     }
 
     private async Task<IResult> ListKeys(HttpContext http) =>

@@ -22,7 +22,6 @@ internal sealed class WorkerConnection(FrameSocket<WorkerFrame, ServerFrame> soc
     private const int FramesAtOncePerSlot = 4;
 
     private static readonly TimeSpan HelloTimeMax = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan RetryDelay = TimeSpan.FromMilliseconds(500);
 
     private readonly ConcurrentDictionary<TaskAttempt, HeldTask> _held = new();
 
@@ -205,28 +204,19 @@ internal sealed class WorkerConnection(FrameSocket<WorkerFrame, ServerFrame> soc
             socket.TrySend(new ServerFrame.Late(attempt.TaskId, attempt.Attempt, "This connection does not hold that attempt."));
             return;
         }
-        while (true)
+        var answer = await WorkReports.SendAsync(link, parts.Editing, held.Assignment, report);
+        if (answer.Refusal is { Kind: RefusalKind.Invalid or RefusalKind.Conflict } bad)
         {
-            var answer = await WorkReports.SendAsync(link, parts.Editing, held.Assignment, report);
-            switch (answer.Refusal)
-            {
-                case null:
-                    Drop(attempt);
-                    socket.TrySend(new ServerFrame.Accepted(attempt.TaskId, attempt.Attempt));
-                    return;
-                case { Kind: RefusalKind.Invalid or RefusalKind.Conflict } bad:
-                    socket.TrySend(new ServerFrame.Refused(attempt.TaskId, attempt.Attempt, bad.Reason));
-                    return;
-                case { Kind: RefusalKind.Late or RefusalKind.NotFound } late:
-                    Drop(attempt);
-                    socket.TrySend(new ServerFrame.Late(attempt.TaskId, attempt.Attempt, late.Reason));
-                    return;
-                case var passing:
-                    // The shard is on its way; the report waits here, and the attempt's lease decides how long.
-                    await Task.Delay(passing.RetryAfter ?? RetryDelay, held.Ending);
-                    break;
-            }
+            socket.TrySend(new ServerFrame.Refused(attempt.TaskId, attempt.Attempt, bad.Reason));
+            return;
         }
+
+        // Any other refusal ends the attempt here. The link has waited for a shard that was on its way; one that is
+        // still not back has another owner, which issues the task anew.
+        Drop(attempt);
+        socket.TrySend(answer.Refusal is { } late
+            ? new ServerFrame.Late(attempt.TaskId, attempt.Attempt, late.Reason)
+            : new ServerFrame.Accepted(attempt.TaskId, attempt.Attempt));
     }
 
     private async Task CallToolAsync(WorkerFrame.CallTool call)
