@@ -74,7 +74,17 @@ public abstract partial class EscapeTests(SandboxTier tier)
     [Fact]
     public async Task A_fork_bomb_stops_at_the_limit()
     {
-        var result = await CannotAsync(Attack.Perl("fork-bomb.pl", "100"), new SandboxLimits { Pids = 16 });
+        var bomb = Attack.Perl("fork-bomb.pl", "100");
+        var limits = new SandboxLimits { Pids = 16 };
+        const string what = "number of processes";
+        if ((await Machine.ReportAsync(tier)).Missing.Any(m => m.What.Contains(what, StringComparison.Ordinal)))
+        {
+            // Without namespaces and without cgroups nothing can hold it, and the receipt must not claim otherwise.
+            var unheld = (await Machine.RunAsync(tier, bomb.Spec(limits))).Receipt;
+            Assert.Contains(unheld.NotEnforced, line => line.Contains(what, StringComparison.Ordinal));
+            return;
+        }
+        var result = await CannotAsync(bomb, limits);
         Assert.DoesNotContain(result.Receipt.LimitsHit, limit => limit is SandboxLimit.Wall);
     }
 
@@ -85,7 +95,8 @@ public abstract partial class EscapeTests(SandboxTier tier)
     [Fact]
     public async Task A_file_cannot_grow_past_its_limit() =>
         await CannotAsync(
-            Attack.Shell("head -c 4000000 /dev/zero > $SCRATCH/x; [ $(wc -c < $SCRATCH/x) = 4000000 ] && echo ESCAPED || echo HELD"),
+            Attack.Shell(
+                "head -c 4000000 /dev/zero > $SCRATCH/x; [ $(wc -c < $SCRATCH/x) = 4000000 ] && echo ESCAPED || echo HELD"),
             new SandboxLimits { FileBytes = 1 << 20 });
 
     [Fact]
@@ -223,7 +234,7 @@ public abstract partial class EscapeTests(SandboxTier tier)
             while read -r name value; do
                 case "$name" in
                     NoNewPrivs:) [ "$value" = 1 ] || echo ESCAPED ;;
-                    Cap*:) [ "$value" = 0000000000000000 ] || { [ $name = CapBnd: ] || echo "ESCAPED $name $value"; } ;;
+                    Cap*:) [ "$value" = 0000000000000000 ] || [ $name = CapBnd: ] || echo "ESCAPED $name" ;;
                     Seccomp:) [ "$value" = 2 ] || echo ESCAPED ;;
                 esac
             done < /proc/self/status && echo HELD
@@ -260,8 +271,11 @@ public abstract partial class EscapeTests(SandboxTier tier)
     [Fact]
     public async Task Output_files_are_bounded_in_number_and_bytes()
     {
-        var many = Attack.Shell("cd ${OUTPUT_DIR:-/output}; for i in 1 2 3 4 5; do echo $i > $i; done; : > big; truncate -s 1G big").Spec(
-            new SandboxLimits { OutputFiles = 3, FileBytes = 2L << 30 }) with { CollectOutputFiles = true };
+        // The last one is empty on disk and a gigabyte to read; it also sorts before the others.
+        const string script =
+            "cd ${OUTPUT_DIR:-/output}; for i in 1 2 3 4 5; do echo $i > $i; done; : > 0; truncate -s 1G 0";
+        var limits = new SandboxLimits { OutputFiles = 3, FileBytes = 2L << 30 };
+        var many = Attack.Shell(script).Spec(limits) with { CollectOutputFiles = true };
 
         var result = await Machine.RunAsync(tier, many);
 
@@ -304,10 +318,11 @@ public abstract partial class EscapeTests(SandboxTier tier)
 public sealed class ProcessTierEscapeTests() : EscapeTests(SandboxTier.Process)
 {
     [Fact]
-    public async Task A_disk_cannot_be_filled() =>
-        Assert.Contains(
-            SandboxLimit.Scratch,
-            (await CannotAsync(Attack.Perl("disk-fill.pl", "32"), new SandboxLimits { ScratchBytes = 8 << 20 })).Receipt.LimitsHit);
+    public async Task A_disk_cannot_be_filled()
+    {
+        var result = await CannotAsync(Attack.Perl("disk-fill.pl", "32"), new SandboxLimits { ScratchBytes = 8 << 20 });
+        Assert.Contains(SandboxLimit.Scratch, result.Receipt.LimitsHit);
+    }
 
     [Fact]
     public async Task Other_processes_of_the_host_cannot_be_seen() =>

@@ -32,8 +32,9 @@ internal static partial class ResourceLimits
     public static bool ApplyToSelf(SandboxLimits limits, bool hasMemoryGroup) => ApplyAll(0, limits, hasMemoryGroup);
 
     private static bool ApplyAll(int pid, SandboxLimits limits, bool hasMemoryGroup) =>
-        // One second more than asked for: the limit of the whole run should speak first, because it can say why.
-        Set(pid, CpuSeconds, (ulong)Math.Ceiling(limits.Cpu.TotalSeconds) + 1)
+        // The kernel warns with a signal of its own at the first number, by which the receipt knows the reason,
+        // and kills at the second.
+        Set(pid, CpuSeconds, (ulong)Math.Ceiling(limits.Cpu.TotalSeconds), graceMax: 1)
         && Set(pid, FileSize, (ulong)limits.FileBytes)
         && Set(pid, Core, 0)
         && Set(pid, LockedMemory, 64 << 10)
@@ -45,12 +46,13 @@ internal static partial class ResourceLimits
     /// <summary>The cage's own processes, which count as well: bubblewrap outside and its init inside.</summary>
     public const int CageProcesses = 2;
 
-    private static unsafe bool Set(int pid, int resource, ulong value)
+    private static unsafe bool Set(int pid, int resource, ulong value, ulong graceMax = 0)
     {
         var limit = stackalloc ulong[2];
         if (SetLimit(pid, resource, null, limit) != 0) return false;
         // Never above what this process was given itself: raising takes a right it may not have.
-        limit[0] = limit[1] = Math.Min(value, limit[1]);
+        limit[0] = Math.Min(value, limit[1]);
+        limit[1] = Math.Min(value + graceMax, limit[1]);
         return SetLimit(pid, resource, limit, null) == 0;
     }
 
