@@ -21,6 +21,7 @@ internal static partial class TextViews
     private const int TextLengthMax = 512 << 10;
     private const int DecodedBytesMax = 512 << 10;
     private const int DataLengthMin = 40;
+    private const int NumbersTriedMax = 1_024;
 
     /// <summary>For text that runs unasked: every disguise, however short.</summary>
     public static List<TextView> Of(string text)
@@ -189,7 +190,7 @@ internal static partial class TextViews
     }
 
     private static readonly string[] TellingWords =
-        ["http://", "https://", "curl ", "wget ", "child_process", "/etc/passwd", ".ssh/", "subprocess", "powershell", "os.system", "exec(", "eval(", "import os", "/bin/sh", "urllib"];
+        ["http://", "https://", "curl ", "wget ", "child_process", "/etc/passwd", ".ssh/", "subprocess", "powershell", "os.system", "exec(", "eval(", "import os", "/bin/sh", "urllib", "require("];
 
     /// <summary>Lists of numbers that are characters, as they are or under one constant (added, or exclusive-or).</summary>
     private static IEnumerable<string> DecodeNumbers(string text)
@@ -204,28 +205,31 @@ internal static partial class TextViews
                 if (int.TryParse(isHex ? digits[2..] : digits, isHex ? NumberStyles.HexNumber : NumberStyles.Integer, CultureInfo.InvariantCulture, out var value))
                     numbers.Add(value);
             }
-            if (numbers.Count >= 6 && FromNumbers(numbers) is { } decoded)
-                yield return decoded;
+            if (numbers.Count < 6 || numbers.Exists(number => number is < 0 or > 0xFFFF))
+                continue;
+            var plain = string.Concat(numbers.Select(number => (char)number));
+            if (plain.Any(char.IsAsciiLetter) && Readable(plain) is { } readable)
+                yield return readable;
+            if (FindKey(numbers) is { } undo)
+                yield return string.Concat(numbers.Select(undo));
         }
     }
 
-    private static string? FromNumbers(List<int> numbers)
+    /// <summary>The constant that turns the numbers into something telling, tried on their beginning only.</summary>
+    private static Func<int, char>? FindKey(List<int> numbers)
     {
-        if (numbers.Exists(number => number is < 0 or > 0xFFFF))
+        if (numbers.Exists(number => number > byte.MaxValue + byte.MaxValue))
             return null;
-        var plain = string.Concat(numbers.Select(number => (char)number));
-        if (Readable(plain) is not null && plain.Any(char.IsAsciiLetter))
-            return plain;
-        if (numbers.Count > 64 << 10)
-            return null;
-        for (var key = 1; key < 256; key++)
+        var start = numbers[..Math.Min(numbers.Count, NumbersTriedMax)];
+        for (var key = 1; key <= byte.MaxValue; key++)
         {
-            var mixed = string.Concat(numbers.Select(number => (char)((number ^ key) & 0xFFFF)));
-            if (Readable(mixed) is not null && TellingWords.Any(mixed.Contains))
-                return mixed;
-            var moved = string.Concat(numbers.Select(number => (char)((number - key) & 0xFFFF)));
-            if (Readable(moved) is not null && TellingWords.Any(moved.Contains))
-                return moved;
+            var constant = key;
+            foreach (var undo in new Func<int, char>[] { number => (char)((number ^ constant) & 0xFFFF), number => (char)((number - constant) & 0xFFFF) })
+            {
+                var text = string.Concat(start.Select(undo));
+                if (TellingWords.Any(text.Contains) && Readable(text) is not null)
+                    return undo;
+            }
         }
         return null;
     }
