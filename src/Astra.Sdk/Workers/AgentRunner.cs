@@ -84,7 +84,10 @@ public sealed class AgentRunner
             Random = AttemptSources.Random(assignment.TaskId, assignment.Attempt), NewId = AttemptSources.Ids(assignment.TaskId),
         }, revoked);
         var steps = ToSteps(plan, agent.Name);
-        return new TaskReport.Completed(AstraJson.ToElement(new { steps = steps.Count }), [.. steps, Reflection(agent.Name, steps)]);
+        // It waits for the planning too, so that it is the one last task of the goal and its output the goal's result.
+        var reflection = Reflection(agent.Name, steps);
+        reflection = reflection with { After = [.. reflection.After, new StepDependency(assignment.Name, OnlyCompleted: true)] };
+        return new TaskReport.Completed(AstraJson.ToElement(new { steps = steps.Count }), [.. steps, reflection]);
     }
 
     private async ValueTask<TaskReport> ExecuteAsync(Agent agent, TaskAssignment assignment, TurnParts parts, CancellationToken revoked)
@@ -162,9 +165,9 @@ public sealed class AgentRunner
     private static string NextReflection(string name) =>
         int.TryParse(name.AsSpan(Math.Min("reflect-".Length, name.Length)), out var number) ? $"reflect-{number + 1}" : "reflect-2";
 
-    /// <summary>Without earlier reflections: an agent reflects on steps.</summary>
+    /// <summary>Without the planning and earlier reflections: an agent reflects on steps.</summary>
     private static Dictionary<string, StepOutput> ByName(TaskAssignment assignment) => assignment.Dependencies
-        .Where(dependency => assignment.Kind != ReflectKind || !IsReflection(dependency.Name))
+        .Where(dependency => assignment.Kind != ReflectKind || (dependency.Name != PlanStep && !IsReflection(dependency.Name)))
         .ToDictionary(dependency => dependency.Name, StringComparer.Ordinal);
 
     private AttemptClock Clock(TaskAssignment assignment) => new(assignment.Now, _machine);
