@@ -41,7 +41,7 @@ public sealed class FileArtifacts(string dataDirectory)
 
     /// <summary>
     /// A relative path whose parts are plain names. Letters that some file system takes for something else are written
-    /// as %XX, so different names are different files.
+    /// as %XX, so different names are different files (where the file system tells capitals apart).
     /// </summary>
     /// <exception cref="ArgumentException">The name has no parts, an empty one, or is too long.</exception>
     internal static string ToPath(string name)
