@@ -55,7 +55,7 @@ internal sealed class Scheduler(IClock clock, KernelLimits limits) : Actor
                 Lose(left.Worker);
                 break;
             case ForgetShard forget:
-                Forget(forget.Shard);
+                Forget(forget);
                 break;
             case ExplainReady explain:
                 turn.Reply(Explain(explain));
@@ -170,12 +170,17 @@ internal sealed class Scheduler(IClock clock, KernelLimits limits) : Actor
 
     private bool IsOnOffer(TaskId task) => _queue.Contains(task) || _laterById.ContainsKey(task);
 
-    private void Forget(ShardId shard)
+    private void Forget(ForgetShard forget)
     {
-        foreach (var task in _byShard.GetValueOrDefault(shard)?.ToList() ?? [])
+        foreach (var task in _byShard.GetValueOrDefault(forget.Shard)?.ToList() ?? [])
             Drop(task);
-        foreach (var taken in _workers.TakeBackUnconfirmed(shard))
-            _queue.Charge(taken.Ready, -taken.Estimate);
+        foreach (var taken in _workers.TakenOf(forget.Shard).Where(taken => forget.HasLeft || !taken.IsConfirmed))
+        {
+            _workers.Release(taken.Claim.Worker.Id, taken.Attempt);
+            _queue.Charge(taken.Ready, (taken.IsConfirmed ? clock.Elapsed - taken.Since : TimeSpan.Zero) - taken.Estimate);
+            if (taken.IsConfirmed)
+                taken.Claim.Worker.Worker.Revoke(taken.Ready.Task, taken.Attempt.Attempt, "Its shard has moved to another node.");
+        }
     }
 
     private void Lose(WorkerId worker)

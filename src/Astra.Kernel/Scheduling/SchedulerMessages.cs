@@ -17,7 +17,9 @@ internal sealed record SlotFreed(AttemptId Attempt, WorkerId Worker);
 
 /// <summary>What this shard offered is not on offer any more, and claims that it has not answered will never be. It offers
 /// anew when it is back.</summary>
-internal sealed record ForgetShard(ShardId Shard);
+/// <param name="HasLeft">This node has given it up. Its new owner cannot reach workers that are connected here, so what
+/// they still hold of it is taken from them.</param>
+internal sealed record ForgetShard(ShardId Shard, bool HasLeft);
 
 internal sealed record WorkerJoined(WorkerHandle Worker);
 

@@ -98,11 +98,9 @@ internal sealed class WorkerPool
     /// <summary>A claim that came to nothing. Null when it is not the one that holds the slot any more.</summary>
     public TakenTask? TakeBack(ClaimTask claim) => Find(claim) is { } taken ? Release(claim.Worker.Id, taken.Attempt) : null;
 
-    /// <returns>The claims that the shard had not answered, in the order of workers and slots.</returns>
-    public IReadOnlyList<TakenTask> TakeBackUnconfirmed(ShardId shard) =>
-        [.. _members.Values.OrderBy(member => member.Ordinal)
-            .SelectMany(member => member.Taken.Values.Where(taken => taken.Ready.Shard == shard && !taken.IsConfirmed).OrderBy(taken => taken.Ready.Task.Value))
-            .ToList().Select(taken => Release(taken.Claim.Worker.Id, taken.Attempt)!)];
+    /// <summary>What the workers have of a shard, in an order that is the same in every run.</summary>
+    public IReadOnlyList<TakenTask> TakenOf(ShardId shard) =>
+        [.. _members.Values.SelectMany(member => member.Taken.Values).Where(taken => taken.Ready.Shard == shard).OrderBy(taken => taken.Ready.Task.Value)];
 
     public TakenTask? Release(WorkerId worker, AttemptId attempt)
     {

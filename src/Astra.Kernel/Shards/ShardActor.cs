@@ -66,6 +66,7 @@ internal sealed class ShardActor : Actor
     {
         _log.Abandon();
         Forget();
+        _node.Scheduler.TrySend(new ForgetShard(_id, HasLeft: true));
         return default;
     }
 
@@ -206,7 +207,7 @@ internal sealed class ShardActor : Actor
             if (goal.State == GoalState.Active)
                 _node.Load.RemoveActive(goal.Tenant);
         _node.Load.AddBacklog((int)(_projectedSeq - _log.CommittedSeq));
-        _node.Scheduler.TrySend(new ForgetShard(_id));
+        _node.Scheduler.TrySend(new ForgetShard(_id, HasLeft: false));
         _node.Projector.TrySend(new ShardGone(_id));
         _isOpen = false;
     }
