@@ -16,13 +16,13 @@ internal sealed class SimulatedNode
     private readonly IRandomness _dice;
     private readonly NodeId _id;
     private readonly TimeSpan _calendarError;
-    private readonly List<SimulatedWorker> _workers = [];
 
     public SimulatedNode(SimulationRun run, string name, IRandomness dice)
     {
         (_run, _dice, _id) = (run, dice, new NodeId(name));
         _calendarError = dice.Between(TimeSpan.FromSeconds(-1), TimeSpan.FromSeconds(1));
         Process = new SimulatedProcess(run.World);
+        Process.Crash();
     }
 
     public string Name => _id.Value;
@@ -66,9 +66,8 @@ internal sealed class SimulatedNode
             return;
         }
         IsUp = true;
-        _workers.Clear();
         for (var i = 0; i < _run.Options.WorkersPerNode; i++)
-            _workers.Add(new SimulatedWorker(_run, process, kernel, $"{Name}-worker-{i}", isInProcess: i == 1, _dice));
+            _ = new SimulatedWorker(_run, process, kernel, $"{Name}-worker-{i}", isInProcess: i == 1, _dice);
     }
 
     /// <summary>The process dies within its next few turns.</summary>

@@ -31,38 +31,33 @@ internal sealed class SimulatedWorker : IWorker
     private readonly IRandomness _dice;
     private readonly IDispatcher _site;
     private readonly HashSet<AttemptId> _held = [];
-    private WorkerLink _link;
+    private readonly WorkerLink _link;
+    private bool _isConnected = true;
     private int _addedCount;
 
     public SimulatedWorker(SimulationRun run, SimulatedProcess process, KernelNode kernel, string name, bool isInProcess, IRandomness dice)
     {
         (_run, _process, _kernel, _name, _isInProcess, _dice) = (run, process, kernel, name, isInProcess, dice);
         _site = isInProcess ? process : run.Network.Outside;
-        _link = Connect();
+        var executors = dice.Chance(0.5) ? Executors : [.. Executors.Where(_ => dice.Chance(0.6))];
+        var offer = new WorkerOffer(name, Tenant: null, name.EndsWith("-0", StringComparison.Ordinal) ? Executors : executors, Slots: dice.Between(1, 4), isInProcess);
+        _link = kernel.Connect(offer, this);
     }
 
     public void Assign(Assignment assignment)
     {
-        var link = _link;
         _run.Verdict.Watch(() =>
         {
-            _run.Replies.Assigned(assignment, link.Id);
+            _run.Replies.Assigned(assignment, _link.Id);
             return Task.CompletedTask;
         });
-        _site.Schedule(TimeSpan.FromMilliseconds(_dice.Between(0, 5)), () => _run.Verdict.Watch(() => WorkAsync(assignment, link)));
+        _site.Schedule(TimeSpan.FromMilliseconds(_dice.Between(0, 5)), () => _run.Verdict.Watch(() => WorkAsync(assignment)));
     }
 
     public void Revoke(TaskId task, int attempt, string reason) =>
         _site.Schedule(TimeSpan.FromMilliseconds(_dice.Between(0, 5)), () => _held.Remove(new AttemptId(task, attempt)));
 
-    private WorkerLink Connect()
-    {
-        var executors = _dice.Chance(0.5) ? Executors : [.. Executors.Where(_ => _dice.Chance(0.6))];
-        var offer = new WorkerOffer(_name, Tenant: null, _name.EndsWith("-0", StringComparison.Ordinal) ? Executors : executors, Slots: _dice.Between(1, 4), _isInProcess);
-        return _kernel.Connect(offer, this);
-    }
-
-    private async Task WorkAsync(Assignment assignment, WorkerLink link)
+    private async Task WorkAsync(Assignment assignment)
     {
         var attempt = new AttemptId(assignment.Task, assignment.Attempt);
         var fate = _run.HasFaults ? DrawFate() : Fate.Complete;
@@ -76,29 +71,29 @@ internal sealed class SimulatedWorker : IWorker
                 return;
             case Fate.ReportLate:
                 await Network.DelayAsync(_site, assignment.Spec.LeaseDuration * 1.5);
-                await CompleteAsync(assignment, attempt, link);
+                await CompleteAsync(assignment, attempt);
                 return;
             case Fate.Disconnect:
                 await Network.DelayAsync(_site, work);
-                await ReconnectAsync(link);
+                await ReconnectAsync();
                 return;
         }
-        if (!await WorkWithHeartbeatsAsync(attempt, work, assignment.Spec.LeaseDuration / 3, link))
+        if (!await WorkWithHeartbeatsAsync(attempt, work, assignment.Spec.LeaseDuration / 3))
             return;
         switch (fate)
         {
             case Fate.FailTransiently:
-                await FailAsync(attempt, FailureKind.Transient, link);
+                await FailAsync(attempt, FailureKind.Transient);
                 break;
             case Fate.FailForGood:
-                await FailAsync(attempt, FailureKind.Permanent, link);
+                await FailAsync(attempt, FailureKind.Permanent);
                 break;
             case Fate.ReportTwice:
-                await CompleteAsync(assignment, attempt, link);
-                await CompleteAsync(assignment, attempt, link);
+                await CompleteAsync(assignment, attempt);
+                await CompleteAsync(assignment, attempt);
                 break;
             default:
-                await CompleteAsync(assignment, attempt, link);
+                await CompleteAsync(assignment, attempt);
                 break;
         }
         _held.Remove(attempt);
@@ -122,34 +117,34 @@ internal sealed class SimulatedWorker : IWorker
     }
 
     /// <summary>False when the lease was lost on the way.</summary>
-    private async Task<bool> WorkWithHeartbeatsAsync(AttemptId attempt, TimeSpan work, TimeSpan interval, WorkerLink link)
+    private async Task<bool> WorkWithHeartbeatsAsync(AttemptId attempt, TimeSpan work, TimeSpan interval)
     {
         for (var done = TimeSpan.Zero; done < work; done += interval)
         {
             await Network.DelayAsync(_site, work - done < interval ? work - done : interval);
             if (!_held.Contains(attempt))
                 return false;
-            var lost = await CallAsync(() => link.HeartbeatAsync([attempt]));
+            var lost = await CallAsync(() => _link.HeartbeatAsync([attempt]));
             if (lost.IsKnown && lost.Value.Contains(attempt))
                 return false;
         }
         return true;
     }
 
-    private async Task CompleteAsync(Assignment assignment, AttemptId attempt, WorkerLink link)
+    private async Task CompleteAsync(Assignment assignment, AttemptId attempt)
     {
         var output = attempt.Task.Value.ToByteArray()[..4];
         var edits = _run.HasFaults && _dice.Chance(_run.Options.FanOutShare) ? DrawFanOut(assignment) : [];
-        var answer = await CallAsync(() => link.CompleteAsync(attempt, output, edits));
+        var answer = await CallAsync(() => _link.CompleteAsync(attempt, output, edits));
         if (answer is { IsKnown: true, Value.Refusal.Kind: RefusalKind.Invalid or RefusalKind.Conflict or RefusalKind.NotFound })
-            answer = await CallAsync(() => link.CompleteAsync(attempt, output, []));
+            answer = await CallAsync(() => _link.CompleteAsync(attempt, output, []));
         if (answer is { IsKnown: true, Value.IsOk: true })
             _run.Replies.Accepted(attempt, asCompleted: true);
     }
 
-    private async Task FailAsync(AttemptId attempt, FailureKind kind, WorkerLink link)
+    private async Task FailAsync(AttemptId attempt, FailureKind kind)
     {
-        var answer = await CallAsync(() => link.FailAsync(attempt, new Failure(kind, "The dice said so.", "dice")));
+        var answer = await CallAsync(() => _link.FailAsync(attempt, new Failure(kind, "The dice said so.", "dice")));
         if (answer is { IsKnown: true, Value.IsOk: true })
             _run.Replies.Accepted(attempt, asCompleted: false);
     }
@@ -172,15 +167,16 @@ internal sealed class SimulatedWorker : IWorker
         return edits;
     }
 
-    private async Task ReconnectAsync(WorkerLink link)
+    private async Task ReconnectAsync()
     {
-        if (link != _link)
+        if (!_isConnected)
             return;
+        _isConnected = false;
         _held.Clear();
         await CallAsync(async () =>
         {
-            await link.DisposeAsync();
-            _link = Connect();
+            await _link.DisposeAsync();
+            _ = new SimulatedWorker(_run, _process, _kernel, _name, _isInProcess, _dice);
             return true;
         });
     }

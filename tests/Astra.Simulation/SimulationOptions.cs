@@ -33,7 +33,7 @@ public sealed record SimulationOptions
     public required NodeFaults Nodes { get; init; }
 
     /// <summary>How long a shard's owner keeps it without renewing.</summary>
-    public static TimeSpan ShardLease { get; } = TimeSpan.FromSeconds(3);
+    public static TimeSpan ShardLease { get; } = TimeSpan.FromSeconds(6);
 
     /// <summary>Small enough that its bounds are met within a minute.</summary>
     public static KernelLimits Limits { get; } = new()
