@@ -50,19 +50,33 @@ public sealed class PostgresJournal : IJournal
 
     public async ValueTask<IReadOnlyList<JournalEntry>> ReadShardAsync(ShardId shard, long afterSeq, CancellationToken cancellationToken)
     {
-        await using var command = _database.Journal.CreateCommand(JournalSql.ReadShard);
-        command.Parameters.Smallint(shard.Value).Bigint(afterSeq);
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        return await ReadEntriesAsync(reader, cancellationToken);
+        try
+        {
+            await using var command = _database.Journal.CreateCommand(JournalSql.ReadShard);
+            command.Parameters.Smallint(shard.Value).Bigint(afterSeq);
+            await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+            return await ReadEntriesAsync(reader, cancellationToken);
+        }
+        catch (NpgsqlException exception)
+        {
+            throw new JournalUnavailableException($"The log cannot be read ({exception.Message}).", exception);
+        }
     }
 
     public async ValueTask<IReadOnlyList<JournalEntry>> ReadGoalAsync(
         TenantId tenant, GoalId goal, long afterSeq, int countMax, CancellationToken cancellationToken)
     {
-        await using var query = await TenantQuery.OpenAsync(_database, tenant, JournalSql.ReadGoal, cancellationToken);
-        query.Parameters.Uuid(tenant.Value).Uuid(goal.Value).Smallint(goal.Shard.Value).Bigint(afterSeq).Integer(countMax);
-        await using var reader = await query.ExecuteAsync(cancellationToken);
-        return await ReadEntriesAsync(reader, cancellationToken);
+        try
+        {
+            await using var query = await TenantQuery.OpenAsync(_database, tenant, JournalSql.ReadGoal, cancellationToken);
+            query.Parameters.Uuid(tenant.Value).Uuid(goal.Value).Smallint(goal.Shard.Value).Bigint(afterSeq).Integer(countMax);
+            await using var reader = await query.ExecuteAsync(cancellationToken);
+            return await ReadEntriesAsync(reader, cancellationToken);
+        }
+        catch (NpgsqlException exception)
+        {
+            throw new JournalUnavailableException($"The log cannot be read ({exception.Message}).", exception);
+        }
     }
 
     /// <summary>All of them in one commit; when the data of one is refused, each in its own, so that only the guilty one stays out.</summary>
