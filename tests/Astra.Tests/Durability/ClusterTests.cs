@@ -82,6 +82,19 @@ public sealed class ClusterTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task A_signal_from_the_terminal_does_not_reach_the_server()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Sessions are read from /proc.");
+        using var held = DataDirectoryLock.Acquire(_directory);
+        await using var cluster = await PrivateCluster.StartAsync(held, progress: null, CancellationToken.None);
+
+        Assert.NotEqual(SessionOf(Environment.ProcessId), SessionOf(cluster.ServerProcessId!.Value));
+
+        // After the name in parentheses: state, parent, process group, session.
+        static string SessionOf(int process) => File.ReadAllText($"/proc/{process}/stat").Split(") ")[^1].Split(' ')[3];
+    }
+
+    [Fact]
     public async Task A_data_directory_with_a_long_name_gets_a_short_socket()
     {
         var directory = Path.Combine(_directory, new string('a', 60), new string('b', 60));
