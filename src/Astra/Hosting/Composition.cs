@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Astra.Agents;
 
 namespace Astra.Hosting;
 
@@ -15,8 +16,24 @@ public static class Composition
         Interrupted = interrupted,
         NewServer = options => new AstraServer(options),
         Connect = (address, adminKey) => new HttpServerLink(address, adminKey),
-        ReadPlan = path => new PlanReading(null, $"This build of Astra cannot read {path}."),
+        ReadPlan = ReadPlan,
     };
+
+    private static PlanReading ReadPlan(string path)
+    {
+        try
+        {
+            return new PlanReading(PlanFile.Parse(File.ReadAllText(path), BuiltIn.Catalog().Labels), null);
+        }
+        catch (PlanFileException e)
+        {
+            return new PlanReading(null, $"{path}: {e.Message}");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return new PlanReading(null, $"{path} cannot be read: {e.Message}");
+        }
+    }
 
     private static Terminal ThisTerminal()
     {

@@ -1,6 +1,5 @@
-using System.Buffers.Text;
-using System.Security.Cryptography;
 using System.Text.Json;
+using Astra.Governance;
 using Astra.Sdk;
 
 namespace Astra.Hosting;
@@ -18,7 +17,7 @@ public sealed class DataDirectory(string path)
 
     private string ServerFilePath => System.IO.Path.Combine(Path, "server.json");
     private string LockPath => System.IO.Path.Combine(Path, "server.lock");
-    private string AdminKeyPath => System.IO.Path.Combine(Path, "admin.key");
+    private string AdminKeyPath => System.IO.Path.Combine(Path, AdminKey.FileName);
 
     public static DataDirectory Resolve(string? option, Func<string, string?> environment, string home, bool isRoot)
     {
@@ -109,17 +108,9 @@ public sealed class DataDirectory(string path)
 
     public void DeleteServerFile() => File.Delete(ServerFilePath);
 
+    /// <summary>The server writes it when it first starts. Whoever can read this file is the administrator, as with a
+    /// database's socket.</summary>
     public string? ReadAdminKey() => File.Exists(AdminKeyPath) ? File.ReadAllText(AdminKeyPath).Trim() : null;
-
-    /// <summary>Whoever can read this file is the administrator, as with a database's socket.</summary>
-    public string ReadOrCreateAdminKey()
-    {
-        if (ReadAdminKey() is { Length: > 0 } known)
-            return known;
-        var key = "astra_" + Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(32));
-        WritePrivately(AdminKeyPath, System.Text.Encoding.ASCII.GetBytes(key + "\n"));
-        return key;
-    }
 
     /// <summary>Readable by its owner only from its first byte, and never half there.</summary>
     public static void WritePrivately(string path, ReadOnlySpan<byte> content)

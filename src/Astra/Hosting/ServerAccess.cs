@@ -105,7 +105,7 @@ public sealed class ServerAccess(Surroundings surroundings, DataDirectory data, 
         if (await Task.WhenAny(starting, Task.Delay(UnexplainedTimeMax, surroundings.Clock, CancellationToken.None)) != starting)
             await surroundings.Terminal.Error.WriteLineAsync($"Starting Astra for this command (data in {data.Path}) ...");
         var own = await starting;
-        var link = surroundings.Connect(own.Address, data.ReadOrCreateAdminKey());
+        var link = surroundings.Connect(own.Address, data.ReadAdminKey() ?? "");
         try
         {
             var status = await link.Client.GetStatusAsync(cancellationToken);
@@ -133,7 +133,6 @@ public sealed class ServerAccess(Surroundings surroundings, DataDirectory data, 
                 DatabaseUrl = databaseUrl,
                 ListenAddress = listenAddress,
                 Port = port,
-                AdminKey = data.ReadOrCreateAdminKey(),
                 Log = openLog(),
                 Verbose = verbose,
             });

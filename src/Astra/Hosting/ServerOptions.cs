@@ -16,9 +16,6 @@ public sealed record ServerOptions
     /// <summary>0 takes any free port, for a server that lives as long as one command.</summary>
     public int Port { get; init; }
 
-    /// <summary>Opens every door; see <see cref="DataDirectory.ReadOrCreateAdminKey"/>.</summary>
-    public required string AdminKey { get; init; }
-
     /// <summary>What the server has to say while it runs, a line at a time.</summary>
     public required TextWriter Log { get; init; }
 

@@ -1,3 +1,4 @@
+using Astra.Testing.Governance;
 using System.Net;
 using System.Net.Http.Json;
 using Astra.Governance;
@@ -73,12 +74,12 @@ public sealed class AccessTests
     public async Task The_admin_key_is_the_owners_alone_and_the_same_after_a_restart()
     {
         var directory = Directory.CreateTempSubdirectory("astra-key-").FullName;
-        var keys = new InMemoryGovernance();
+        var keys = new InMemoryGovernance(new SystemClock());
         var tenant = new TenantId(Guid.NewGuid());
         var first = await AdminKey.EnsureAsync(directory, tenant, keys, DateTimeOffset.UtcNow, Ct);
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(Path.Combine(directory, AdminKey.FileName)));
         Assert.Equal(first, await AdminKey.EnsureAsync(directory, tenant, keys, DateTimeOffset.UtcNow, Ct));
-        Assert.Equal(first, await AdminKey.EnsureAsync(directory, tenant, new InMemoryGovernance(), DateTimeOffset.UtcNow, Ct));
+        Assert.Equal(first, await AdminKey.EnsureAsync(directory, tenant, new InMemoryGovernance(new SystemClock()), DateTimeOffset.UtcNow, Ct));
         var record = await keys.FindAsync(ApiKeys.HashOf(first)!, Ct);
         await keys.RevokeAsync(tenant, record!.Id, Ct);
         Assert.NotEqual(first, await AdminKey.EnsureAsync(directory, tenant, keys, DateTimeOffset.UtcNow, Ct));

@@ -1,3 +1,4 @@
+using Astra.Testing.Governance;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Sockets;
@@ -17,7 +18,7 @@ namespace Astra.Tests.Api;
 internal sealed class ServerWorld
 {
     public InMemoryStore Store { get; } = new(new SystemClock(), TimeSpan.FromSeconds(10));
-    public InMemoryGovernance Governance { get; } = new();
+    public InMemoryGovernance Governance { get; } = new(new SystemClock());
     public FakeSandbox Sandbox { get; } = new();
     public TenantId Home { get; } = new(Guid.NewGuid());
 }

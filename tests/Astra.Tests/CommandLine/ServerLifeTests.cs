@@ -93,16 +93,6 @@ public sealed class ServerLifeTests : IDisposable
     }
 
     [Fact]
-    public async Task The_admin_key_is_made_once_and_only_its_owner_reads_it()
-    {
-        await _world.TypeAsync("goal", "list");
-        var key = _world.Server.Options!.AdminKey;
-        await _world.TypeAsync("goal", "list");
-        Assert.Equal(key, _world.Server.Options!.AdminKey);
-        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(Path.Combine(_world.Data, "admin.key")));
-    }
-
-    [Fact]
     public async Task A_key_that_is_not_the_servers_is_said_with_what_to_do()
     {
         var serve = await ServeAsync();
