@@ -23,6 +23,8 @@ public sealed class CodeTests : IDisposable
         $"const p='{string.Concat(Payload.Select(character => $"\\x{(int)character:x2}"))}';const q=unescape(p);eval(q)",
         $"var k=[{string.Join(",", Payload.Select(character => character ^ 77))}];eval(k.map(c=>String.fromCharCode(c^77)).join(''))",
         $"const z=atob('{Convert.ToBase64String(Encoding.UTF8.GetBytes(Payload))[..60]}'+'{Convert.ToBase64String(Encoding.UTF8.GetBytes(Payload))[60..]}');eval(z)",
+        $"const c='{Convert.ToBase64String(Encoding.UTF8.GetBytes(Payload))}';globalThis[Buffer.from('ZXZhbA==','base64')](Buffer.from(c,'base64').toString())",
+        $"const z=require('zlib');new Function(z.inflateSync(Buffer.from('eJxLzC0oKlZITi0qS8wpTVVIzs8rSc0rAQBMrAc8','base64')).toString())()",
     ];
 
     [Theory]

@@ -17,7 +17,7 @@ internal static partial class CodeJudge
     // The first pass over every source file: without one of these there is nothing for the slow pass to find.
     private static readonly SearchValues<string> Telling = SearchValues.Create(
         ["eval", "exec(", "Function(", "runIn", "marshal", "__import__", "Invoke-Expression", "iex", "scriptblock", "atob", "webhook", "ngrok", "pastebin", "telegram",
-         "oast", ".onion", "transfer.sh", "0x0.st", "requestbin", "pipedream", "interact.sh", "burpcollab", ".ssh", "id_rsa", ".aws", "/etc/passwd", "/etc/shadow", ".npmrc", "_compile", "://1", "://2", "://3", "://4", "://5", "://6", "://7", "://8", "://9", "_0x"],
+         "oast", ".onion", "transfer.sh", "0x0.st", "requestbin", "pipedream", "interact.sh", "burpcollab", ".ssh", "id_rsa", ".aws", "/etc/passwd", "/etc/shadow", ".npmrc", "_compile", "://1", "://2", "://3", "://4", "://5", "://6", "://7", "://8", "://9", "_0x", "base64", "fromCharCode", "inflateSync", "gunzipSync"],
         StringComparison.OrdinalIgnoreCase);
 
     public static void Judge(string text, Language language, string where, Observations observations, ISet<string> hosts)
@@ -61,16 +61,16 @@ internal static partial class CodeJudge
             observations.Add("encoded-literal", where, $"{longest} characters of encoded data.", ScriptJudge.LineAt(text, longestAt));
     }
 
-    /// <summary>Only a file that decodes, and then runs or sends something, can use what it hides.</summary>
+    /// <summary>Only a file that decodes can use what it hides.</summary>
     private static void JudgeDecoded(string text, Behaviour behaviours, string where, Observations observations)
     {
-        if (!behaviours.HasFlag(Behaviour.Decode) || !behaviours.Overlaps(Behaviour.Interpret | Behaviour.Process | Behaviour.Network))
+        if (!behaviours.HasFlag(Behaviour.Decode))
             return;
         var interprets = behaviours.HasFlag(Behaviour.Interpret);
         foreach (var view in TextViews.DecodedFromData(text))
         {
             var acts = Behaviours.Find(view.Text, Language.Any);
-            var capable = acts & (Behaviour.Network | Behaviour.Process | Behaviour.Secrets | Behaviour.Environment | Behaviour.PipeToShell | Behaviour.DropHost);
+            var capable = acts & (Behaviour.Network | Behaviour.Process | Behaviour.Secrets | Behaviour.Environment | Behaviour.PipeToShell | Behaviour.DropHost | Behaviour.Interpret);
             // One word in decoded data is chance or a test's fixture; two kinds together are a programme.
             if (int.PopCount((int)capable) < 2 && !(interprets && capable != Behaviour.None))
                 continue;
@@ -127,7 +127,7 @@ internal static partial class CodeJudge
     private static partial Regex LongRun();
 
     [GeneratedRegex(
-        @"(?<![.\w])(?:eval|exec|Function|execScript|runInThisContext|Invoke-Expression|iex)\b\s*\(?\s*(?:compile\s*\()?\s*(?:__import__\([""'](?:base64|zlib|codecs|marshal|binascii|bz2|lzma)[""']\)|Buffer\.from\s*\([^()]{0,200000}?[""'](?:base64|hex)[""']|Buffer\.from\s*\(\s*\[|atob\s*\(|(?:window|globalThis)\.atob\s*\(|unescape\s*\(|decodeURIComponent\s*\(|String\.fromCharCode|base64\.[bu]|b64decode|zlib\.decompress|codecs\.decode|bytes\.fromhex|binascii\.|marshal\.loads|gzip\.decompress|lzma\.decompress|bytes\s*\(\s*\[|bytearray\s*\(\s*\[|[""']{2}\.join\s*\(\s*(?:map\s*\(\s*chr|\[?\s*chr\s*\()|\(?\s*\[(?:System\.)?(?:Text\.Encoding|Convert)\])",
+        @"(?<![.\w])(?:eval|exec|Function|execScript|runInThisContext|Invoke-Expression|iex)\b\s*\(?\s*(?:compile\s*\()?\s*(?:__import__\([""'](?:base64|zlib|codecs|marshal|binascii|bz2|lzma)[""']\)|Buffer\.from\s*\([^()]{0,200000}?[""'](?:base64|hex)[""']|Buffer\.from\s*\(\s*\[|atob\s*\(|(?:window|globalThis)\.atob\s*\(|\w+\.(?:inflate|gunzip|brotliDecompress)\w*\s*\(|unescape\s*\(|decodeURIComponent\s*\(|String\.fromCharCode|base64\.[bu]|b64decode|zlib\.decompress|codecs\.decode|bytes\.fromhex|binascii\.|marshal\.loads|gzip\.decompress|lzma\.decompress|bytes\s*\(\s*\[|bytearray\s*\(\s*\[|[""']{2}\.join\s*\(\s*(?:map\s*\(\s*chr|\[?\s*chr\s*\()|\(?\s*\[(?:System\.)?(?:Text\.Encoding|Convert)\])|\b(?:globalThis|global|window|self|this)\s*\[\s*(?:Buffer\.from|(?:\w+\.)?atob|String\.fromCharCode|unescape|decodeURIComponent)\s*\(",
         RegexOptions.CultureInvariant | RegexOptions.IgnoreCase)]
     private static partial Regex DecodeIntoInterpreter();
 
