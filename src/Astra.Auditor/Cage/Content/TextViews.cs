@@ -226,8 +226,8 @@ internal static partial class TextViews
             var constant = key;
             foreach (var undo in new Func<int, char>[] { number => (char)((number ^ constant) & 0xFFFF), number => (char)((number - constant) & 0xFFFF) })
             {
-                var text = string.Concat(start.Select(undo));
-                if (TellingWords.Any(text.Contains) && Readable(text) is not null)
+                // Under a wrong key some of the first few numbers are no characters; that ends most tries at once.
+                if (start.TrueForAll(number => undo(number) is (>= ' ' and <= '~') or '\n' or '\r' or '\t') && TellingWords.Any(string.Concat(start.Select(undo)).Contains))
                     return undo;
             }
         }
