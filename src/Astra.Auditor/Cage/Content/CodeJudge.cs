@@ -17,7 +17,7 @@ internal static partial class CodeJudge
     // The first pass over every source file: without one of these there is nothing for the slow pass to find.
     private static readonly SearchValues<string> Telling = SearchValues.Create(
         ["eval", "exec(", "Function(", "runIn", "marshal", "__import__", "Invoke-Expression", "iex", "scriptblock", "atob", "webhook", "ngrok", "pastebin", "telegram",
-         "oast", ".onion", "transfer.sh", "0x0.st", "requestbin", "pipedream", "interact.sh", "burpcollab", ".ssh", "id_rsa", ".aws", "/etc/passwd", "/etc/shadow", ".npmrc", "_compile", "://1", "://2", "://3", "://4", "://5", "://6", "://7", "://8", "://9", "_0x"],
+         "oast", ".onion", "transfer.sh", "0x0.st", "requestbin", "pipedream", "interact.sh", "burpcollab", ".ssh", "id_rsa", ".aws", "/etc/passwd", "/etc/shadow", ".npmrc", "_compile", "://1", "://2", "://3", "://4", "://5", "://6", "://7", "://8", "://9", "_0x", "base64", "fromCharCode", "inflateSync", "gunzipSync", "decrypt(", "dup2", "/bin/sh", "/bin/bash"],
         StringComparison.OrdinalIgnoreCase);
 
     public static void Judge(string text, Language language, string where, Observations observations, ISet<string> hosts)
@@ -38,9 +38,13 @@ internal static partial class CodeJudge
         if (!found.HasFlag(Behaviour.DropHost))
             return;
         var at = firstAt[Behaviour.DropHost];
-        var collects = found.Overlaps(Behaviour.Secrets | Behaviour.Environment) && found.HasFlag(Behaviour.Network);
-        observations.Add(collects ? "code-collects-secrets" : "suspicious-host", where, collects ? "Secrets, the network and a drop address in one file." : "A drop address.",
-            ScriptJudge.LineAt(text, at), ScriptJudge.Quote(text, at));
+        var (rule, detail) = found switch
+        {
+            _ when found.HasFlag(Behaviour.Network) && found.Overlaps(Behaviour.Secrets | Behaviour.Environment) => ("code-collects-secrets", "Secrets, the network and a drop address in one file."),
+            _ when found.HasFlag(Behaviour.Network) && found.HasFlag(Behaviour.Process) => ("code-remote-control", "Processes, the network and a drop address in one file."),
+            _ => ("suspicious-host", "A drop address."),
+        };
+        observations.Add(rule, where, detail, ScriptJudge.LineAt(text, at), ScriptJudge.Quote(text, at));
     }
 
     /// <summary>Literals that decode to programs, or to text that acts.</summary>
@@ -61,16 +65,16 @@ internal static partial class CodeJudge
             observations.Add("encoded-literal", where, $"{longest} characters of encoded data.", ScriptJudge.LineAt(text, longestAt));
     }
 
-    /// <summary>Only a file that decodes, and then runs or sends something, can use what it hides.</summary>
+    /// <summary>Only a file that decodes can use what it hides.</summary>
     private static void JudgeDecoded(string text, Behaviour behaviours, string where, Observations observations)
     {
-        if (!behaviours.HasFlag(Behaviour.Decode) || !behaviours.Overlaps(Behaviour.Interpret | Behaviour.Process | Behaviour.Network))
+        if (!behaviours.HasFlag(Behaviour.Decode))
             return;
         var interprets = behaviours.HasFlag(Behaviour.Interpret);
         foreach (var view in TextViews.DecodedFromData(text))
         {
             var acts = Behaviours.Find(view.Text, Language.Any);
-            var capable = acts & (Behaviour.Network | Behaviour.Process | Behaviour.Secrets | Behaviour.Environment | Behaviour.PipeToShell | Behaviour.DropHost);
+            var capable = acts & (Behaviour.Network | Behaviour.Process | Behaviour.Secrets | Behaviour.Environment | Behaviour.PipeToShell | Behaviour.DropHost | Behaviour.Interpret);
             // One word in decoded data is chance or a test's fixture; two kinds together are a programme.
             if (int.PopCount((int)capable) < 2 && !(interprets && capable != Behaviour.None))
                 continue;
@@ -126,9 +130,21 @@ internal static partial class CodeJudge
     [GeneratedRegex(@"[A-Za-z0-9+/_-]{256,}={0,2}", RegexOptions.CultureInvariant)]
     private static partial Regex LongRun();
 
-    [GeneratedRegex(
-        @"(?<![.\w])(?:eval|exec|Function|execScript|runInThisContext|Invoke-Expression|iex)\b\s*\(?\s*(?:compile\s*\()?\s*(?:__import__\([""'](?:base64|zlib|codecs|marshal|binascii|bz2|lzma)[""']\)|Buffer\.from\s*\([^()]{0,200000}?[""'](?:base64|hex)[""']|Buffer\.from\s*\(\s*\[|atob\s*\(|(?:window|globalThis)\.atob\s*\(|unescape\s*\(|decodeURIComponent\s*\(|String\.fromCharCode|base64\.[bu]|b64decode|zlib\.decompress|codecs\.decode|bytes\.fromhex|binascii\.|marshal\.loads|gzip\.decompress|lzma\.decompress|bytes\s*\(\s*\[|bytearray\s*\(\s*\[|[""']{2}\.join\s*\(\s*(?:map\s*\(\s*chr|\[?\s*chr\s*\()|\(?\s*\[(?:System\.)?(?:Text\.Encoding|Convert)\])",
-        RegexOptions.CultureInvariant | RegexOptions.IgnoreCase)]
+    private const string Interpreters = @"(?<![.\w])(?:eval|exec|Function|execScript|runInThisContext|Invoke-Expression|iex)\b\s*\(?\s*(?:compile\s*\()?\s*";
+
+    private const string PythonDecoders =
+        @"__import__\([""'](?:base64|zlib|codecs|marshal|binascii|bz2|lzma)[""']\)|base64\.[bu]|b64decode|zlib\.decompress|codecs\.decode|bytes\.fromhex|binascii\."
+        + @"|marshal\.loads|gzip\.decompress|lzma\.decompress|bytes\s*\(\s*\[|bytearray\s*\(\s*\[|[""']{2}\.join\s*\(\s*(?:map\s*\(\s*chr|\[?\s*chr\s*\()";
+
+    private const string ScriptDecoders =
+        @"Buffer\.from\s*\([^()]{0,200000}?[""'](?:base64|hex)[""']|Buffer\.from\s*\(\s*\[|(?:(?:window|globalThis)\.)?atob\s*\(|\w+\.(?:inflate|gunzip|brotliDecompress)\w*\s*\("
+        + @"|unescape\s*\(|decodeURIComponent\s*\(|String\.fromCharCode|\(?\s*\[(?:System\.)?(?:Text\.Encoding|Convert)\]|\w+(?:\([^()\r\n]{0,300}\))?\.decrypt\s*\(";
+
+    /// <summary>A member of the global object whose name is decoded: only an interpreter needs to be called that way.</summary>
+    private const string DecodedNames =
+        @"\b(?:globalThis|global|window|self|this)\s*\[\s*(?:Buffer\.from|(?:\w+\.)?atob|String\.fromCharCode|unescape|decodeURIComponent)\s*\(";
+
+    [GeneratedRegex(Interpreters + "(?:" + PythonDecoders + "|" + ScriptDecoders + ")|" + DecodedNames, RegexOptions.CultureInvariant | RegexOptions.IgnoreCase)]
     private static partial Regex DecodeIntoInterpreter();
 
     /// <summary>Text for analysis: UTF-8 or UTF-16, never failing.</summary>

@@ -22,6 +22,7 @@ internal static partial class TextViews
     private const int DecodedBytesMax = 512 << 10;
     private const int DataLengthMin = 40;
     private const int NumbersTriedMax = 1_024;
+    private const int KeyedNumbersMin = 16;
 
     /// <summary>For text that runs unasked: every disguise, however short.</summary>
     public static List<TextView> Of(string text)
@@ -218,7 +219,8 @@ internal static partial class TextViews
     /// <summary>The constant that turns the numbers into something telling, tried on their beginning only.</summary>
     private static Func<int, char>? FindKey(List<int> numbers)
     {
-        if (numbers.Exists(number => number > byte.MaxValue + byte.MaxValue))
+        // A few numbers fit some word under some key by chance.
+        if (numbers.Count < KeyedNumbersMin || numbers.Exists(number => number > byte.MaxValue + byte.MaxValue))
             return null;
         var start = numbers[..Math.Min(numbers.Count, NumbersTriedMax)];
         for (var key = 1; key <= byte.MaxValue; key++)
@@ -226,8 +228,8 @@ internal static partial class TextViews
             var constant = key;
             foreach (var undo in new Func<int, char>[] { number => (char)((number ^ constant) & 0xFFFF), number => (char)((number - constant) & 0xFFFF) })
             {
-                var text = string.Concat(start.Select(undo));
-                if (TellingWords.Any(text.Contains) && Readable(text) is not null)
+                // Under a wrong key some of the first few numbers are no characters; that ends most tries at once.
+                if (start.TrueForAll(number => undo(number) is (>= ' ' and <= '~') or '\n' or '\r' or '\t') && TellingWords.Any(string.Concat(start.Select(undo)).Contains))
                     return undo;
             }
         }
@@ -288,7 +290,8 @@ internal static partial class TextViews
     [GeneratedRegex(@"(?<quote>[""'`])(?<body>[^""'`\r\n]{1,4000})\k<quote>", RegexOptions.CultureInvariant)]
     private static partial Regex Literal();
 
-    [GeneratedRegex(@"(?:(?:0x[0-9a-fA-F]{1,4}|\d{1,5})[)\]]?\s*(?:,|;|\s|\+\s*(?:String\.fromCharCode|chr|\[char\])\(?)+\s*(?:\[char\]\s*|chr\()?){5,}(?:0x[0-9a-fA-F]{1,4}|\d{1,5})", RegexOptions.CultureInvariant | RegexOptions.IgnoreCase)]
+    // Atomic, because separators repeat inside what repeats: backtracking into a long table would not end.
+    [GeneratedRegex(@"(?<![\w.])(?>(?:0x[0-9a-fA-F]{1,4}|\d{1,5})(?>[\s,;+()\]]|String\.fromCharCode|chr|\[char\])+){5,}(?:0x[0-9a-fA-F]{1,4}|\d{1,5})", RegexOptions.CultureInvariant | RegexOptions.IgnoreCase)]
     private static partial Regex NumberList();
 
     [GeneratedRegex(@"0x[0-9a-fA-F]+|\d+", RegexOptions.CultureInvariant)]
