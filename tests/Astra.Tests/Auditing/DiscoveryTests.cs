@@ -44,11 +44,10 @@ public sealed class DiscoveryTests : IDisposable
     }
 
     [Fact]
-    public void A_cache_of_an_ecosystem_the_project_does_not_use_is_read_only_for_the_machine()
+    public void A_package_in_a_cache_that_the_project_does_not_use_is_found_as_another_package()
     {
         _planted.PlantNuGet("Stray", "2.0.0");
-        Assert.Empty(Discover().Packages);
-        Assert.Single(Discover(machine: true).Packages);
+        Assert.False(Assert.Single(Discover().Packages).Used);
     }
 
     [Fact]
@@ -176,7 +175,7 @@ public sealed class DiscoveryTests : IDisposable
     {
         _planted.PlantNuGet("Elsewhere", "1.0.0");
         File.CreateSymbolicLink(Path.Combine(_planted.Tree, "node_modules"), _planted.NuGetCache);
-        Assert.Empty(Discover().Packages);
+        Assert.DoesNotContain(Discover().Packages, package => package.Used);
     }
 
     [Fact]
