@@ -24,7 +24,7 @@ public sealed class AgentRunnerTests
         Assert.Equal("tool:shell@1", edits["count"].Executor);
         Assert.Equal(new StepDependency("fetch", true), Assert.Single(edits["count"].After));
         Assert.Equal(new StepDependency("fetch", false), Assert.Single(edits["look"].After));
-        Assert.Equal([new StepDependency("count", false), new StepDependency("look", false)], edits["reflect"].After);
+        Assert.Equal([new StepDependency("count", false), new StepDependency("look", false), new StepDependency("step", true)], edits["reflect"].After);
         Assert.Equal(AgentRunner.ReflectKind, edits["reflect"].Kind);
     }
 
