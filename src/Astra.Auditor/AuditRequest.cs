@@ -11,6 +11,14 @@ public sealed record AuditRequest
     public bool Machine { get; init; }
 
     public AuditPlaces Places { get; init; } = new();
+
+    /// <summary>Everything an audit may read: what whoever runs the server grants when it takes the goal.</summary>
+    public IEnumerable<string> ReadableRoots() =>
+    [
+        Path, .. Places.NuGetFolders, .. Places.SitePackages, .. Places.NodeModules,
+        .. Places.NpmCache is { } cache ? [cache] : Array.Empty<string>(),
+        .. Machine && Places.Dpkg is { } dpkg ? [dpkg, .. Places.DpkgRoots] : Array.Empty<string>(),
+    ];
 }
 
 /// <summary>Where this machine keeps packages. Only places that exist are listed: a cage cannot mount what is not there.</summary>

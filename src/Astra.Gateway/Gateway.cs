@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Text.Json;
 using Astra.Sdk;
 using Microsoft.AspNetCore.Builder;
@@ -21,6 +22,22 @@ public static class Gateway
 
     /// <summary>Workers and streams are told at once that the server stops; this is for the requests that run.</summary>
     private static readonly TimeSpan StopTimeMax = TimeSpan.FromSeconds(5);
+
+    /// <summary>For a server that must know its address before it listens. Somebody may take the port in between; then
+    /// listening fails, and says so.</summary>
+    public static int FindFreePort(IPAddress address)
+    {
+        var listener = new TcpListener(address, 0);
+        listener.Start();
+        try
+        {
+            return ((IPEndPoint)listener.LocalEndpoint).Port;
+        }
+        finally
+        {
+            listener.Stop();
+        }
+    }
 
     public static WebApplication Build(GatewayOptions options, GatewayParts parts)
     {

@@ -60,10 +60,17 @@ internal sealed class Explainer(IClock clock, ActorRef scheduler)
     private async ValueTask<string> ExplainReadyAsync(GoalSnapshot goal, TaskRow task, Dictionary<string, string> evidence)
     {
         var question = new ExplainReady(task.Tenant, goal.Goal.Agent, task.Id, task.Spec.Executor);
-        var reason = await scheduler.AskAsync<WaitReason>(question, SchedulerTimeout);
-        foreach (var (key, value) in reason.Evidence)
-            evidence[key] = value;
-        return reason.Sentence;
+        try
+        {
+            var reason = await scheduler.AskAsync<WaitReason>(question, SchedulerTimeout);
+            foreach (var (key, value) in reason.Evidence)
+                evidence[key] = value;
+            return reason.Sentence;
+        }
+        catch (Exception e) when (e is AskTimeoutException or ActorStoppedException)
+        {
+            return "The node is very busy or stopping; ask again in a moment.";
+        }
     }
 
     private static string ExplainPending(GoalSnapshot goal, TaskRow task, Dictionary<string, string> evidence)

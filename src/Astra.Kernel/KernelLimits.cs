@@ -11,6 +11,10 @@ public sealed record KernelLimits
 
     public int EditsPerRequestMax { get; init; } = 100_000;
     public int NameLengthMax { get; init; } = 200;
+
+    /// <summary>Why something failed or was cancelled, in characters; the rest is cut off.</summary>
+    public int ReasonLengthMax { get; init; } = 4_000;
+
     public int ActiveGoalsPerTenantMax { get; init; } = 100_000;
     public int ReadyTasksPerNodeMax { get; init; } = 1_000_000;
     public int RunningTasksPerTenantMax { get; init; } = 1_000;

@@ -109,34 +109,39 @@ public sealed class KernelNode : IAsyncDisposable
         if (Check(request) is { } refusal)
             return refusal;
         var digest = RequestDigest.Of(request);
+        var lookedAt = _ports.Clock.Elapsed;
         if (request.IdempotencyKey is not { } key)
         {
             var anywhere = _map.AnyLocal(_ports.Randomness.NextInt32(ShardId.Count));
-            return anywhere is { } shard ? await SubmitAsync(shard, caller, request, digest) : ShardActor.Starting;
+            return anywhere is { } shard ? await SubmitAsync(shard, caller, request, digest, lookedAt) : ShardActor.Starting;
         }
 
         // The key decides the shard, so that a repeated submission meets its first one. The rows know those that have
         // been evicted from memory.
-        if (await _ports.Projection.FindByIdempotencyKeyAsync(caller.Tenant, key, CancellationToken.None) is { State: not GoalState.Active } before)
+        var known = await FromDatabaseAsync(() => _ports.Projection.FindByIdempotencyKeyAsync(caller.Tenant, key, CancellationToken.None));
+        if (known.Refusal is { } unavailable)
+            return unavailable;
+        if (known.Value is { State: not GoalState.Active } before)
             return before.RequestDigest == digest
                 ? before
                 : new Refusal(RefusalKind.Conflict, $"The Idempotency-Key {key} was used before, for another goal ({before.Id}). Use a new key.");
-        return await SubmitAsync(ShardId.OfName(caller.Tenant, key), caller, request, digest);
+        return await SubmitAsync(ShardId.OfName(caller.Tenant, key), caller, request, digest, lookedAt);
     }
 
     public ValueTask<Answer<GoalRow>> CancelGoalAsync(Caller caller, GoalId goal, string reason) =>
-        OnGoalAsync<GoalRow>(caller.Tenant, goal, new ShardRequest.CancelGoal(caller, goal, reason));
+        OnGoalAsync<GoalRow>(caller.Tenant, goal, new ShardRequest.CancelGoal(caller, goal, Clean(reason)));
 
     /// <summary>All edits in one commit, or none. A null revision edits whatever is there.</summary>
     public ValueTask<Answer<GoalSnapshot>> EditPlanAsync(Caller caller, GoalId goal, long? ifRevision, IReadOnlyList<GraphEdit> edits, string? reason) =>
-        OnGoalAsync<GoalSnapshot>(caller.Tenant, goal, new ShardRequest.Edit(caller, goal, ifRevision, edits, reason));
+        OnGoalAsync<GoalSnapshot>(caller.Tenant, goal, new ShardRequest.Edit(caller, goal, ifRevision, edits, reason is null ? null : Clean(reason)));
 
     public async ValueTask<Answer<GoalRow>> GetGoalAsync(TenantId tenant, GoalId goal)
     {
         var live = await _door.AskAsync<GoalRow>(goal.Shard, new ShardRequest.ReadGoal(tenant, goal));
         if (live.Refusal is not { Kind: RefusalKind.NotFound } notFound)
             return live;
-        return await _ports.Projection.LoadGoalAsync(tenant, goal, CancellationToken.None) is { } finished ? finished.Goal : notFound;
+        var finished = await LoadGoalAsync(tenant, goal);
+        return finished.Refusal ?? (finished.Value is { } found ? found.Goal : (Answer<GoalRow>)notFound);
     }
 
     public async ValueTask<Answer<GoalSnapshot>> GetPlanAsync(TenantId tenant, GoalId goal)
@@ -144,7 +149,8 @@ public sealed class KernelNode : IAsyncDisposable
         var live = await _door.AskAsync<GoalSnapshot>(goal.Shard, new ShardRequest.ReadPlan(tenant, goal));
         if (live.Refusal is not { Kind: RefusalKind.NotFound } notFound)
             return live;
-        return await _ports.Projection.LoadGoalAsync(tenant, goal, CancellationToken.None) is { } finished ? finished : notFound;
+        var finished = await LoadGoalAsync(tenant, goal);
+        return finished.Refusal ?? (finished.Value is { } found ? found : (Answer<GoalSnapshot>)notFound);
     }
 
     public async ValueTask<Answer<TaskRow>> GetTaskAsync(TenantId tenant, TaskId task)
@@ -152,7 +158,8 @@ public sealed class KernelNode : IAsyncDisposable
         var live = await _door.AskAsync<TaskRow>(task.Shard, new ShardRequest.ReadTask(tenant, task));
         if (live.Refusal is not { Kind: RefusalKind.NotFound } notFound)
             return live;
-        return await LoadGoalOfAsync(tenant, task) is { } finished && finished.Tasks.FirstOrDefault(row => row.Id == task) is { } row ? row : notFound;
+        var finished = await LoadGoalOfAsync(tenant, task);
+        return finished.Refusal ?? (finished.Value?.Tasks.FirstOrDefault(row => row.Id == task) is { } found ? found : (Answer<TaskRow>)notFound);
     }
 
     /// <summary>For the id of a goal or a task: one true sentence about why it is not done, with evidence.</summary>
@@ -176,15 +183,15 @@ public sealed class KernelNode : IAsyncDisposable
 
     /// <summary>Gives a dead letter up, with the reason.</summary>
     public ValueTask<Answer<TaskRow>> DiscardAsync(Caller caller, TaskId task, string reason) =>
-        OnTaskAsync(caller.Tenant, task, new ShardRequest.Discard(caller, task, reason));
+        OnTaskAsync(caller.Tenant, task, new ShardRequest.Discard(caller, task, Clean(reason)));
 
     public async ValueTask<Answer<IReadOnlyList<GoalRow>>> ListGoalsAsync(TenantId tenant, GoalState? state, string? agent, GoalId? after, int countMax) =>
-        await CatchUpAsync() is { } refusal ? refusal : Answer.Of(
-            await _ports.Projection.ListGoalsAsync(tenant, state, agent, after, countMax, CancellationToken.None));
+        await CatchUpAsync() is { } refusal ? refusal : await FromDatabaseAsync(
+            () => _ports.Projection.ListGoalsAsync(tenant, state, agent, after, countMax, CancellationToken.None));
 
     public async ValueTask<Answer<IReadOnlyList<TaskRow>>> ListDeadTasksAsync(TenantId tenant, TaskId? after, int countMax) =>
-        await CatchUpAsync() is { } refusal ? refusal : Answer.Of(
-            await _ports.Projection.ListDeadTasksAsync(tenant, after, countMax, CancellationToken.None));
+        await CatchUpAsync() is { } refusal ? refusal : await FromDatabaseAsync(
+            () => _ports.Projection.ListDeadTasksAsync(tenant, after, countMax, CancellationToken.None));
 
     // ---- Events ---------------------------------------------------------------------------------------------------
 
@@ -192,8 +199,8 @@ public sealed class KernelNode : IAsyncDisposable
     public async ValueTask<Answer<IReadOnlyList<JournalEntry>>> ReadEventsAsync(TenantId tenant, GoalId goal, long afterSeq, int countMax)
     {
         var known = await GetGoalAsync(tenant, goal);
-        return known.Refusal is { } refusal ? refusal : Answer.Of(
-            await _ports.Journal.ReadGoalAsync(tenant, goal, afterSeq, countMax, CancellationToken.None));
+        return known.Refusal is { } refusal ? refusal : await FromDatabaseAsync(
+            () => _ports.Journal.ReadGoalAsync(tenant, goal, afterSeq, countMax, CancellationToken.None));
     }
 
     /// <summary>Entries of a goal as they are committed here from now on. Subscribe first, then read the history, and drop
@@ -217,13 +224,17 @@ public sealed class KernelNode : IAsyncDisposable
         Name = name, Create = create, MailboxCapacityMax = NodeMailboxCapacityMax, Children = children ?? SupervisionPolicy.Default,
     });
 
-    private ValueTask<Answer<GoalRow>> SubmitAsync(ShardId shard, Caller caller, GoalRequest request, ulong digest) =>
-        _door.AskAsync<GoalRow>(shard, new ShardRequest.Submit(caller, new GoalId(_ports.Ids.NewId(shard)), request, digest));
+    private ValueTask<Answer<GoalRow>> SubmitAsync(ShardId shard, Caller caller, GoalRequest request, ulong digest, TimeSpan lookedAt) =>
+        _door.AskAsync<GoalRow>(shard, new ShardRequest.Submit(caller, new GoalId(_ports.Ids.NewId(shard)), request, digest, lookedAt));
 
     private Refusal? Check(GoalRequest request)
     {
         if (string.IsNullOrWhiteSpace(request.Title) || request.Title.Length > _limits.NameLengthMax)
             return new Refusal(RefusalKind.Invalid, $"A goal's title has 1 to {_limits.NameLengthMax} characters.");
+        if (request.Agent is { } agent && (string.IsNullOrWhiteSpace(agent) || agent.Length > _limits.NameLengthMax))
+            return new Refusal(RefusalKind.Invalid, $"An agent's name has 1 to {_limits.NameLengthMax} characters.");
+        if (!PlainText.IsText(request.Title) || !PlainText.IsText(request.Agent) || !PlainText.IsText(request.IdempotencyKey))
+            return new Refusal(RefusalKind.Invalid, $"The title, agent or Idempotency-Key holds {PlainText.WhatIsNot}.");
         if (request.Input.Length > _limits.PayloadBytesMax)
             return new Refusal(RefusalKind.Invalid, $"The goal's input has {request.Input.Length} bytes; {_limits.PayloadBytesMax} is the limit.");
         if (request.Priority is < -100 or > 100)
@@ -239,9 +250,8 @@ public sealed class KernelNode : IAsyncDisposable
         var live = await _door.AskAsync<T>(goal.Shard, request);
         if (live.Refusal is not { Kind: RefusalKind.NotFound })
             return live;
-        if (await _ports.Projection.LoadGoalAsync(tenant, goal, CancellationToken.None) is not { } finished)
-            return live;
-        return await ReviveAsync(tenant, finished) is { } refusal ? refusal : await _door.AskAsync<T>(goal.Shard, request);
+        var readAt = _ports.Clock.Elapsed;
+        return await ReviveAsync(live, await LoadGoalAsync(tenant, goal), readAt, request);
     }
 
     private async ValueTask<Answer<TaskRow>> OnTaskAsync(TenantId tenant, TaskId task, ShardRequest request)
@@ -249,18 +259,44 @@ public sealed class KernelNode : IAsyncDisposable
         var live = await _door.AskAsync<TaskRow>(task.Shard, request);
         if (live.Refusal is not { Kind: RefusalKind.NotFound })
             return live;
-        if (await LoadGoalOfAsync(tenant, task) is not { } finished)
-            return live;
-        return await ReviveAsync(tenant, finished) is { } refusal ? refusal : await _door.AskAsync<TaskRow>(task.Shard, request);
+        var readAt = _ports.Clock.Elapsed;
+        return await ReviveAsync(live, await LoadGoalOfAsync(tenant, task), readAt, request);
     }
 
-    private async ValueTask<Refusal?> ReviveAsync(TenantId tenant, GoalSnapshot finished) =>
-        (await _door.AskAsync<GoalRow>(finished.Goal.Id.Shard, new ShardRequest.Revive(tenant, finished))).Refusal;
+    private async ValueTask<Answer<T>> ReviveAsync<T>(Answer<T> notFound, Answer<GoalSnapshot?> finished, TimeSpan readAt, ShardRequest request)
+    {
+        if (finished.Refusal is { } refusal)
+            return refusal;
+        return finished.Value is { } snapshot
+            ? await _door.AskAsync<T>(snapshot.Goal.Id.Shard, new ShardRequest.Revive(snapshot, readAt, request))
+            : notFound;
+    }
 
-    private async ValueTask<GoalSnapshot?> LoadGoalOfAsync(TenantId tenant, TaskId task) =>
-        await _ports.Projection.FindGoalOfTaskAsync(tenant, task, CancellationToken.None) is { } goal
-            ? await _ports.Projection.LoadGoalAsync(tenant, goal, CancellationToken.None)
-            : null;
+    private ValueTask<Answer<GoalSnapshot?>> LoadGoalAsync(TenantId tenant, GoalId goal) =>
+        FromDatabaseAsync(() => _ports.Projection.LoadGoalAsync(tenant, goal, CancellationToken.None));
+
+    private async ValueTask<Answer<GoalSnapshot?>> LoadGoalOfAsync(TenantId tenant, TaskId task)
+    {
+        var goal = await FromDatabaseAsync(() => _ports.Projection.FindGoalOfTaskAsync(tenant, task, CancellationToken.None));
+        return goal.Refusal is { } refusal ? refusal
+            : goal.Value is { } id ? await LoadGoalAsync(tenant, id)
+            : Answer.Of<GoalSnapshot?>(null);
+    }
+
+    /// <summary>A database that does not answer is a refusal like any other: whoever asked may ask again.</summary>
+    private static async ValueTask<Answer<T>> FromDatabaseAsync<T>(Func<ValueTask<T>> read)
+    {
+        try
+        {
+            return Answer.Of(await read());
+        }
+        catch (Exception e)
+        {
+            return new Refusal(RefusalKind.Unavailable, $"The database did not answer ({e.Message}). Try again in a moment.", TimeSpan.FromSeconds(1));
+        }
+    }
+
+    private string Clean(string reason) => PlainText.Clean(reason, _limits.ReasonLengthMax);
 
     /// <summary>A list is read from the rows, so the rows first show what was committed before somebody asked.</summary>
     private async ValueTask<Refusal?> CatchUpAsync()
@@ -270,7 +306,7 @@ public sealed class KernelNode : IAsyncDisposable
             await _parts.Projector.AskAsync<CaughtUp>(CatchUp.Instance, CatchUpTimeout);
             return null;
         }
-        catch (AskTimeoutException)
+        catch (Exception e) when (e is AskTimeoutException or ActorStoppedException)
         {
             return new Refusal(RefusalKind.Unavailable, "The tables do not catch up with the log; the database may be slow or full. Try again in a moment.", TimeSpan.FromSeconds(1));
         }

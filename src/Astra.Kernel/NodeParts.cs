@@ -26,14 +26,16 @@ internal sealed class NodeParts
 internal sealed class NodeOwnership(IClock clock)
 {
     private long _untilTicks = long.MinValue;
+    private volatile bool _hasEnded;
 
-    public bool Holds => clock.Elapsed.Ticks < Volatile.Read(ref _untilTicks);
+    public bool Holds => !_hasEnded && clock.Elapsed.Ticks < Volatile.Read(ref _untilTicks);
 
     /// <summary>Counted from the moment we asked, not from the moment the answer came back: a slow round trip may only
     /// ever shorten what we believe, otherwise two nodes could both think they own a shard.</summary>
     public void Renewed(TimeSpan askedAt, TimeSpan duration) => Volatile.Write(ref _untilTicks, (askedAt + duration).Ticks);
 
-    public void End() => Volatile.Write(ref _untilTicks, long.MinValue);
+    /// <summary>The node stops: a renewal that is still under way changes nothing any more.</summary>
+    public void End() => _hasEnded = true;
 }
 
 /// <summary>How full the node is: what admission looks at.</summary>

@@ -13,10 +13,6 @@ internal static class Failures
         exception.SqlState.StartsWith("23", StringComparison.Ordinal) || exception.SqlState.StartsWith("22", StringComparison.Ordinal)
         || exception.SqlState is PostgresErrorCodes.CardinalityViolation or PostgresErrorCodes.ProgramLimitExceeded;
 
-    /// <summary>Text that UTF-8 has no form for is refused by the driver before anything is sent.</summary>
-    public static bool IsUnencodable(Exception exception) =>
-        exception is ArgumentException || exception.InnerException is System.Text.EncoderFallbackException;
-
     /// <summary>For people: the name of the constraint says what is the matter, because constraints are named as sentences.</summary>
     public static string Describe(PostgresException exception) =>
         exception.ConstraintName is { } constraint ? $"{constraint}: {exception.MessageText}" : exception.MessageText;

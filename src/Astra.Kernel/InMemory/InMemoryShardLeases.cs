@@ -23,16 +23,17 @@ public sealed class InMemoryShardLeases : IShardLeases
         cancellationToken.ThrowIfCancellationRequested();
         lock (_transaction)
         {
+            var before = OwnedBy(self.Node).ToHashSet();
             FreeExpired();
             if (_leases.TryGetValue(self.Node.Value, out var earlier) && earlier.Registration.Incarnation != self.Incarnation)
-                RaiseEpochs(self.Node);
+                Free(before);
             else
                 Free(release.Where(shard => _owners[shard.Value] == self.Node));
             _leases[self.Node.Value] = new Lease(self, _clock.Elapsed + _leaseDuration);
 
             // Rounded up, so that the shares of all living nodes always cover every shard.
             var fairShare = (ShardId.Count + LivingCount - 1) / LivingCount;
-            TakeFree(self.Node, fairShare);
+            TakeFree(self.Node, fairShare, before);
             return ValueTask.FromResult(Describe(self.Node, fairShare));
         }
     }
@@ -73,16 +74,12 @@ public sealed class InMemoryShardLeases : IShardLeases
             _owners[shard.Value] = null;
     }
 
-    private void RaiseEpochs(NodeId node)
-    {
-        foreach (var shard in OwnedBy(node))
-            _epochs[shard.Value]++;
-    }
-
-    private void TakeFree(NodeId node, int fairShare)
+    /// <summary>What it had before it was away comes first, so that a restart moves no shard that need not move.</summary>
+    private void TakeFree(NodeId node, int fairShare, HashSet<ShardId> before)
     {
         var wanted = fairShare - OwnedBy(node).Count();
-        foreach (var shard in ShardId.All.Where(shard => _owners[shard.Value] is null).Take(int.Max(0, wanted)))
+        var free = ShardId.All.Where(shard => _owners[shard.Value] is null).OrderByDescending(before.Contains).ThenBy(shard => shard);
+        foreach (var shard in free.Take(int.Max(0, wanted)).ToArray())
         {
             _epochs[shard.Value]++;
             _owners[shard.Value] = node;

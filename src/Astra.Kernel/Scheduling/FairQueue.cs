@@ -6,8 +6,8 @@ namespace Astra.Kernel.Scheduling;
 /// </summary>
 /// <remarks>
 /// Virtual time as in Linux's completely fair scheduler: whoever has used the least slot time is next. A newcomer starts
-/// at the smallest virtual time of those who wait, so that absence earns no credit. Priority is a head start in waiting
-/// time, which makes ageing free: the order of two tasks never changes while they wait.
+/// where the last one served stood, so that absence earns no credit. Priority is a head start in waiting time, which
+/// makes ageing free: the order of two tasks never changes while they wait.
 /// </remarks>
 internal sealed class FairQueue
 {
@@ -16,7 +16,7 @@ internal sealed class FairQueue
 
     private readonly Dictionary<TenantId, TenantShare> _tenants = [];
     private readonly Dictionary<TaskId, Waiting> _waiting = [];
-    private readonly SortedSet<TenantShare> _order = new(Share.ByVirtualTime);
+    private readonly FairOrder<TenantShare> _order = new();
     private long _arrivals;
 
     public int Count => _waiting.Count;
@@ -31,9 +31,9 @@ internal sealed class FairQueue
         var agent = tenant.Agent(task.Agent ?? "");
 
         if (tenant.WaitingCount == 0)
-            Join(_order, tenant);
+            _order.Join(tenant);
         if (agent.WaitingCount == 0)
-            Join(tenant.Order, agent);
+            tenant.Order.Join(agent);
         var waiting = new Waiting(task, tenant, agent);
         _waiting[task.Task] = waiting;
         agent.Queue(task.Executor).Enqueue(waiting, ((now - PointOfPriority * task.Priority).Ticks, _arrivals++));
@@ -53,12 +53,14 @@ internal sealed class FairQueue
     /// <param name="mayRun">Asked for tenant, agent and executor label: are there a slot and room below the limits?</param>
     public ReadyTask? Take(Func<TenantId, string?, string, bool> mayRun, TimeSpan estimate)
     {
-        foreach (var tenant in _order)
+        foreach (var tenant in _order.Waiting)
         {
-            foreach (var agent in tenant.Order)
+            foreach (var agent in tenant.Order.Waiting)
             {
                 if (Best(agent, mayRun) is not { } queue)
                     continue;
+                _order.Serve(tenant);
+                tenant.Order.Serve(agent);
                 var waiting = queue.Dequeue();
                 _waiting.Remove(waiting.Task.Task);
                 Leave(waiting);
@@ -74,8 +76,8 @@ internal sealed class FairQueue
     {
         if (!_tenants.TryGetValue(task.Tenant, out var tenant))
             return;
-        Reorder(_order, tenant, used);
-        Reorder(tenant.Order, tenant.Agent(task.Agent ?? ""), used);
+        _order.Charge(tenant, used);
+        tenant.Order.Charge(tenant.Agent(task.Agent ?? ""), used);
     }
 
     private static PriorityQueue<Waiting, (long, long)>? Best(AgentShare agent, Func<TenantId, string?, string, bool> mayRun)
@@ -103,24 +105,9 @@ internal sealed class FairQueue
     {
         waiting.HasLeft = true;
         if (--waiting.Agent.WaitingCount == 0)
-            waiting.Tenant.Order.Remove(waiting.Agent);
+            waiting.Tenant.Order.Leave(waiting.Agent);
         if (--waiting.Tenant.WaitingCount == 0)
-            _order.Remove(waiting.Tenant);
-    }
-
-    private static void Join<T>(SortedSet<T> order, T share) where T : Share
-    {
-        if (order.Min is { } first && share.VirtualTime < first.VirtualTime)
-            share.VirtualTime = first.VirtualTime;
-        order.Add(share);
-    }
-
-    private static void Reorder<T>(SortedSet<T> order, T share, TimeSpan used) where T : Share
-    {
-        var isWaiting = order.Remove(share);
-        share.VirtualTime += used;
-        if (isWaiting)
-            order.Add(share);
+            _order.Leave(waiting.Tenant);
     }
 
     private sealed record Waiting(ReadyTask Task, TenantShare Tenant, AgentShare Agent)
@@ -139,11 +126,44 @@ internal sealed class FairQueue
         public int WaitingCount { get; set; }
     }
 
+    /// <summary>Those who wait, by the virtual time they have used, and how far the whole has come.</summary>
+    private sealed class FairOrder<T> where T : Share
+    {
+        private readonly SortedSet<T> _waiting = new(Share.ByVirtualTime);
+        private TimeSpan _reached;
+
+        public IEnumerable<T> Waiting => _waiting;
+
+        public void Join(T share)
+        {
+            if (share.VirtualTime < _reached)
+                share.VirtualTime = _reached;
+            _waiting.Add(share);
+        }
+
+        public void Leave(T share) => _waiting.Remove(share);
+
+        // Those ahead of it in line could not run, for want of a slot that suits them; they keep their place.
+        public void Serve(T share)
+        {
+            if (share.VirtualTime > _reached)
+                _reached = share.VirtualTime;
+        }
+
+        public void Charge(T share, TimeSpan used)
+        {
+            var isWaiting = _waiting.Remove(share);
+            share.VirtualTime += used;
+            if (isWaiting)
+                _waiting.Add(share);
+        }
+    }
+
     private sealed class TenantShare(int ordinal) : Share(ordinal)
     {
         private readonly Dictionary<string, AgentShare> _agents = new(StringComparer.Ordinal);
 
-        public SortedSet<AgentShare> Order { get; } = new(ByVirtualTime);
+        public FairOrder<AgentShare> Order { get; } = new();
 
         public AgentShare Agent(string name)
         {

@@ -6,6 +6,7 @@ namespace Astra.Kernel.Scheduling;
 internal sealed record ReadyTask
 {
     public required ShardId Shard { get; init; }
+    public required Epoch Epoch { get; init; }
     public required ActorRef Owner { get; init; }
     public required TenantId Tenant { get; init; }
     public required string? Agent { get; init; }

@@ -14,6 +14,7 @@ internal sealed class Scheduler(IClock clock, KernelLimits limits) : Actor
     private static readonly TimeSpan FirstEstimate = TimeSpan.FromMilliseconds(10);
 
     private static readonly TimeSpan BusyShardDelay = TimeSpan.FromMilliseconds(5);
+    private static readonly TimeSpan RefusedClaimDelay = TimeSpan.FromMilliseconds(100);
     private static readonly object DueTick = new();
     private static readonly object FillTick = new();
 
@@ -38,8 +39,11 @@ internal sealed class Scheduler(IClock clock, KernelLimits limits) : Actor
             case SlotFreed freed:
                 Free(freed.Worker, freed.Attempt);
                 break;
+            case ClaimCommitted committed:
+                _workers.Confirm(committed.Claim);
+                break;
             case ClaimRefused refused:
-                Free(refused.Worker, refused.Attempt);
+                TakeBack(refused, turn);
                 break;
             case WorkerJoined joined:
                 _workers.Join(joined.Worker);
@@ -51,8 +55,7 @@ internal sealed class Scheduler(IClock clock, KernelLimits limits) : Actor
                 Lose(left.Worker);
                 break;
             case ForgetShard forget:
-                foreach (var task in _byShard.GetValueOrDefault(forget.Shard)?.ToList() ?? [])
-                    Drop(task);
+                Forget(forget);
                 break;
             case ExplainReady explain:
                 turn.Reply(Explain(explain));
@@ -125,10 +128,11 @@ internal sealed class Scheduler(IClock clock, KernelLimits limits) : Actor
             var estimate = _estimates.GetValueOrDefault(ready.Executor, FirstEstimate);
             _queue.Charge(ready, estimate - FirstEstimate);
             var worker = _workers.Choose(ready.Tenant, ready.Executor)!;
-            switch (ready.Owner.TrySend(new ClaimTask(ready.Task, ready.AttemptBefore, worker), turn.Self))
+            var claim = new ClaimTask(ready.Task, ready.AttemptBefore, ready.Epoch, worker);
+            switch (ready.Owner.TrySend(claim, turn.Self))
             {
                 case SendResult.Ok:
-                    _workers.Take(worker.Id, new TakenTask(ready, clock.Elapsed, estimate));
+                    _workers.Take(new TakenTask(ready, claim, clock.Elapsed, estimate));
                     break;
                 case SendResult.Full:
                     // The shard is busy. Its task goes back in line, and the slots wait a moment for it.
@@ -153,6 +157,30 @@ internal sealed class Scheduler(IClock clock, KernelLimits limits) : Actor
         _queue.Charge(taken.Ready, used - taken.Estimate);
         // An exponential average over about eight tasks: quick enough to follow, slow enough not to jump.
         _estimates[taken.Ready.Executor] = taken.Estimate + (used - taken.Estimate) / 8;
+    }
+
+    private void TakeBack(ClaimRefused refused, ActorTurn turn)
+    {
+        if (_workers.TakeBack(refused.Claim) is not { } taken)
+            return;
+        _queue.Charge(taken.Ready, -taken.Estimate);
+        if (refused.IsWorthAnother && !IsOnOffer(taken.Ready.Task))
+            Offer(taken.Ready with { DueAt = clock.UtcNow + RefusedClaimDelay }, turn);
+    }
+
+    private bool IsOnOffer(TaskId task) => _queue.Contains(task) || _laterById.ContainsKey(task);
+
+    private void Forget(ForgetShard forget)
+    {
+        foreach (var task in _byShard.GetValueOrDefault(forget.Shard)?.ToList() ?? [])
+            Drop(task);
+        foreach (var taken in _workers.TakenOf(forget.Shard).Where(taken => forget.HasLeft || !taken.IsConfirmed))
+        {
+            _workers.Release(taken.Claim.Worker.Id, taken.Attempt);
+            _queue.Charge(taken.Ready, (taken.IsConfirmed ? clock.Elapsed - taken.Since : TimeSpan.Zero) - taken.Estimate);
+            if (taken.IsConfirmed)
+                taken.Claim.Worker.Worker.Revoke(taken.Ready.Task, taken.Attempt.Attempt, "Its shard has moved to another node.");
+        }
     }
 
     private void Lose(WorkerId worker)

@@ -5,14 +5,21 @@ namespace Astra.Kernel.Scheduling;
 
 internal sealed record Withdraw(TaskId Task);
 
-/// <summary>The shard would not have it: the task is not ready any more, or the shard is moving.</summary>
-internal sealed record ClaimRefused(AttemptId Attempt, WorkerId Worker);
+/// <summary>The claim is durable, and the worker has been told.</summary>
+internal sealed record ClaimCommitted(ClaimTask Claim);
+
+/// <summary>The shard would not have it. If the task is still ready, the shard is moving or unsure that it is the owner,
+/// and will say so again or be forgotten.</summary>
+internal sealed record ClaimRefused(ClaimTask Claim, bool IsWorthAnother);
 
 /// <summary>The worker no longer has this attempt, whichever way. Saying so twice is harmless.</summary>
 internal sealed record SlotFreed(AttemptId Attempt, WorkerId Worker);
 
-/// <summary>What this shard offered is not on offer any more; it will be offered anew.</summary>
-internal sealed record ForgetShard(ShardId Shard);
+/// <summary>What this shard offered is not on offer any more, and claims that it has not answered will never be. It offers
+/// anew when it is back.</summary>
+/// <param name="HasLeft">This node has given it up. Its new owner cannot reach workers that are connected here, so what
+/// they still hold of it is taken from them.</param>
+internal sealed record ForgetShard(ShardId Shard, bool HasLeft);
 
 internal sealed record WorkerJoined(WorkerHandle Worker);
 

@@ -3,11 +3,15 @@ using Astra.Kernel.Workers;
 
 namespace Astra.Kernel.Scheduling;
 
+/// <summary>A slot in use, from the moment the task is claimed.</summary>
 /// <param name="Since">On the node's monotonic clock.</param>
 /// <param name="Estimate">What its tenant and agent were charged in advance.</param>
-internal sealed record TakenTask(ReadyTask Ready, TimeSpan Since, TimeSpan Estimate)
+internal sealed record TakenTask(ReadyTask Ready, ClaimTask Claim, TimeSpan Since, TimeSpan Estimate)
 {
     public AttemptId Attempt => new(Ready.Task, Ready.AttemptBefore + 1);
+
+    /// <summary>The claim is durable. Until then a shard that is lost takes it along.</summary>
+    public bool IsConfirmed { get; set; }
 }
 
 /// <summary>The connected workers, their free slots, and who runs how much.</summary>
@@ -77,13 +81,26 @@ internal sealed class WorkerPool
         return best?.Handle;
     }
 
-    public void Take(WorkerId worker, TakenTask taken)
+    public void Take(TakenTask taken)
     {
-        var member = _members[worker];
+        var member = _members[taken.Claim.Worker.Id];
         member.Taken[taken.Ready.Task] = taken;
         _freeSlots--;
         Count(taken.Ready, +1);
     }
+
+    public void Confirm(ClaimTask claim)
+    {
+        if (Find(claim) is { } taken)
+            taken.IsConfirmed = true;
+    }
+
+    /// <summary>A claim that came to nothing. Null when it is not the one that holds the slot any more.</summary>
+    public TakenTask? TakeBack(ClaimTask claim) => Find(claim) is { } taken ? Release(claim.Worker.Id, taken.Attempt) : null;
+
+    /// <summary>What the workers have of a shard, in an order that is the same in every run.</summary>
+    public IReadOnlyList<TakenTask> TakenOf(ShardId shard) =>
+        [.. _members.Values.SelectMany(member => member.Taken.Values).Where(taken => taken.Ready.Shard == shard).OrderBy(taken => taken.Ready.Task.Value)];
 
     public TakenTask? Release(WorkerId worker, AttemptId attempt)
     {
@@ -101,6 +118,11 @@ internal sealed class WorkerPool
         var offering = Offering(tenant, executor).Where(member => !member.IsDraining).ToList();
         return (offering.Count, offering.Sum(member => member.Handle.Offer.Slots), offering.Sum(member => member.Taken.Count));
     }
+
+    private TakenTask? Find(ClaimTask claim) =>
+        _members.TryGetValue(claim.Worker.Id, out var member) && member.Taken.TryGetValue(claim.Task, out var taken) && ReferenceEquals(taken.Claim, claim)
+            ? taken
+            : null;
 
     private IEnumerable<Member> Offering(TenantId tenant, string executor) =>
         _byExecutor.TryGetValue(executor, out var offering)

@@ -23,6 +23,8 @@ internal sealed class GoalDesk(ShardGoals goals, ShardLog log, GoalDecisions dec
             return before.RequestDigest == submit.Digest
                 ? before
                 : new Refusal(RefusalKind.Conflict, $"The Idempotency-Key {key} was used before, for another goal ({before.Id}). Use a new key.");
+        if (goods.IdempotencyKey is not null && !goals.Remembers(submit.LookedAt))
+            return ShardActor.Starting;
         if (parts.Load.Refuses(submit.Tenant, parts.Limits) is { } overloaded)
             return overloaded;
 
@@ -42,6 +44,7 @@ internal sealed class GoalDesk(ShardGoals goals, ShardLog log, GoalDecisions dec
             return refusal;
         }
         goals.Add(goal);
+        parts.Load.AddActive(goal.Tenant);
         return goal.ToRow();
     }
 
@@ -101,14 +104,16 @@ internal sealed class GoalDesk(ShardGoals goals, ShardLog log, GoalDecisions dec
         return goal.ToRow(task);
     }
 
-    public Answer<GoalRow> Revive(ShardRequest.Revive revive)
+    /// <returns>Null when the goal is in memory now; otherwise the rows have to be read again.</returns>
+    public Refusal? Revive(ShardRequest.Revive revive)
     {
-        if (goals.Find(revive.Tenant, revive.Snapshot.Goal.Id) is { } present)
-            return present.ToRow();
-        if (!goals.IsCurrent(revive.Snapshot.Goal))
+        var row = revive.Snapshot.Goal;
+        if (goals.Find(row.Tenant, row.Id) is not null)
+            return null;
+        // An active goal lives in memory; rows that call it active and are not to be found here are behind.
+        if (row.State == GoalState.Active || !goals.IsCurrent(row, revive.ReadAt))
             return ShardActor.Starting;
-        var goal = Goal.Restore(revive.Snapshot);
-        goals.Add(goal);
-        return goal.ToRow();
+        goals.Add(Goal.Restore(revive.Snapshot));
+        return null;
     }
 }

@@ -58,8 +58,6 @@ internal sealed class ShardActor : Actor
     protected internal override ValueTask RestartingAsync(Exception why, object? message, ActorTurn turn)
     {
         _log.Abandon();
-        if (message is ShardRequest or WorkerReport or RenewLeases)
-            turn.Sender?.TrySend(Lost);
         Forget();
         return default;
     }
@@ -68,6 +66,7 @@ internal sealed class ShardActor : Actor
     {
         _log.Abandon();
         Forget();
+        _node.Scheduler.TrySend(new ForgetShard(_id, HasLeft: true));
         return default;
     }
 
@@ -151,7 +150,8 @@ internal sealed class ShardActor : Actor
         _projectedSeq = _imagedSeq = activate.Snapshot.Watermark;
         _log.Open(activate.Epoch, activate.Tail.Count > 0 ? activate.Tail[^1].Seq : activate.Snapshot.Watermark);
         _node.Load.AddBacklog((int)(_log.LastSeq - _projectedSeq));
-        _work.Open(turn.Self);
+        _goals.Open(_node.Clock.Elapsed);
+        _work.Open(turn.Self, activate.Epoch);
 
         foreach (var goal in _goals.All.Where(goal => goal.State == GoalState.Active).OrderBy(goal => goal.Id.Value).ToList())
             foreach (var node in goal.Graph.Tasks.OrderBy(node => node.Order).ToList())
@@ -190,8 +190,6 @@ internal sealed class ShardActor : Actor
 
     private void OnRecorded(Goal goal, TaskNode? node, JournalEntry entry, KernelEvent kernelEvent)
     {
-        if (entry.Kind == EventKind.GoalSubmitted)
-            _node.Load.AddActive(goal.Tenant);
         Follow(goal, entry);
         var effect = node is null ? null : _work.EffectOf(goal, node, entry);
         _log.Defer(() =>
@@ -209,7 +207,7 @@ internal sealed class ShardActor : Actor
             if (goal.State == GoalState.Active)
                 _node.Load.RemoveActive(goal.Tenant);
         _node.Load.AddBacklog((int)(_projectedSeq - _log.CommittedSeq));
-        _node.Scheduler.TrySend(new ForgetShard(_id));
+        _node.Scheduler.TrySend(new ForgetShard(_id, HasLeft: false));
         _node.Projector.TrySend(new ShardGone(_id));
         _isOpen = false;
     }
@@ -242,7 +240,10 @@ internal sealed class ShardActor : Actor
                 ReplyDurably(turn.Sender, _desk.Discard(discard));
                 break;
             case ShardRequest.Revive revive:
-                ReplyDurably(turn.Sender, _desk.Revive(revive));
+                if (_desk.Revive(revive) is { } refusal)
+                    turn.Sender?.TrySend(refusal);
+                else
+                    Serve(revive.Then, turn);
                 break;
             // A read answers what it sees now, but not before that is durable.
             case ShardRequest.ReadGoal read:
@@ -267,10 +268,12 @@ internal sealed class ShardActor : Actor
         _log.Defer(() => sender.TrySend(reply), sender);
     }
 
-    private static void Refuse(object message, Refusal refusal, ActorTurn turn)
+    private void Refuse(object message, Refusal refusal, ActorTurn turn)
     {
         if (message is ShardRequest or WorkerReport or RenewLeases)
             turn.Sender?.TrySend(refusal);
+        else if (message is ClaimTask claim)
+            _node.Scheduler.TrySend(new ClaimRefused(claim, IsWorthAnother: false));
     }
 
     // ---- The rows behind the log ------------------------------------------------------------------------------------

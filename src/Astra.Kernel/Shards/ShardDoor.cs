@@ -32,6 +32,10 @@ internal sealed class ShardDoor(ShardMap map, IDispatcher dispatcher)
         {
             return ShardActor.Starting;
         }
+        catch (MessageFailedException)
+        {
+            return ShardActor.Lost;
+        }
         catch (AskTimeoutException)
         {
             return new Refusal(RefusalKind.Unavailable,

@@ -18,6 +18,7 @@ internal sealed class ShardGoals
     private readonly Dictionary<(TenantId, string), Goal> _byKey = [];
     private readonly List<Goal> _ended = [];
     private readonly Queue<(TimeSpan At, GoalRow Row)> _evicted = [];
+    private TimeSpan _remembersSince;
 
     public IEnumerable<Goal> All => _goals.Values;
 
@@ -33,9 +34,16 @@ internal sealed class ShardGoals
         _byKey.TryGetValue((tenant, key), out var goal) ? goal.ToRow()
         : _evicted.FirstOrDefault(evicted => evicted.Row.Tenant == tenant && evicted.Row.IdempotencyKey == key).Row;
 
-    /// <summary>False for an image that is older than what was evicted from here.</summary>
-    public bool IsCurrent(GoalRow row) =>
-        !_evicted.Any(evicted => evicted.Row.Tenant == row.Tenant && evicted.Row.Id == row.Id && evicted.Row.LastSeq > row.LastSeq);
+    /// <summary>From here on nothing leaves unnoticed.</summary>
+    public void Open(TimeSpan now) => _remembersSince = now;
+
+    /// <summary>Whether everything that has left since that moment is still known here. If not, rows that were read then
+    /// may miss what this memory misses too, and have to be read again.</summary>
+    public bool Remembers(TimeSpan since) => since >= _remembersSince;
+
+    /// <summary>False for an image that may be older than what was evicted from here.</summary>
+    public bool IsCurrent(GoalRow row, TimeSpan readAt) =>
+        Remembers(readAt) && !_evicted.Any(evicted => evicted.Row.Tenant == row.Tenant && evicted.Row.Id == row.Id && evicted.Row.LastSeq > row.LastSeq);
 
     public void Add(Goal goal)
     {
@@ -72,7 +80,10 @@ internal sealed class ShardGoals
     public void Evict(long watermark, TimeSpan now)
     {
         while (_evicted.TryPeek(out var oldest) && now - oldest.At > EvictedMemory)
+        {
             _evicted.Dequeue();
+            _remembersSince = oldest.At;
+        }
 
         for (var i = _ended.Count - 1; i >= 0; i--)
         {

@@ -8,7 +8,8 @@ namespace Astra.Kernel.Shards;
 /// <summary>Asked by the front door; each is answered with an <see cref="Answer{T}"/> once it is durable.</summary>
 internal abstract record ShardRequest(TenantId Tenant)
 {
-    public sealed record Submit(Caller Caller, GoalId Goal, GoalRequest Goods, ulong Digest) : ShardRequest(Caller.Tenant);
+    /// <param name="LookedAt">When somebody began to look for the idempotency key in the rows, on this node's clock.</param>
+    public sealed record Submit(Caller Caller, GoalId Goal, GoalRequest Goods, ulong Digest, TimeSpan LookedAt) : ShardRequest(Caller.Tenant);
 
     public sealed record Edit(Caller Caller, GoalId Goal, long? IfRevision, IReadOnlyList<GraphEdit> Edits, string? Reason) : ShardRequest(Caller.Tenant);
 
@@ -24,8 +25,10 @@ internal abstract record ShardRequest(TenantId Tenant)
 
     public sealed record ReadTask(TenantId Of, TaskId Task) : ShardRequest(Of);
 
-    /// <summary>Brings a finished goal back into memory, so that a dead letter in it can be redriven or discarded.</summary>
-    public sealed record Revive(TenantId Of, GoalSnapshot Snapshot) : ShardRequest(Of);
+    /// <summary>Brings a finished goal back into memory and then serves what was asked of it, so that a dead letter in it
+    /// can be redriven or discarded.</summary>
+    /// <param name="ReadAt">When somebody began to read the snapshot, on this node's clock.</param>
+    public sealed record Revive(GoalSnapshot Snapshot, TimeSpan ReadAt, ShardRequest Then) : ShardRequest(Snapshot.Goal.Tenant);
 }
 
 /// <summary>What a worker reports. The attempt is the fence.</summary>
@@ -42,8 +45,10 @@ internal abstract record WorkerReport(AttemptId Attempt, WorkerId Worker)
 /// <summary>Answered with the attempts that are not this worker's any more.</summary>
 internal sealed record RenewLeases(WorkerId Worker, IReadOnlyList<AttemptId> Attempts);
 
-/// <summary>From the task dispatcher: a slot is free for this task. Answered by an assignment or by ClaimRefused.</summary>
-internal sealed record ClaimTask(TaskId Task, int AttemptBefore, WorkerHandle Worker);
+/// <summary>From the scheduler: a slot is free for this task. Answered with ClaimCommitted or ClaimRefused, unless the
+/// shard is lost first.</summary>
+/// <param name="Epoch">Under which the task was offered.</param>
+internal sealed record ClaimTask(TaskId Task, int AttemptBefore, Epoch Epoch, WorkerHandle Worker);
 
 /// <summary>A worker as the kernel holds it.</summary>
 internal sealed record WorkerHandle(WorkerId Id, WorkerOffer Offer, IWorker Worker);

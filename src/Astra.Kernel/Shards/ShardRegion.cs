@@ -32,8 +32,29 @@ internal sealed class ShardRegion(NodeParts parts, ShardMap map, IShardLeases le
 
     private readonly SortedDictionary<ShardId, Held> _held = [];
     private readonly SortedSet<ShardId> _release = [];
+    private readonly Dictionary<ActorRef, ShardId> _stopping = [];
     private IReadOnlySet<Guid> _livingProcesses = new HashSet<Guid>();
     private bool _renewalAsked;
+
+    /// <summary>A region that crashed has lost its shard actors with it. Entries of theirs may still be on their way to the
+    /// log, so every shard is given back and taken again under a new epoch.</summary>
+    protected internal override ValueTask StartedAsync(ActorTurn turn)
+    {
+        if (turn.Incarnation > 1)
+        {
+            _release.UnionWith(ShardId.All);
+            turn.Schedule(TimeSpan.Zero, Tick);
+        }
+        return default;
+    }
+
+    protected internal override ValueTask RestartingAsync(Exception why, object? message, ActorTurn turn)
+    {
+        notices.Publish(new KernelNotice.LoadFailed($"The shards of this node are all started anew: {why.Message}"));
+        foreach (var shard in _held.Keys)
+            map.SetLocal(shard, null);
+        return default;
+    }
 
     protected internal override async ValueTask ReceiveAsync(object message, ActorTurn turn)
     {
@@ -50,9 +71,11 @@ internal sealed class ShardRegion(NodeParts parts, ShardMap map, IShardLeases le
                 Release(restarted.Shard, turn);
                 break;
             case ShardHandedOver handedOver when _held.Remove(handedOver.Shard, out var held):
-                map.SetLocal(handedOver.Shard, null);
-                turn.Stop(held.Actor);
+                Stop(handedOver.Shard, held, turn);
                 Release(handedOver.Shard, turn);
+                break;
+            case Terminated terminated when _stopping.Remove(terminated.Actor):
+                RenewSoon(turn);
                 break;
             case var again when ReferenceEquals(again, RenewNow):
                 _renewalAsked = false;
@@ -83,6 +106,11 @@ internal sealed class ShardRegion(NodeParts parts, ShardMap map, IShardLeases le
     private void Release(ShardId shard, ActorTurn turn)
     {
         _release.Add(shard);
+        RenewSoon(turn);
+    }
+
+    private void RenewSoon(ActorTurn turn)
+    {
         if (_renewalAsked)
             return;
         _renewalAsked = true;
@@ -114,13 +142,13 @@ internal sealed class ShardRegion(NodeParts parts, ShardMap map, IShardLeases le
 
         foreach (var lost in _held.Keys.Where(shard => !renewal.Owned.ContainsKey(shard)).ToList())
         {
-            map.SetLocal(lost, null);
-            turn.Stop(_held[lost].Actor);
-            _held.Remove(lost);
+            _held.Remove(lost, out var held);
+            Stop(lost, held!, turn);
         }
         foreach (var (shard, epoch) in renewal.Owned.OrderBy(owned => owned.Key))
         {
-            if (_release.Contains(shard))
+            // The farewell of an actor that is stopping withdraws what its shard has offered. A successor waits for it.
+            if (_release.Contains(shard) || _stopping.ContainsValue(shard))
                 continue;
             if (!_held.TryGetValue(shard, out var held))
                 _held[shard] = held = new Held(Spawn(shard, turn));
@@ -132,6 +160,14 @@ internal sealed class ShardRegion(NodeParts parts, ShardMap map, IShardLeases le
         foreach (var shard in renewal.Surplus)
             if (_held.TryGetValue(shard, out var held) && held is { IsActive: true, IsHandingOver: false })
                 held.IsHandingOver = held.Actor.TrySend(new HandOverShard(), turn.Self) == SendResult.Ok;
+    }
+
+    private void Stop(ShardId shard, Held held, ActorTurn turn)
+    {
+        map.SetLocal(shard, null);
+        _stopping[held.Actor] = shard;
+        turn.Watch(held.Actor);
+        turn.Stop(held.Actor);
     }
 
     private ActorRef Spawn(ShardId shard, ActorTurn turn) => turn.Spawn(new ActorOptions
@@ -152,7 +188,9 @@ internal sealed class ShardRegion(NodeParts parts, ShardMap map, IShardLeases le
             {
                 var snapshot = await WithReopenedAsync(snapshots[i], tails[i]);
                 var (shard, held) = chunk[i];
-                held.Actor.TrySend(new ActivateShard(held.Epoch, snapshot, tails[i], _livingProcesses), turn.Self);
+                // A full mailbox is emptied by refusals within a moment; the next renewal tries again.
+                if (held.Actor.TrySend(new ActivateShard(held.Epoch, snapshot, tails[i], _livingProcesses), turn.Self) != SendResult.Ok)
+                    continue;
                 held.IsActive = true;
                 map.SetLocal(shard, held.Actor);
             }

@@ -11,23 +11,27 @@ internal sealed class WorkDesk(ShardId shard, ShardGoals goals, ShardLog log, Go
 {
     private readonly Dictionary<TaskId, (Goal Goal, TaskNode Task)> _running = [];
     private ActorRef? _self;
-    private bool _isWatching;
+    private Epoch _epoch;
+    private TimeSpan? _firstEnd;
+    private (TimeSpan At, IDisposable Timer)? _watch;
 
-    public void Open(ActorRef self) => _self = self;
+    public void Open(ActorRef self, Epoch epoch) => (_self, _epoch) = (self, epoch);
 
     public void Claim(ClaimTask claim, bool isOpen)
     {
-        var goal = isOpen ? goals.FindByTask(claim.Task) : null;
+        var goal = claim.Epoch == _epoch ? goals.FindByTask(claim.Task) : null;
         var task = goal?.Graph.Find(claim.Task);
-        if (goal is null || task is null || task.State != TaskState.Ready || task.Attempt != claim.AttemptBefore)
+        if (goal is null || task is null || task.State != TaskState.Ready || task.Attempt != claim.AttemptBefore || !isOpen)
         {
-            parts.Scheduler.TrySend(new ClaimRefused(new AttemptId(claim.Task, claim.AttemptBefore + 1), claim.Worker.Id));
+            var isStillReady = task is { State: TaskState.Ready } && task.Attempt == claim.AttemptBefore;
+            parts.Scheduler.TrySend(new ClaimRefused(claim, IsWorthAnother: isStillReady));
             return;
         }
         // A task is Ready only when no dependency is open. Nobody looks again.
         System.Diagnostics.Debug.Assert(task.OpenDependencies == 0, "A ready task has open dependencies.");
         Hold(goal, task, new TaskLease(claim.Worker.Id, claim.Worker.Worker, parts.Clock.Elapsed + task.Spec.LeaseDuration));
         decisions.Claim(goal, task, claim.Worker.Id, claim.Worker.Offer.Name, claim.Worker.Offer.IsInProcess ? parts.Self.Incarnation : null);
+        log.Defer(() => parts.Scheduler.TrySend(new ClaimCommitted(claim)));
     }
 
     /// <summary>A task as the owner before left it. Healthy workers get a full period, so that a takeover kills no one's
@@ -79,23 +83,23 @@ internal sealed class WorkDesk(ShardId shard, ShardGoals goals, ShardLog log, Go
 
     public void ExpireLeases()
     {
-        _isWatching = false;
+        _watch = null;
         var now = parts.Clock.Elapsed;
         foreach (var (goal, task) in _running.Values.Where(held => held.Task.Lease!.Until <= now).OrderBy(held => held.Task.Id.Value).ToList())
             if (task.State == TaskState.Running)
                 decisions.Expire(goal, task, $"its worker was silent for {task.Spec.LeaseDuration.TotalSeconds:0.#} seconds");
+        _firstEnd = _running.Count == 0 ? null : _running.Values.Min(held => held.Task.Lease!.Until);
     }
 
-    /// <summary>One timer, set for the lease that ends first when it was set. Renewals do not move it: it looks and sets
-    /// itself again.</summary>
+    /// <summary>One timer, set for the lease that may end first. Renewals do not move it: when it fires it looks, and sets
+    /// itself again. A lease that ends earlier than it does moves it forward.</summary>
     public void WatchLeases(ActorTurn turn)
     {
-        if (_isWatching || _running.Count == 0)
+        if (_firstEnd is not { } first || (_watch is { } set && set.At <= first))
             return;
-        _isWatching = true;
-        var first = _running.Values.Min(held => held.Task.Lease!.Until);
+        _watch?.Timer.Dispose();
         var delay = first - parts.Clock.Elapsed;
-        turn.Schedule(delay > TimeSpan.Zero ? delay : TimeSpan.Zero, LeasesDue.Instance);
+        _watch = (first, turn.Schedule(delay > TimeSpan.Zero ? delay : TimeSpan.Zero, LeasesDue.Instance));
     }
 
     /// <summary>What a move causes once it is durable: a second small table, keyed by where the task comes from and goes to.</summary>
@@ -123,7 +127,7 @@ internal sealed class WorkDesk(ShardId shard, ShardGoals goals, ShardLog log, Go
         }
         if (entry.To == TaskState.Ready || entry.Kind == EventKind.TaskPrioritised)
             return () => Offer(goal, task);
-        if (entry.From == TaskState.Ready)
+        if (entry.From == TaskState.Ready || entry.Kind == EventKind.TaskRemoved)
             return () => parts.Scheduler.TrySend(new Withdraw(task.Id));
         return null;
     }
@@ -132,6 +136,8 @@ internal sealed class WorkDesk(ShardId shard, ShardGoals goals, ShardLog log, Go
     {
         task.Lease = lease;
         _running[task.Id] = (goal, task);
+        if (_firstEnd is not { } first || lease.Until < first)
+            _firstEnd = lease.Until;
     }
 
     private void Offer(Goal goal, TaskNode task)
@@ -141,7 +147,7 @@ internal sealed class WorkDesk(ShardId shard, ShardGoals goals, ShardLog log, Go
             return;
         parts.Scheduler.TrySend(new ReadyTask
         {
-            Shard = shard, Owner = _self!, Tenant = goal.Tenant, Agent = goal.Agent, Goal = goal.Id, Task = task.Id, AttemptBefore = task.Attempt,
+            Shard = shard, Epoch = _epoch, Owner = _self!, Tenant = goal.Tenant, Agent = goal.Agent, Goal = goal.Id, Task = task.Id, AttemptBefore = task.Attempt,
             Executor = task.Spec.Executor, Priority = Math.Clamp(goal.Priority + task.Spec.Priority, -100, 100), DueAt = task.DueAt,
         });
     }
@@ -151,6 +157,8 @@ internal sealed class WorkDesk(ShardId shard, ShardGoals goals, ShardLog log, Go
         if (completed.Output.Length > parts.Limits.PayloadBytesMax)
             return new Refusal(RefusalKind.Invalid,
                 $"The output of {task.Spec.Name} has {completed.Output.Length} bytes; {parts.Limits.PayloadBytesMax} is the limit. Save larger things as artifacts.");
+        if (completed.Edits.OfType<GraphEdit.Cancel>().Any(cancel => cancel.Name == task.Spec.Name))
+            return new Refusal(RefusalKind.Invalid, $"Step {task.Spec.Name} cannot complete and be cancelled by the same report.");
         if (task.State == TaskState.Running && completed.Edits.Count > 0)
         {
             var editor = new GraphEditor(goal, decisions, log, parts.Ids, parts.Clock, parts.Limits);

@@ -112,6 +112,9 @@ internal sealed class GoalDecisions(IRecorder recorder, KernelLimits limits)
         if (transition.IsMove)
         {
             Step(goal, node, command, kernelEvent);
+            // What it had waited for may have been redriven while it ran: then a lost attempt is not followed by another yet.
+            if (node.State == TaskState.Ready)
+                Settle(goal, node);
             Follow(goal, node);
             EndIfDone(goal);
         }

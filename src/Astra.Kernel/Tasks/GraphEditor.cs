@@ -3,8 +3,8 @@ using Astra.Kernel.Journal;
 namespace Astra.Kernel.Tasks;
 
 /// <summary>
-/// Applies a list of edits to a goal's graph as one: the shape is changed first, edit by edit, with an undo for each;
-/// only when every edit has been accepted is anything recorded.
+/// Applies a list of edits to a goal's graph as one: the shape is changed first, with an undo for each step; only when
+/// every edit has been accepted is anything recorded.
 /// </summary>
 internal sealed class GraphEditor(Goal goal, GoalDecisions decisions, IRecorder recorder, IIdSource ids, IClock clock, KernelLimits limits)
 {
@@ -20,20 +20,22 @@ internal sealed class GraphEditor(Goal goal, GoalDecisions decisions, IRecorder 
         if (edits.Count > limits.EditsPerRequestMax)
             return Invalid($"A request takes at most {limits.EditsPerRequestMax} edits, and this one has {edits.Count}. Split it.");
 
-        // Two passes, so that a step may wait for one that stands further down in the same list.
-        foreach (var add in edits.OfType<GraphEdit.Add>())
-            if (AddNode(add) is { } refusal)
-                return Undo(refusal);
-        foreach (var edit in edits)
-            if (Shape(edit) is { } refusal)
-                return Undo(refusal);
+        // Only the shape that all edits make together counts: a step may wait for one that stands further down in the same
+        // list, and two steps may change places.
+        var refusal = First(edits.OfType<GraphEdit.Add>(), AddNode)
+            ?? First(edits.OfType<GraphEdit.Rewire>(), Detach)
+            ?? First(edits, Connect)
+            ?? First(edits, Change);
+        if (refusal is not null)
+            return Undo(refusal);
 
         recorder.RecordGoal(goal, new KernelEvent.PlanEdited(goal.Revision + 1, by, reason));
-        // A replay reads the entries one by one: what is waited for comes before what waits for it.
+        // A replay reads the entries one by one and refuses a cycle at each. In the order of the finished graph there is
+        // none on the way: whatever an entry lets its task wait for has its final edges already.
         foreach (var node in _added.OrderBy(node => node.Order))
             RecordAdded(node);
-        foreach (var node in _rewired)
-            RecordShaped(node, new KernelEvent.TaskRewired(DependenciesOf(node)), from: null, to: null);
+        foreach (var node in _rewired.OrderBy(node => node.Order))
+            RecordShaped(node, new KernelEvent.TaskRewired(DependenciesOf(node)), to: null);
         foreach (var record in _others)
             record();
         foreach (var node in _rewired)
@@ -41,6 +43,9 @@ internal sealed class GraphEditor(Goal goal, GoalDecisions decisions, IRecorder 
         decisions.EndIfDone(goal);
         return null;
     }
+
+    private static Refusal? First<T>(IEnumerable<T> edits, Func<T, Refusal?> apply) =>
+        edits.Select(apply).FirstOrDefault(refusal => refusal is not null);
 
     private Refusal? Undo(Refusal refusal)
     {
@@ -67,10 +72,16 @@ internal sealed class GraphEditor(Goal goal, GoalDecisions decisions, IRecorder 
         return null;
     }
 
-    private Refusal? Shape(GraphEdit edit) => edit switch
+    private Refusal? Connect(GraphEdit edit) => edit switch
     {
         GraphEdit.Add add => Connect(goal.Graph.Find(add.Spec.Name)!, add.After),
-        GraphEdit.Rewire rewire => WithTask(rewire.Name, node => Rewire(node, rewire.After)),
+        GraphEdit.Rewire rewire => Connect(goal.Graph.Find(rewire.Name)!, rewire.After),
+        _ => null,
+    };
+
+    private Refusal? Change(GraphEdit edit) => edit switch
+    {
+        GraphEdit.Add or GraphEdit.Rewire => null,
         GraphEdit.Remove remove => WithTask(remove.Name, Remove),
         GraphEdit.Prioritise prioritise => WithTask(prioritise.Name, node => Prioritise(node, prioritise.Priority)),
         GraphEdit.Cancel cancel => WithTask(cancel.Name, node => Cancel(node, cancel.Reason)),
@@ -84,18 +95,22 @@ internal sealed class GraphEditor(Goal goal, GoalDecisions decisions, IRecorder 
 
     private void RecordAdded(TaskNode node) => RecordShaped(
         node, new KernelEvent.TaskAdded(node.Spec, DependenciesOf(node)),
-        from: null, to: TaskGraph.CountOpen(node) == 0 ? TaskState.Ready : TaskState.Pending);
+        to: TaskGraph.CountOpen(node) == 0 ? TaskState.Ready : TaskState.Pending);
 
-    private void RecordShaped(TaskNode node, KernelEvent kernelEvent, TaskState? from, TaskState? to) =>
-        goal.ApplyShaped(node, recorder.Record(goal, node, kernelEvent, from, null, to), kernelEvent);
+    private void RecordShaped(TaskNode node, KernelEvent kernelEvent, TaskState? to) =>
+        goal.ApplyShaped(node, recorder.Record(goal, node, kernelEvent, null, null, to), kernelEvent);
 
-    private Refusal? Rewire(TaskNode node, IReadOnlyList<NamedDependency> after)
+    /// <summary>Takes away what a step waited for, before any edit says what it waits for instead.</summary>
+    private Refusal? Detach(GraphEdit.Rewire rewire) => WithTask(rewire.Name, node =>
     {
         if (HasStarted(node))
             return Conflict($"Step {node.Spec.Name} has started; what it waits for cannot be changed any more.");
+        var before = node.After.ToArray();
+        goal.Graph.TryConnect(node, []);
+        _undo.Add(() => goal.Graph.TryConnect(node, before));
         _rewired.Add(node);
-        return Connect(node, after);
-    }
+        return null;
+    });
 
     private Refusal? Remove(TaskNode node)
     {
@@ -110,7 +125,7 @@ internal sealed class GraphEditor(Goal goal, GoalDecisions decisions, IRecorder 
             goal.Graph.Add(node);
             goal.Graph.TryConnect(node, after);
         });
-        _others.Add(() => RecordShaped(node, new KernelEvent.TaskRemoved(), from: node.State, to: null));
+        _others.Add(() => RecordShaped(node, new KernelEvent.TaskRemoved(), to: null));
         return null;
     }
 
@@ -132,7 +147,7 @@ internal sealed class GraphEditor(Goal goal, GoalDecisions decisions, IRecorder 
     {
         if (node.State.IsFinal())
             return Conflict($"Step {node.Spec.Name} has ended already.");
-        _others.Add(() => decisions.Cancel(goal, node, reason));
+        _others.Add(() => decisions.Cancel(goal, node, PlainText.Clean(reason, limits.ReasonLengthMax)));
         return null;
     }
 
@@ -164,6 +179,8 @@ internal sealed class GraphEditor(Goal goal, GoalDecisions decisions, IRecorder 
     {
         if (string.IsNullOrWhiteSpace(spec.Name) || spec.Name.Length > limits.NameLengthMax)
             return Invalid($"A step's name has 1 to {limits.NameLengthMax} characters.");
+        if (!PlainText.IsText(spec.Name) || !PlainText.IsText(spec.Executor) || !PlainText.IsText(spec.Kind))
+            return Invalid($"The name, executor or kind of a step holds {PlainText.WhatIsNot}.");
         if (string.IsNullOrWhiteSpace(spec.Executor) || spec.Executor.Length > limits.NameLengthMax)
             return Invalid($"Step {spec.Name} needs an executor of 1 to {limits.NameLengthMax} characters, for instance agent:NAME or tool:NAME.");
         if (spec.Kind.Length > limits.NameLengthMax)

@@ -48,18 +48,14 @@ internal sealed class TaskGraph
     {
         var before = node.After.ToArray();
         Disconnect(node);
-        foreach (var edge in after)
-        {
-            if (!TryOrder(edge.Node, node))
-            {
-                Disconnect(node);
-                foreach (var old in before)
-                    Link(node, old);
-                return false;
-            }
-            Link(node, edge);
-        }
-        return true;
+        if (TryLink(node, after))
+            return true;
+
+        // The order was mended for the edges that came before the bad one, perhaps against the old ones. Those are legal,
+        // so it can be mended back.
+        Disconnect(node);
+        TryLink(node, before);
+        return false;
     }
 
     /// <summary>Connects a whole graph at once, as it was read back: one topological sort (A. B. Kahn, 1962) instead of
@@ -90,6 +86,17 @@ internal sealed class TaskGraph
             if (!edge.Node.IsMet(edge.Kind))
                 open++;
         return open;
+    }
+
+    private static bool TryLink(TaskNode node, IReadOnlyList<Edge> after)
+    {
+        foreach (var edge in after)
+        {
+            if (!TryOrder(edge.Node, node))
+                return false;
+            Link(node, edge);
+        }
+        return true;
     }
 
     private static void Link(TaskNode node, Edge edge)

@@ -30,6 +30,9 @@ public sealed class WorkerLink : IAsyncDisposable
             else if (answer.Refusal!.Kind == RefusalKind.Elsewhere)
                 lost.AddRange(ofShard);
         }
+        // The shard that took an attempt away says so itself, unless it has moved to another node since.
+        foreach (var attempt in lost)
+            _parts.Scheduler.TrySend(new SlotFreed(attempt, Id));
         return lost;
     }
 
@@ -39,7 +42,10 @@ public sealed class WorkerLink : IAsyncDisposable
         ReportAsync(attempt, new WorkerReport.Completed(attempt, Id, output, edits));
 
     public ValueTask<Answer<TaskState>> FailAsync(AttemptId attempt, Failure failure) =>
-        ReportAsync(attempt, new WorkerReport.Failed(attempt, Id, failure));
+        ReportAsync(attempt, new WorkerReport.Failed(attempt, Id, failure with
+        {
+            Reason = PlainText.Clean(failure.Reason, _parts.Limits.ReasonLengthMax), Fingerprint = PlainText.Clean(failure.Fingerprint, _parts.Limits.NameLengthMax),
+        }));
 
     /// <summary>Takes nothing more.</summary>
     public void Drain() => _parts.Scheduler.TrySend(new WorkerDrained(Id));

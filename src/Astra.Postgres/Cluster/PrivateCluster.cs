@@ -26,6 +26,7 @@ public sealed class PrivateCluster : IAsyncDisposable
     private readonly ServerBinaries _binaries;
     private readonly CancellationTokenSource _stopping = new();
     private Task _watch = Task.CompletedTask;
+    private bool _isLeft;
 
     private PrivateCluster(string directory, string socketDirectory, string? account, ServerBinaries binaries)
     {
@@ -72,15 +73,24 @@ public sealed class PrivateCluster : IAsyncDisposable
     public string ConnectionStringFor(string role, string database = Database) =>
         new NpgsqlConnectionStringBuilder { Host = _socketDirectory, Port = 5432, Username = role, Database = database }.ConnectionString;
 
-    /// <summary>Stops the server: running transactions are rolled back, what was committed is on disk.</summary>
-    public async ValueTask DisposeAsync()
+    /// <summary>Lets go of the server without stopping it, as a crash of this process would; the next start adopts it.</summary>
+    public async ValueTask LeaveRunningAsync()
     {
         await _stopping.CancelAsync();
         await _watch;
+        _isLeft = true;
+    }
+
+    /// <summary>Stops the server: running transactions are rolled back, what was committed is on disk.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (_isLeft)
+            return;
+        await LeaveRunningAsync();
         _stopping.Dispose();
         if (IsServerAlive())
         {
-            var stopped = await ControlAsync(CancellationToken.None, "stop", "-m", "fast", "-w");
+            var stopped = await ControlAsync(CancellationToken.None, "stop", "-m", "fast", "-w", "-t", "120");
             if (!stopped.Succeeded && IsServerAlive())
                 throw new ClusterException($"PostgreSQL in {_directory} did not stop ({stopped.Error.Trim()}): look at its log in {Path.Combine(_directory, "log")}.");
         }

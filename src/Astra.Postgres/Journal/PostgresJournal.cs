@@ -50,22 +50,36 @@ public sealed class PostgresJournal : IJournal
 
     public async ValueTask<IReadOnlyList<IReadOnlyList<JournalEntry>>> ReadTailsAsync(IReadOnlyList<ShardPosition> after, CancellationToken cancellationToken)
     {
-        await using var command = _database.Journal.CreateCommand(JournalSql.ReadTails);
-        command.Parameters
-            .Column(after.Select(position => (short)position.Shard.Value).ToArray(), NpgsqlDbType.Smallint)
-            .Column(after.Select(position => position.Seq).ToArray(), NpgsqlDbType.Bigint);
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        var entries = (await ReadEntriesAsync(reader, cancellationToken)).ToLookup(entry => entry.Shard);
-        return after.Select(position => entries[position.Shard].ToArray()).ToArray();
+        try
+        {
+            await using var command = _database.Journal.CreateCommand(JournalSql.ReadTails);
+            command.Parameters
+                .Column(after.Select(position => (short)position.Shard.Value).ToArray(), NpgsqlDbType.Smallint)
+                .Column(after.Select(position => position.Seq).ToArray(), NpgsqlDbType.Bigint);
+            await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+            var entries = (await ReadEntriesAsync(reader, cancellationToken)).ToLookup(entry => entry.Shard);
+            return after.Select(position => entries[position.Shard].ToArray()).ToArray();
+        }
+        catch (NpgsqlException exception)
+        {
+            throw new JournalUnavailableException($"The log cannot be read ({exception.Message}).", exception);
+        }
     }
 
     public async ValueTask<IReadOnlyList<JournalEntry>> ReadGoalAsync(
         TenantId tenant, GoalId goal, long afterSeq, int countMax, CancellationToken cancellationToken)
     {
-        await using var query = await TenantQuery.OpenAsync(_database, tenant, JournalSql.ReadGoal, cancellationToken);
-        query.Parameters.Uuid(tenant.Value).Uuid(goal.Value).Smallint(goal.Shard.Value).Bigint(afterSeq).Integer(countMax);
-        await using var reader = await query.ExecuteAsync(cancellationToken);
-        return await ReadEntriesAsync(reader, cancellationToken);
+        try
+        {
+            await using var query = await TenantQuery.OpenAsync(_database, tenant, JournalSql.ReadGoal, cancellationToken);
+            query.Parameters.Uuid(tenant.Value).Uuid(goal.Value).Smallint(goal.Shard.Value).Bigint(afterSeq).Integer(countMax);
+            await using var reader = await query.ExecuteAsync(cancellationToken);
+            return await ReadEntriesAsync(reader, cancellationToken);
+        }
+        catch (NpgsqlException exception)
+        {
+            throw new JournalUnavailableException($"The log cannot be read ({exception.Message}).", exception);
+        }
     }
 
     /// <summary>All of them in one commit; when the data of one is refused, each in its own, so that only the guilty one stays out.</summary>

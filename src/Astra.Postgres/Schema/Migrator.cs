@@ -81,6 +81,7 @@ internal static class Migrator
             return;
         try
         {
+            await ExecuteAsync(connection, TakeTurn, cancellationToken);
             await ExecuteAsync(connection, Resource("Bootstrap.sql"), cancellationToken);
             if (database.IsPrivate)
                 await ExecuteAsync(connection, Resource("AllowLogin.sql"), cancellationToken);

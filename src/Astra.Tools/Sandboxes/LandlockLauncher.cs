@@ -26,7 +26,8 @@ public static unsafe partial class LandlockLauncher
         if (args.Count == 0 || args[0] != Verb) throw new ArgumentException($"The first argument must be {Verb}.");
         try
         {
-            using var pipe = new FileStream(new SafeFileHandle(LandlockCage.InstructionsDescriptor, ownsHandle: true), FileAccess.Read);
+            using var handle = new SafeFileHandle(LandlockCage.InstructionsDescriptor, ownsHandle: true);
+            using var pipe = new FileStream(handle, FileAccess.Read);
             Become(JsonSerializer.Deserialize<LandlockInstructions>(pipe)!);
         }
         catch (Exception e)
@@ -41,7 +42,8 @@ public static unsafe partial class LandlockLauncher
     private static void Become(LandlockInstructions instructions)
     {
         Environment.CurrentDirectory = instructions.Directory;
-        if (!ResourceLimits.ApplyToSelf(instructions.Limits, instructions.HasMemoryGroup)) throw Native.Error("setting resource limits");
+        if (!ResourceLimits.ApplyToSelf(instructions.Limits, instructions.HasMemoryGroup))
+            throw Native.Error("setting resource limits");
         ResetSignals();
         LandlockRights.CloseOnExec(firstDescriptor: 3);
         LandlockRights.DropCapabilities();
@@ -53,16 +55,21 @@ public static unsafe partial class LandlockLauncher
         var environment = Spawner.Block(instructions.Environment);
         var libc = NativeLibrary.Load("libc.so.6");
         var execute = (delegate* unmanaged<byte*, byte**, byte**, int>)NativeLibrary.GetExport(libc, "execve");
-        var processControl = (delegate* unmanaged<int, nint, nint, nint, nint, int>)NativeLibrary.GetExport(libc, "prctl");
+        var control = (delegate* unmanaged<int, nint, nint, nint, nint, int>)NativeLibrary.GetExport(libc, "prctl");
         var write = (delegate* unmanaged<int, byte*, nint, nint>)NativeLibrary.GetExport(libc, "write");
+        var setLimit = (delegate* unmanaged<int, int, ulong*, ulong*, int>)NativeLibrary.GetExport(libc, "prlimit");
         var exit = (delegate* unmanaged<int, void>)NativeLibrary.GetExport(libc, "_exit");
+        var openFiles = stackalloc ulong[2];
+        openFiles[0] = openFiles[1] = (ulong)instructions.Limits.OpenFiles;
         var failure = "The program could not be started inside the sandbox.\n"u8;
         fixed (byte* filter = instructions.Filter)
         fixed (byte* message = failure)
         {
             var program = new FilterProgram { Length = (ushort)(instructions.Filter.Length / 8), Code = filter };
             LandlockRights.Restrict(instructions.Readable, instructions.Writable);
-            if (processControl(SetSeccomp, SeccompFilterMode, (nint)(&program), 0, 0) == 0)
+            // The runtime that runs this has more open than a tool may have.
+            if (setLimit(0, ResourceLimits.OpenFiles, openFiles, null) == 0
+                && control(SetSeccomp, SeccompFilterMode, (nint)(&program), 0, 0) == 0)
                 execute(arguments[0], arguments, environment);
             write(2, message, failure.Length);
             exit(CannotStart);

@@ -4,10 +4,10 @@ using System.Globalization;
 namespace Astra.Tools.Sandboxes;
 
 /// <summary>
-/// The name under which a run leaves things on the host: <c>astra-run-PID-STARTED-N</c>, with more behind it where names are
-/// made unique. It says which server
-/// made it, by process number and by when that process started, because numbers are used again. What belongs
-/// to a server that is gone can be removed by anyone who comes later.
+/// The name of what a run leaves on the host while it lasts: <c>astra-run-PID-STARTED-N</c>, with more behind it
+/// where names are made unique. It says which server made it, by process number and by when that process
+/// started, because numbers are used again. What belongs to a server that is gone can be removed by anyone who
+/// comes later.
 /// </summary>
 internal static class RunName
 {
@@ -34,7 +34,8 @@ internal static class RunName
     {
         try
         {
-            if (!OperatingSystem.IsLinux()) return Process.GetProcessById(pid).StartTime.Ticks.ToString(CultureInfo.InvariantCulture);
+            if (!OperatingSystem.IsLinux())
+                return Process.GetProcessById(pid).StartTime.Ticks.ToString(CultureInfo.InvariantCulture);
             // The command in parentheses may itself contain spaces and parentheses; the start is the 22nd field.
             var stat = File.ReadAllText(string.Create(CultureInfo.InvariantCulture, $"/proc/{pid}/stat"));
             return stat[(stat.LastIndexOf(')') + 2)..].Split(' ')[19];

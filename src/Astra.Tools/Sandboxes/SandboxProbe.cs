@@ -68,7 +68,9 @@ public static class SandboxProbe
                 SandboxTier.MacProfile,
                 File.Exists(MacSandbox.Launcher) ? new MacSandbox() : null,
                 failure => new MissingProtection(
-                    "sandbox-exec profile", failure ?? $"{MacSandbox.Launcher} is missing", "softwareupdate --install --all"));
+                    "sandbox-exec profile",
+                    failure ?? $"{MacSandbox.Launcher} is missing",
+                    "softwareupdate --install --all"));
         }
     }
 
@@ -79,13 +81,14 @@ public static class SandboxProbe
         try
         {
             await File.WriteAllTextAsync(bait, "bait", ct);
+            var arguments = (string[])["-c", EscapesScript, "sh", bait];
             var result = await sandbox.RunAsync(
-                new SandboxSpec { Program = "/bin/sh", Arguments = ["-c", EscapesScript, "sh", bait], Limits = Limits }, ct);
+                new SandboxSpec { Program = "/bin/sh", Arguments = arguments, Limits = Limits }, ct);
             var said = Encoding.UTF8.GetString(result.Output.Span).Split('\n', StringSplitOptions.RemoveEmptyEntries);
             if (said is [Greeting] && result.Receipt.ExitCode == 0) return null;
             return said is [.. var escapes, Greeting]
                 ? $"a program inside {string.Join(" and ", escapes)}"
-                : $"a shell does not run inside (exit {result.Receipt.ExitCode}, signal {result.Receipt.Signal}): "
+                : $"a shell does not run inside (exit {result.Receipt.ExitCode}, signal {result.Receipt.Signal}) "
                   + Encoding.UTF8.GetString(result.Error.Span).Trim();
         }
         catch (Exception e) when (e is SandboxFailedException or IOException)

@@ -42,8 +42,9 @@ public sealed record SandboxSpec
             if (!Path.IsPathFullyQualified(mount.HostPath) || !IsPlainAbsolute(mount.InsidePath))
                 throw new ArgumentException(
                     $"A mount needs two absolute paths, not '{mount.HostPath}' at '{mount.InsidePath}'.");
-            if (Reserved.Any(r => mount.InsidePath == r || mount.InsidePath.StartsWith(r + "/", StringComparison.Ordinal)))
-                throw new ArgumentException($"Nothing can be mounted at '{mount.InsidePath}': the sandbox owns that path.");
+            if (Reserved.Any(r => (mount.InsidePath + "/").StartsWith(r + "/", StringComparison.Ordinal)))
+                throw new ArgumentException(
+                    $"Nothing can be mounted at '{mount.InsidePath}': the sandbox owns that path.");
         }
         foreach (var name in Environment.Keys)
             if (name.Length == 0 || name.Contains('='))

@@ -5,7 +5,8 @@ public static class Sandboxes
 {
     /// <summary>Finds the strongest cage that works here by using it, and removes what a server that died has
     /// left behind.</summary>
-    public static ValueTask<SandboxReport> ProbeAsync(CancellationToken ct = default) => SandboxProbe.RunAsync(null, ct);
+    public static ValueTask<SandboxReport> ProbeAsync(CancellationToken ct = default) =>
+        SandboxProbe.RunAsync(null, ct);
 
     /// <summary>The same for one tier, where an operator demands it: none other takes its place.</summary>
     public static ValueTask<SandboxReport> ProbeAsync(SandboxTier tier, CancellationToken ct = default) =>

@@ -1,3 +1,5 @@
+using Astra.Tools.Sandboxes.Linux;
+
 namespace Astra.Tools.Sandboxes;
 
 /// <summary>The writable directories of one run where it has no file systems of its own: on the host's disk,
@@ -32,12 +34,13 @@ internal sealed class ScratchDirectory : IDisposable
     {
         try
         {
-            Directory.Delete(directory, recursive: true);
+            if (OperatingSystem.IsLinux()) TreeRemoval.Remove(directory);
+            else Directory.Delete(directory, recursive: true);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or SandboxFailedException)
         {
-            // A tool can nest directories deeper than any path is long, or take away its own right to list
-            // them. What is left is harmless, owned by this account, and tried again by the next sweep.
+            // Harmless, readable by this account only, and tried again by the next sweep. The run's result
+            // is worth more than its rubbish.
         }
     }
 }

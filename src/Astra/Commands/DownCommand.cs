@@ -32,7 +32,11 @@ public static class DownCommand
             while (access.Data.IsLocked())
             {
                 if (surroundings.Clock.GetElapsedTime(asked) > StopTimeMax)
-                    throw new CommandException($"Process {server.File.Pid} has agreed to stop but is still there after {StopTimeMax.TotalSeconds:0} s; see {access.Data.LogPath}, or end it.");
+                {
+                    throw new CommandException(
+                        $"Process {server.File.Pid} has agreed to stop but is still there after {StopTimeMax.TotalSeconds:0} s; see {access.Data.LogPath}, or end it.");
+                }
+
                 await Task.Delay(PollPeriod, surroundings.Clock, cancellationToken);
             }
 

@@ -28,7 +28,13 @@ public sealed class Interruption : IDisposable
     {
         // The default, ending the process here and now, is what a second one gets.
         if (_interrupted.IsCancellationRequested)
+        {
+            // The live display hides the cursor and will not get to show it again.
+            if (!Console.IsOutputRedirected)
+                Console.Out.Write("\u001b[?25h");
             return;
+        }
+
         signal.Cancel = true;
         _interrupted.Cancel();
     }

@@ -32,7 +32,8 @@ public static class RunCommands
             // The content makes the run, not the name: an edited file is another plan, and nothing of it has run yet.
             var content = Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(path)));
             return await RunAsync(
-                new Request(submission, ["run", path, content], parsed.GetValue(fresh), parsed.GetValue(json)), parsed, surroundings, shared, cancellationToken);
+                new Request(submission, ["run", path, content], parsed.GetValue(fresh), parsed.GetValue(json)),
+                parsed, surroundings, shared, cancellationToken);
         });
         return command;
     }
@@ -90,7 +91,11 @@ public static class RunCommands
     private static Command CreateAgent(Surroundings surroundings, SharedOptions shared)
     {
         var name = new Argument<string>("NAME") { Description = "The agent, as `agent list` names it." };
-        var input = new Option<string?>("--input") { Description = "What the goal is about, as JSON; @FILE reads it from a file, @- from standard input.", HelpName = "JSON" };
+        var input = new Option<string?>("--input")
+        {
+            Description = "What the goal is about, as JSON; @FILE reads it from a file, @- from standard input.",
+            HelpName = "JSON",
+        };
         var title = new Option<string?>("--title") { Description = "What to call the goal in lists." };
         var fresh = Fresh();
         var json = SharedOptions.Json();
@@ -135,7 +140,9 @@ public static class RunCommands
     {
         if (goal.State is not GoalState.Completed)
         {
-            terminal.Error.WriteLine($"astra: The goal {(goal.State is GoalState.Failed ? "failed" : "was cancelled")}{(goal.Reason is { } reason ? ": " + Tables.Printable(reason) : ".")}");
+            var end = goal.State is GoalState.Failed ? "failed" : "was cancelled";
+            var reason = goal.Reason is { } words ? ": " + Tables.Printable(words) : ".";
+            terminal.Error.WriteLine($"astra: The goal {end}{reason}");
             return ExitCodes.Error;
         }
 

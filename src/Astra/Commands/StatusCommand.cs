@@ -30,7 +30,11 @@ public static class StatusCommand
             }
 
             if (parsed.GetValue(json))
-                JsonOutput.Write(output, new { running = true, data = access.Data.Path, address = server.File.Address, pid = server.File.Pid, server = server.Status });
+            {
+                JsonOutput.Write(
+                    output,
+                    new { running = true, data = access.Data.Path, address = server.File.Address, pid = server.File.Pid, server = server.Status });
+            }
             else
                 Write(output, server.File.Address, server.File.Pid, access.Data.Path, server.Status, surroundings.Clock.GetUtcNow());
             return ExitCodes.Ok;

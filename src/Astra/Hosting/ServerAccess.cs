@@ -19,6 +19,9 @@ public sealed class ServerAccess(Surroundings surroundings, DataDirectory data, 
     // is stuck, and waiting for it any longer would look like we are.
     private static readonly TimeSpan StartTimeMax = TimeSpan.FromSeconds(90);
 
+    // Creating the database the first time takes seconds; a command that says nothing for longer than this seems stuck.
+    private static readonly TimeSpan UnexplainedTimeMax = TimeSpan.FromSeconds(1);
+
     private static readonly TimeSpan PollPeriod = TimeSpan.FromMilliseconds(100);
 
     public DataDirectory Data => data;
@@ -80,7 +83,12 @@ public sealed class ServerAccess(Surroundings surroundings, DataDirectory data, 
                 return await StartAsync(held, listenAddress, port, openLog, cancellationToken);
             await using var running = await FindAsync(cancellationToken);
             if (running is not null)
-                throw new CommandException($"A server already runs on {data.Path}, at {running.File.Address} (process {running.File.Pid}); stop it with `{surroundings.InvokedAs} down`, or choose another directory with --data.");
+            {
+                throw new CommandException(
+                    $"A server already runs on {data.Path}, at {running.File.Address} (process {running.File.Pid}); "
+                    + $"stop it with `{surroundings.InvokedAs} down`, or choose another directory with --data.");
+            }
+
             if (surroundings.Clock.GetElapsedTime(asked) > StartTimeMax)
                 throw Wedged();
             await Task.Delay(PollPeriod, surroundings.Clock, cancellationToken);
@@ -93,7 +101,10 @@ public sealed class ServerAccess(Surroundings surroundings, DataDirectory data, 
     private async Task<ServerSession> OpenOwnAsync(IDisposable held, CancellationToken cancellationToken)
     {
         // What a server in a short command has to say is of interest only when somebody looks for it.
-        var own = await StartAsync(held, "127.0.0.1", 0, () => verbose ? surroundings.Terminal.Error : TextWriter.Null, cancellationToken);
+        var starting = StartAsync(held, "127.0.0.1", 0, () => verbose ? surroundings.Terminal.Error : TextWriter.Null, cancellationToken);
+        if (await Task.WhenAny(starting, Task.Delay(UnexplainedTimeMax, surroundings.Clock, CancellationToken.None)) != starting)
+            await surroundings.Terminal.Error.WriteLineAsync($"Starting Astra for this command (data in {data.Path}) ...");
+        var own = await starting;
         var link = surroundings.Connect(own.Address, data.ReadOrCreateAdminKey());
         try
         {
@@ -151,9 +162,12 @@ public sealed class ServerAccess(Surroundings surroundings, DataDirectory data, 
         catch (AstraException e) when (e.Status is 401 or 403)
         {
             throw new CommandException(
-                $"The server on {data.Path} does not accept the key in {data.Path}/admin.key; restart the server, or restore the key it was started with.", cause: e);
+                $"The server on {data.Path} does not accept the key in {data.Path}/admin.key; "
+                + "restart the server, or restore the key it was started with.",
+                cause: e);
         }
-        catch (Exception e) when (e is HttpRequestException or AstraException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        catch (Exception e) when (e is HttpRequestException or AstraException
+            || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
             return null;
         }
@@ -166,7 +180,8 @@ public sealed class ServerAccess(Surroundings surroundings, DataDirectory data, 
             return;
         await running.DisposeAsync();
         throw new CommandException(
-            $"The server that runs on {data.Path} uses another database than the one given; stop it with `{surroundings.InvokedAs} down`, or choose another directory with --data.");
+            $"The server that runs on {data.Path} uses another database than the one given; "
+            + $"stop it with `{surroundings.InvokedAs} down`, or choose another directory with --data.");
     }
 
     private static string? FingerprintOf(string? url) =>

@@ -89,7 +89,10 @@ public sealed class GoalFollower(IAstraClient client, IGoalDisplay display, Time
         }
         catch (Exception e) when (e is OperationCanceledException or AstraException or System.Net.Http.HttpRequestException)
         {
-            throw new CommandException($"Interrupted, but the server did not confirm that goal {goal} is cancelled; `astra goal show {goal}` says where it stands.", Commands.ExitCodes.Interrupted, e);
+            throw new CommandException(
+                $"Interrupted, but the server did not confirm that goal {goal} is cancelled; `astra goal show {goal}` says where it stands.",
+                Commands.ExitCodes.Interrupted,
+                e);
         }
     }
 }

@@ -58,7 +58,8 @@ public abstract class ProjectionContract : StoreContract
         var goal = NewGoal(7);
         var task = Sample.Task(goal);
         await ProjectAsync(7, 1, [goal], [task]);
-        var (laterGoal, laterTask) = (goal with { Revision = 99, Priority = 1, Title = "Later" }, Sample.Dead(task));
+        var laterGoal = goal with { Revision = 99, LastSeq = 400, Priority = 1, Counts = new TaskCounts(0, 0, 0, 0, 0, 1) };
+        var laterTask = Sample.Dead(task) with { Spec = task.Spec with { Priority = -4 }, After = [], Attempt = 5, FailureCount = 3 };
         await ProjectAsync(7, 2, [laterGoal], [laterTask]);
 
         var loaded = Assert.Single((await LoadAsync(7)).Goals);

@@ -114,6 +114,20 @@ public abstract class ShardLeasesContract : StoreContract
     }
 
     [Fact]
+    public async Task A_node_that_comes_back_takes_no_more_than_its_share()
+    {
+        var (a, b) = (Node("a"), Node("b"));
+        await RenewAsync(a);
+        await RenewAsync(b);
+
+        var back = await RenewAsync(a with { Incarnation = Guid.NewGuid() });
+
+        Assert.Equal(ShardId.Count / 2, back.Owned.Count);
+        Assert.Empty(back.Surplus);
+        Assert.Equal(ShardId.Count / 2, (await RenewAsync(b)).Owned.Count);
+    }
+
+    [Fact]
     public async Task A_released_shard_that_is_taken_again_has_a_higher_epoch()
     {
         var a = Node("a");

@@ -1,8 +1,10 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using Astra.Postgres;
 using Astra.Postgres.Cluster;
 using Astra.Tests.Durability;
 using Npgsql;
+using Xunit;
 
 [assembly: AssemblyFixture(typeof(PostgresFixture))]
 
@@ -10,7 +12,8 @@ namespace Astra.Tests.Durability;
 
 /// <summary>
 /// One private cluster for the whole run, started by the first test that needs it, in a directory of its own that is
-/// gone afterwards. Each test gets a database of its own, copied from one that was migrated once.
+/// gone afterwards. Each test gets an empty database for itself, copied from one that was migrated once or emptied after
+/// another test: a copy is some three hundred files, which the server has to write and sync.
 /// </summary>
 public sealed class PostgresFixture : IAsyncDisposable
 {
@@ -18,6 +21,7 @@ public sealed class PostgresFixture : IAsyncDisposable
 
     private readonly string _directory = NewDirectory();
     private readonly SemaphoreSlim _turn = new(1);
+    private readonly ConcurrentBag<string> _emptied = [];
     private DataDirectoryLock? _lock;
     private PrivateCluster? _cluster;
     private int _databaseCount;
@@ -31,15 +35,29 @@ public sealed class PostgresFixture : IAsyncDisposable
         try
         {
             var cluster = _cluster ??= await StartAsync();
+            if (_emptied.TryTake(out var emptied))
+                return new TestDatabase(this, cluster, emptied);
             // Two copies of one template at a time would be refused, hence the turn.
             var name = string.Create(CultureInfo.InvariantCulture, $"test_{++_databaseCount}");
             await ExecuteAsync(cluster, "postgres", $"CREATE DATABASE {name} TEMPLATE {Template}");
-            return new TestDatabase(cluster, name);
+            return new TestDatabase(this, cluster, name);
         }
         finally
         {
             _turn.Release();
         }
+    }
+
+    internal async ValueTask ReturnAsync(PrivateCluster cluster, string database)
+    {
+        await ExecuteAsync(cluster, database, """
+            TRUNCATE astra.log, astra.goals, astra.tasks, astra.quarantined_goals, astra.api_keys, astra.agents, astra.tenants, astra.nodes;
+            UPDATE astra.shards SET epoch = 0, lease_id = NULL WHERE epoch > 0;
+            UPDATE astra.shard_watermarks SET watermark = 0 WHERE watermark > 0;
+            UPDATE astra.log_segments SET opened_at = NULL, closed_at = NULL;
+            UPDATE astra.log_segments SET opened_at = clock_timestamp() WHERE segment = 0;
+            """);
+        _emptied.Add(database);
     }
 
     public async ValueTask DisposeAsync()
@@ -73,11 +91,14 @@ public sealed class PostgresFixture : IAsyncDisposable
 }
 
 /// <summary>A migrated, empty database.</summary>
-public sealed class TestDatabase(PrivateCluster cluster, string name) : IAsyncDisposable
+public sealed class TestDatabase(PostgresFixture postgres, PrivateCluster cluster, string name) : IAsyncDisposable
 {
     private readonly List<PostgresStore> _stores = [];
 
     public PrivateCluster Cluster => cluster;
+
+    /// <summary>The test changed the schema, so nobody else can use the database.</summary>
+    public bool IsSpoiled { get; set; }
 
     /// <summary>Each call is another node's view of the same database.</summary>
     public async ValueTask<PostgresStore> OpenStoreAsync(TimeSpan? leaseDuration = null, long? segmentBytesMax = null)
@@ -125,6 +146,7 @@ public sealed class TestDatabase(PrivateCluster cluster, string name) : IAsyncDi
     {
         foreach (var store in _stores)
             await store.DisposeAsync();
-        await PostgresFixture.ExecuteAsync(cluster, "postgres", $"DROP DATABASE {name} WITH (FORCE)");
+        if (!IsSpoiled)
+            await postgres.ReturnAsync(cluster, name);
     }
 }

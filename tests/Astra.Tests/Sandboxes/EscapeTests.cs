@@ -11,7 +11,7 @@ namespace Astra.Tests.Sandboxes;
 /// <summary>Every attack first succeeds outside: one that fails everywhere says nothing about a cage.</summary>
 public abstract partial class EscapeTests(SandboxTier tier)
 {
-    private static readonly string Secret = "top-secret-" + Guid.NewGuid().ToString("N");
+    private readonly string _secret = "top-secret-" + Guid.NewGuid().ToString("N");
 
     [Fact]
     public async Task The_hosts_environment_cannot_be_read_through_any_process()
@@ -25,8 +25,8 @@ public abstract partial class EscapeTests(SandboxTier tier)
     public async Task A_secret_in_the_home_directory_cannot_be_read()
     {
         var home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
-        var file = Path.Combine(Directory.Exists(home) ? home : Path.GetTempPath(), ".astra-test-" + Secret);
-        File.WriteAllText(file, Secret);
+        var file = Path.Combine(Directory.Exists(home) ? home : Path.GetTempPath(), ".astra-test-" + _secret);
+        File.WriteAllText(file, _secret);
         try
         {
             await CannotAsync(Attack.Perl("read-file.pl", file));
@@ -63,9 +63,9 @@ public abstract partial class EscapeTests(SandboxTier tier)
     public async Task An_abstract_unix_socket_of_the_host_cannot_be_reached()
     {
         using var listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        listener.Bind(new UnixDomainSocketEndPoint("\0" + Secret));
+        listener.Bind(new UnixDomainSocketEndPoint("\0" + _secret));
         listener.Listen();
-        await CannotAsync(Attack.Perl("connect-abstract.pl", Secret));
+        await CannotAsync(Attack.Perl("connect-abstract.pl", _secret));
     }
 
     [Fact]
@@ -74,7 +74,17 @@ public abstract partial class EscapeTests(SandboxTier tier)
     [Fact]
     public async Task A_fork_bomb_stops_at_the_limit()
     {
-        var result = await CannotAsync(Attack.Perl("fork-bomb.pl", "100"), new SandboxLimits { Pids = 16 });
+        var bomb = Attack.Perl("fork-bomb.pl", "100");
+        var limits = new SandboxLimits { Pids = 16 };
+        const string what = "number of processes";
+        if ((await Machine.ReportAsync(tier)).Missing.Any(m => m.What.Contains(what, StringComparison.Ordinal)))
+        {
+            // Without namespaces and without cgroups nothing can hold it, and the receipt must not claim otherwise.
+            var unheld = (await Machine.RunAsync(tier, bomb.Spec(limits))).Receipt;
+            Assert.Contains(unheld.NotEnforced, line => line.Contains(what, StringComparison.Ordinal));
+            return;
+        }
+        var result = await CannotAsync(bomb, limits);
         Assert.DoesNotContain(result.Receipt.LimitsHit, limit => limit is SandboxLimit.Wall);
     }
 
@@ -85,14 +95,15 @@ public abstract partial class EscapeTests(SandboxTier tier)
     [Fact]
     public async Task A_file_cannot_grow_past_its_limit() =>
         await CannotAsync(
-            Attack.Shell("head -c 4000000 /dev/zero > $SCRATCH/x; [ $(wc -c < $SCRATCH/x) = 4000000 ] && echo ESCAPED || echo HELD"),
+            Attack.Shell(
+                "head -c 4000000 /dev/zero > $SCRATCH/x; [ $(wc -c < $SCRATCH/x) = 4000000 ] && echo ESCAPED || echo HELD"),
             new SandboxLimits { FileBytes = 1 << 20 });
 
     [Fact]
     public async Task A_flood_of_output_is_cut_and_ends_the_run()
     {
         var flood = Attack.Shell("yes | head -c 20000000");
-        Assert.Equal(20_000_000, (await flood.RunBareAsync()).Length);
+        Assert.True((await flood.RunBareAsync()).Length >= 20_000_000);
 
         var result = await Machine.RunAsync(tier, flood.Spec(new SandboxLimits { OutputBytes = 1 << 20 }));
 
@@ -223,7 +234,7 @@ public abstract partial class EscapeTests(SandboxTier tier)
             while read -r name value; do
                 case "$name" in
                     NoNewPrivs:) [ "$value" = 1 ] || echo ESCAPED ;;
-                    Cap*:) [ "$value" = 0000000000000000 ] || { [ $name = CapBnd: ] || echo "ESCAPED $name $value"; } ;;
+                    Cap*:) [ "$value" = 0000000000000000 ] || [ $name = CapBnd: ] || echo "ESCAPED $name" ;;
                     Seccomp:) [ "$value" = 2 ] || echo ESCAPED ;;
                 esac
             done < /proc/self/status && echo HELD
@@ -235,7 +246,7 @@ public abstract partial class EscapeTests(SandboxTier tier)
     {
         using var directory = new TemporaryDirectory();
         var secret = Path.Combine(directory.Path, "secret");
-        File.WriteAllText(secret, Secret);
+        File.WriteAllText(secret, _secret);
         const string script =
             """
             cd ${OUTPUT_DIR:-/output}
@@ -247,7 +258,7 @@ public abstract partial class EscapeTests(SandboxTier tier)
             true
             """;
         // What a careless collector does: follow the link.
-        Assert.Contains(Secret, await Attack.Shell($"OUTPUT_DIR=$SCRATCH\n{script}", secret).RunBareAsync());
+        Assert.Contains(_secret, await Attack.Shell($"OUTPUT_DIR=$SCRATCH\n{script}", secret).RunBareAsync());
 
         var result = await Machine.RunAsync(tier, Attack.Shell(script, secret).Spec() with { CollectOutputFiles = true });
 
@@ -260,8 +271,11 @@ public abstract partial class EscapeTests(SandboxTier tier)
     [Fact]
     public async Task Output_files_are_bounded_in_number_and_bytes()
     {
-        var many = Attack.Shell("cd ${OUTPUT_DIR:-/output}; for i in 1 2 3 4 5; do echo $i > $i; done; : > big; truncate -s 1G big").Spec(
-            new SandboxLimits { OutputFiles = 3, FileBytes = 2L << 30 }) with { CollectOutputFiles = true };
+        // The last one is empty on disk and a gigabyte to read; it also sorts before the others.
+        const string script =
+            "cd ${OUTPUT_DIR:-/output}; for i in 1 2 3 4 5; do echo $i > $i; done; : > 0; truncate -s 1G 0";
+        var limits = new SandboxLimits { OutputFiles = 3, FileBytes = 2L << 30 };
+        var many = Attack.Shell(script).Spec(limits) with { CollectOutputFiles = true };
 
         var result = await Machine.RunAsync(tier, many);
 
@@ -304,10 +318,11 @@ public abstract partial class EscapeTests(SandboxTier tier)
 public sealed class ProcessTierEscapeTests() : EscapeTests(SandboxTier.Process)
 {
     [Fact]
-    public async Task A_disk_cannot_be_filled() =>
-        Assert.Contains(
-            SandboxLimit.Scratch,
-            (await CannotAsync(Attack.Perl("disk-fill.pl", "32"), new SandboxLimits { ScratchBytes = 8 << 20 })).Receipt.LimitsHit);
+    public async Task A_disk_cannot_be_filled()
+    {
+        var result = await CannotAsync(Attack.Perl("disk-fill.pl", "32"), new SandboxLimits { ScratchBytes = 8 << 20 });
+        Assert.Contains(SandboxLimit.Scratch, result.Receipt.LimitsHit);
+    }
 
     [Fact]
     public async Task Other_processes_of_the_host_cannot_be_seen() =>

@@ -45,7 +45,10 @@ public sealed class LifetimeTests
 
         await Parallel.ForEachAsync(
             Enumerable.Range(0, runs),
-            new ParallelOptions { MaxDegreeOfParallelism = 6, CancellationToken = TestContext.Current.CancellationToken },
+            new ParallelOptions
+            {
+                MaxDegreeOfParallelism = 6, CancellationToken = TestContext.Current.CancellationToken,
+            },
             async (i, ct) =>
             {
                 // Between "has not begun" and "is well under way".
@@ -102,6 +105,25 @@ public sealed class LifetimeTests
         await Machine.UntilAsync(() => Machine.ProcessesWith(marker).Count == 0, "its tool is dead");
         await Astra.Tools.Sandboxes.Sandboxes.ProbeAsync(TestContext.Current.CancellationToken);
         await Machine.UntilAsync(() => Machine.LeftOversOf(server.Id).Count == 0, "its cgroups are gone");
+    }
+
+    [Fact]
+    public async Task What_a_tool_buried_deep_on_the_hosts_disk_is_removed()
+    {
+        // Without file systems of its own, a run's rubbish is the host's: deeper than any path can name, with
+        // rights taken away, under names that are no text.
+        const string script =
+            """
+            chdir $ENV{TMPDIR};
+            for (1 .. 3000) { mkdir "\xff" . "d" x 20; chdir "\xff" . "d" x 20; open(F, ">", "file") if $_ % 500 == 0 }
+            mkdir "$ENV{TMPDIR}/closed", 0; print "made\n";
+            """;
+        var result = await Machine.RunAsync(
+            SandboxTier.Landlock, new SandboxSpec { Program = "/usr/bin/perl", Arguments = ["-e", script] });
+
+        Assert.Equal("made\n", System.Text.Encoding.UTF8.GetString(result.Output.Span));
+        Assert.False(result.Receipt.FilesWritten.IsObserved);
+        await Machine.UntilAsync(() => Machine.LeftOvers().Count == 0, "all directories are gone");
     }
 
     [Fact]

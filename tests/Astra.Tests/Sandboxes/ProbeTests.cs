@@ -30,7 +30,10 @@ public sealed class ProbeTests
     [Fact]
     public void A_report_that_no_probe_made_opens_nothing()
     {
-        var report = new SandboxReport { Tier = SandboxTier.Process, TierName = "claimed", Enforced = ["all"], Missing = [] };
+        var report = new SandboxReport
+        {
+            Tier = SandboxTier.Process, TierName = "claimed", Enforced = ["all"], Missing = [],
+        };
         Assert.Throws<SandboxUnavailableException>(() => Cages.Open(report));
     }
 

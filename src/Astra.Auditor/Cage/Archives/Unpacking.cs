@@ -6,16 +6,20 @@ namespace Astra.Auditor.Cage.Archives;
 internal sealed class BombException(string reason) : Exception(reason);
 
 /// <summary>
-/// The bounds that hold while anything is unpacked. Deflate can reach 1,030 to 1; real packages stay below 40 to 1 and
-/// their most repetitive files (generated XML, zero-filled tables) below 150 to 1.
+/// The bounds that hold while anything is unpacked. Deflate can reach 1,030 to 1; real packages stay below 40 to 1. A
+/// small file of one repeated line may well exceed 100 to 1, a large one does not.
 /// </summary>
 internal static class Unpacking
 {
-    public const int RatioMax = 200;
-    public const long SmallSize = 4L << 20;
+    private const int RatioMax = 200, LargeRatioMax = 100;
+    private const long SmallSize = 4L << 20, LargeSize = 32L << 20;
     public const long TotalMax = 3L << 30;
 
-    public static bool IsBomb(long compressed, long unpacked) => unpacked > SmallSize && unpacked / Math.Max(1, compressed) > RatioMax;
+    public static bool IsBomb(long compressed, long unpacked)
+    {
+        var ratio = unpacked / Math.Max(1, compressed);
+        return (unpacked > SmallSize && ratio > RatioMax) || (unpacked > LargeSize && ratio > LargeRatioMax);
+    }
 
     /// <summary>Reads a stream to its end; keeps the bytes as long as they may be looked at.</summary>
     /// <param name="each">Sees every chunk as it is unpacked, also those that are not kept.</param>

@@ -65,6 +65,6 @@ internal static partial class Addresses
 
     private static readonly SearchValues<char> QuadCharacters = SearchValues.Create("0123456789.");
 
-    [GeneratedRegex(@"(?:(?:https?|wss?|ftp)://(?:[^\s/@""']{1,60}@)?|/dev/(?:tcp|udp)/|[""'`])(?:\d{1,3}\.){3}\d{1,3}(?:[:/]\d{2,5}\b|/[\w.-]|[""'`]?\s*,\s*\d{2,5}\b|[""'`]\s*\))", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"(?:(?:https?|wss?|ftp)://(?:[^\s/@""']{1,60}@)?|/dev/(?:tcp|udp)/)(?:\d{1,3}\.){3}\d{1,3}\b|[""'`](?:\d{1,3}\.){3}\d{1,3}(?::\d{2,5}\b|[""'`]\s*,\s*\d{2,5}\b)", RegexOptions.CultureInvariant)]
     private static partial Regex BareIp();
 }

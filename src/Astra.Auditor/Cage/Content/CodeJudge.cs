@@ -46,7 +46,7 @@ internal static partial class CodeJudge
     /// <summary>Literals that decode to programs, or to text that acts.</summary>
     public static void JudgeLiterals(string text, Language language, string where, Observations observations)
     {
-        var interprets = Behaviours.Find(text, language).HasFlag(Behaviour.Interpret);
+        var behaviours = Behaviours.Find(text, language);
         var longest = 0;
         var longestAt = 0;
         foreach (Match match in LongRun().Matches(text))
@@ -56,20 +56,26 @@ internal static partial class CodeJudge
             if (ProgramIn(match.Value) is { } program)
                 observations.Add("encoded-executable", where, $"{match.Length} characters decode to {program}.", ScriptJudge.LineAt(text, match.Index), match.Value);
         }
-        foreach (var view in TextViews.Of(text).Skip(1))
+        JudgeDecoded(text, behaviours, where, observations);
+        if (longest >= LongLiteralMin)
+            observations.Add("encoded-literal", where, $"{longest} characters of encoded data.", ScriptJudge.LineAt(text, longestAt));
+    }
+
+    /// <summary>Only a file that decodes, and then runs or sends something, can use what it hides.</summary>
+    private static void JudgeDecoded(string text, Behaviour behaviours, string where, Observations observations)
+    {
+        if (!behaviours.HasFlag(Behaviour.Decode) || !behaviours.Overlaps(Behaviour.Interpret | Behaviour.Process | Behaviour.Network))
+            return;
+        var interprets = behaviours.HasFlag(Behaviour.Interpret);
+        foreach (var view in TextViews.DecodedFromData(text))
         {
-            if (view.How is "joined" or "escapes")
-                continue;
             var acts = Behaviours.Find(view.Text, Language.Any);
             var capable = acts & (Behaviour.Network | Behaviour.Process | Behaviour.Secrets | Behaviour.Environment | Behaviour.PipeToShell | Behaviour.DropHost);
             // One word in decoded data is chance or a test's fixture; two kinds together are a programme.
             if (int.PopCount((int)capable) < 2 && !(interprets && capable != Behaviour.None))
                 continue;
-            var rule = interprets ? "encoded-code-runs" : "encoded-code";
-            observations.Add(rule, where, $"Decoded by {view.How}: {ScriptJudge.Words(capable)}.", evidence: ScriptJudge.Quote(view.Text, 0));
+            observations.Add(interprets ? "encoded-code-runs" : "encoded-code", where, $"Decoded by {view.How}: {ScriptJudge.Words(capable)}.", evidence: ScriptJudge.Quote(view.Text, 0));
         }
-        if (longest >= LongLiteralMin)
-            observations.Add("encoded-literal", where, $"{longest} characters of encoded data.", ScriptJudge.LineAt(text, longestAt));
     }
 
     /// <summary>Documents and data: they run nothing, but they can carry a program for something that does.</summary>

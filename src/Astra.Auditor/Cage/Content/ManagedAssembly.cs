@@ -123,7 +123,7 @@ internal static class ManagedAssembly
             {
                 var acts = Behaviours.Find(view.Text, Language.Any) & (Behaviour.Network | Behaviour.Process | Behaviour.Secrets | Behaviour.PipeToShell | Behaviour.DropHost | Behaviour.Interpret);
                 var names = view.Text.StartsWith("http", StringComparison.OrdinalIgnoreCase) || acts != Behaviour.None;
-                if (view.How is not ("joined" or "escapes") && names)
+                if (view.IsDecoded && names)
                     observations.Add("encoded-code", where, $"A string decoded by {view.How}: {ScriptJudge.Words(acts)}.", evidence: view.Text);
             }
         }

@@ -23,7 +23,7 @@ internal static class ScriptJudge
             var inView = Behaviours.Find(view.Text, Language.Any) & ~ignored;
             // Any language counts in decoded text, where chance resemblance is the price: a word found only there must act.
             var news = inView & ~open & Acts;
-            if (view.How is "joined" or "escapes")
+            if (!view.IsDecoded)
                 news = Behaviours.Find(view.Text, language) & ~ignored & ~open & Acts;
             if (news == Behaviour.None)
                 continue;

@@ -6,7 +6,8 @@ using System.Text.RegularExpressions;
 namespace Astra.Auditor.Cage.Content;
 
 /// <param name="How">How it was won from the text; empty for the text itself.</param>
-internal sealed record TextView(string How, string Text);
+/// <param name="IsDecoded">Not merely put together: some step turned data into text.</param>
+internal sealed record TextView(string How, string Text, bool IsDecoded = false);
 
 /// <summary>
 /// A text as written, and what it turns into when its disguises are taken off: pieces joined, names replaced by their
@@ -19,31 +20,56 @@ internal static partial class TextViews
     private const int ViewCountMax = 48;
     private const int TextLengthMax = 512 << 10;
     private const int DecodedBytesMax = 512 << 10;
-    private const int EncodedLengthMin = 16;
+    private const int DataLengthMin = 40;
+    private const int NumbersTriedMax = 1_024;
 
+    /// <summary>For text that runs unasked: every disguise, however short.</summary>
     public static List<TextView> Of(string text)
     {
         if (text.Length > TextLengthMax)
             text = text[..TextLengthMax];
         var views = new List<TextView> { new("", text) };
         var seen = new HashSet<string>(StringComparer.Ordinal) { text };
-        Unwrap(text, "", 0, views, seen);
+        Unwrap(views[0], 0, views, seen);
         return views;
     }
 
-    private static void Unwrap(string text, string how, int depth, List<TextView> views, HashSet<string> seen)
+    /// <summary>For text that a library holds: only what decodes from data long enough to carry a programme. What is won
+    /// that way is then unwrapped like any other suspect.</summary>
+    public static IEnumerable<TextView> DecodedFromData(string text)
+    {
+        if (text.Length > TextLengthMax)
+            text = text[..TextLengthMax];
+        var views = new List<TextView>();
+        var seen = new HashSet<string>(StringComparer.Ordinal) { text };
+        var joined = Concatenation().Replace(text, "");
+        var runs = EncodedRun().Matches(joined).Where(match => match.Length >= DataLengthMin).SelectMany(match => Decode(match.Value));
+        var escaped = EscapedRun().Matches(joined).Select(match => (How: "escapes", Text: Unescape(match.Value)));
+        foreach (var (how, result) in runs.Concat(DecodeNumbers(text).Select(decoded => (How: "character codes", Text: decoded))).Concat(escaped))
+        {
+            if (views.Count >= ViewCountMax)
+                break;
+            if (result.Length < DataLengthMin / 2 || !seen.Add(result))
+                continue;
+            views.Add(new TextView(how, result, IsDecoded: true));
+            Unwrap(views[^1], 1, views, seen);
+        }
+        return views;
+    }
+
+    private static void Unwrap(TextView from, int depth, List<TextView> views, HashSet<string> seen)
     {
         if (depth >= DepthMax)
             return;
-        foreach (var (step, result) in Steps(text))
+        foreach (var (step, result) in Steps(from.Text))
         {
             if (views.Count >= ViewCountMax)
                 return;
             if (result.Length < 4 || !seen.Add(result))
                 continue;
-            var label = how.Length == 0 ? step : how + ", " + step;
-            views.Add(new TextView(label, result));
-            Unwrap(result, label, depth + 1, views, seen);
+            var label = from.How.Length == 0 ? step : from.How + ", " + step;
+            views.Add(new TextView(label, result, from.IsDecoded || step is not ("joined" or "escapes")));
+            Unwrap(views[^1], depth + 1, views, seen);
         }
     }
 
@@ -125,7 +151,7 @@ internal static partial class TextViews
             var count = inflater.ReadAtLeast(output, output.Length, throwOnEndOfStream: false);
             return output[..count];
         }
-        catch (InvalidDataException)
+        catch (Exception failure) when (failure is InvalidDataException or IOException)
         {
             return null;
         }
@@ -164,7 +190,7 @@ internal static partial class TextViews
     }
 
     private static readonly string[] TellingWords =
-        ["http://", "https://", "curl ", "wget ", "child_process", "/etc/passwd", ".ssh/", "subprocess", "powershell", "os.system", "exec(", "eval(", "import os", "/bin/sh", "urllib"];
+        ["http://", "https://", "curl ", "wget ", "child_process", "/etc/passwd", ".ssh/", "subprocess", "powershell", "os.system", "exec(", "eval(", "import os", "/bin/sh", "urllib", "require("];
 
     /// <summary>Lists of numbers that are characters, as they are or under one constant (added, or exclusive-or).</summary>
     private static IEnumerable<string> DecodeNumbers(string text)
@@ -179,28 +205,31 @@ internal static partial class TextViews
                 if (int.TryParse(isHex ? digits[2..] : digits, isHex ? NumberStyles.HexNumber : NumberStyles.Integer, CultureInfo.InvariantCulture, out var value))
                     numbers.Add(value);
             }
-            if (numbers.Count >= 6 && FromNumbers(numbers) is { } decoded)
-                yield return decoded;
+            if (numbers.Count < 6 || numbers.Exists(number => number is < 0 or > 0xFFFF))
+                continue;
+            var plain = string.Concat(numbers.Select(number => (char)number));
+            if (plain.Any(char.IsAsciiLetter) && Readable(plain) is { } readable)
+                yield return readable;
+            if (FindKey(numbers) is { } undo)
+                yield return string.Concat(numbers.Select(undo));
         }
     }
 
-    private static string? FromNumbers(List<int> numbers)
+    /// <summary>The constant that turns the numbers into something telling, tried on their beginning only.</summary>
+    private static Func<int, char>? FindKey(List<int> numbers)
     {
-        if (numbers.Exists(number => number is < 0 or > 0xFFFF))
+        if (numbers.Exists(number => number > byte.MaxValue + byte.MaxValue))
             return null;
-        var plain = string.Concat(numbers.Select(number => (char)number));
-        if (Readable(plain) is not null && plain.Any(char.IsAsciiLetter))
-            return plain;
-        if (numbers.Count > 64 << 10)
-            return null;
-        for (var key = 1; key < 256; key++)
+        var start = numbers[..Math.Min(numbers.Count, NumbersTriedMax)];
+        for (var key = 1; key <= byte.MaxValue; key++)
         {
-            var mixed = string.Concat(numbers.Select(number => (char)((number ^ key) & 0xFFFF)));
-            if (Readable(mixed) is not null && TellingWords.Any(mixed.Contains))
-                return mixed;
-            var moved = string.Concat(numbers.Select(number => (char)((number - key) & 0xFFFF)));
-            if (Readable(moved) is not null && TellingWords.Any(moved.Contains))
-                return moved;
+            var constant = key;
+            foreach (var undo in new Func<int, char>[] { number => (char)((number ^ constant) & 0xFFFF), number => (char)((number - constant) & 0xFFFF) })
+            {
+                var text = string.Concat(start.Select(undo));
+                if (TellingWords.Any(text.Contains) && Readable(text) is not null)
+                    return undo;
+            }
         }
         return null;
     }
@@ -252,6 +281,9 @@ internal static partial class TextViews
 
     [GeneratedRegex(@"[A-Za-z0-9+/_-]{16,}={0,2}", RegexOptions.CultureInvariant)]
     private static partial Regex EncodedRun();
+
+    [GeneratedRegex(@"(?:\\x[0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|%[2-7][0-9a-fA-F]){16,}", RegexOptions.CultureInvariant)]
+    private static partial Regex EscapedRun();
 
     [GeneratedRegex(@"(?<quote>[""'`])(?<body>[^""'`\r\n]{1,4000})\k<quote>", RegexOptions.CultureInvariant)]
     private static partial Regex Literal();

@@ -30,7 +30,7 @@ internal static class NpmDiscovery
             foreach (var folder in request.NodeModules)
                 ReadNodeModules(folder, used: false, ["global node_modules"], finds, depth: 0);
         }
-        if (request.NpmCache is not null && (finds.Uses(Ecosystem.Npm) || request.Machine))
+        if (request.NpmCache is not null)
             NpmCacheIndex.Read(request.NpmCache, request.Machine, finds);
     }
 

@@ -29,10 +29,7 @@ internal static class NuGetDiscovery
         foreach (var file in tree.Files.Where(file => file.EndsWith(".nupkg", StringComparison.OrdinalIgnoreCase)))
             AddArchive(tree.Full(file), file, finds);
         foreach (var cache in request.NuGetFolders)
-        {
-            if (finds.Uses(Ecosystem.NuGet) || request.Machine)
-                ReadCache(cache, finds);
-        }
+            ReadCache(cache, finds);
     }
 
     private static void ReadGraph(TreeWalk tree, string file, Finds finds, Action<JsonElement, string, Finds> read)

@@ -24,8 +24,6 @@ internal static partial class PythonDiscovery
         }
         foreach (var site in tree.SitePackages)
             SitePackagesListing.Read(tree.Full(site), used: true, ["(in the tree)", site], finds);
-        if (!finds.Uses(Ecosystem.Python) && !request.Machine)
-            return;
         foreach (var site in request.SitePackages)
             SitePackagesListing.Read(site, used: false, ["site-packages"], finds);
     }

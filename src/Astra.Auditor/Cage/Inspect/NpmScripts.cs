@@ -37,7 +37,7 @@ internal static partial class NpmScripts
             if (!scripts.ContainsKey("install") && !scripts.ContainsKey("preinstall"))
                 observations.Add("install-script", "binding.gyp", "npm runs node-gyp for it.");
             reading.Abilities.RunsByItself.Add("binding.gyp");
-            JudgeScript("binding.gyp", gyp, scripts, reading);
+            JudgeScript("binding.gyp", gyp, scripts, reading, follow: true);
         }
         foreach (var name in AtInstall.Concat(AtDevelopment))
         {
@@ -47,12 +47,13 @@ internal static partial class NpmScripts
             observations.Add(atInstall ? "install-script" : "developer-script", $"package.json ({name})", $"Script {name}.", evidence: command);
             if (atInstall)
                 reading.Abilities.RunsByItself.Add($"package.json ({name})");
-            JudgeScript($"package.json ({name})", command, scripts, reading);
+            JudgeScript($"package.json ({name})", command, scripts, reading, follow: atInstall);
         }
     }
 
     /// <summary>Judges a command line, what it runs, and what that loads; each text on its own, and a few together.</summary>
-    private static void JudgeScript(string where, string command, Dictionary<string, string> scripts, PackageReading reading)
+    /// <param name="follow">Whether to go on from the files it names: builders of developers load whole libraries.</param>
+    private static void JudgeScript(string where, string command, Dictionary<string, string> scripts, PackageReading reading, bool follow)
     {
         var all = ScriptJudge.Judge(command, Language.Shell | Language.PowerShell, where, reading.Observations);
         // `node -e "…"` is JavaScript inside a shell line.
@@ -69,7 +70,7 @@ internal static partial class NpmScripts
             reading.Abilities.RunsByItself.Add(file);
             if (judged <= CombinedFilesMax)
                 all |= found;
-            foreach (var next in Loaded(text, file, reading.Texts))
+            foreach (var next in follow ? Loaded(text, file, reading.Texts) : [])
             {
                 if (seen.Add(next))
                     open.Enqueue(next);

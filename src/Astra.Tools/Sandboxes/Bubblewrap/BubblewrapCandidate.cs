@@ -23,7 +23,8 @@ internal static class BubblewrapCandidate
         new(SandboxTier.Process, null, _ => new MissingProtection(What, why, remedy));
 
     // Not through PATH: that is set by whoever starts the server, and this program gets to see every tool.
-    private static string? Find() => ((string[])["/usr/bin/bwrap", "/usr/local/bin/bwrap", "/bin/bwrap"]).FirstOrDefault(File.Exists);
+    private static string? Find() =>
+        ((string[])["/usr/bin/bwrap", "/usr/local/bin/bwrap", "/bin/bwrap"]).FirstOrDefault(File.Exists);
 
     private static string InstallCommand() => true switch
     {
@@ -38,8 +39,10 @@ internal static class BubblewrapCandidate
     // The switches with which distributions take user namespaces away from ordinary accounts.
     private static string NamespaceRemedy()
     {
-        if (Setting("/proc/sys/user/max_user_namespaces") == "0") return "sudo sysctl -w user.max_user_namespaces=15000";
-        if (Setting("/proc/sys/kernel/unprivileged_userns_clone") == "0") return "sudo sysctl -w kernel.unprivileged_userns_clone=1";
+        if (Setting("/proc/sys/user/max_user_namespaces") == "0")
+            return "sudo sysctl -w user.max_user_namespaces=15000";
+        if (Setting("/proc/sys/kernel/unprivileged_userns_clone") == "0")
+            return "sudo sysctl -w kernel.unprivileged_userns_clone=1";
         if (Setting("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == "1")
             return "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0";
         return File.Exists("/.dockerenv")

@@ -5,7 +5,8 @@ namespace Astra.Tools.Sandboxes.Bubblewrap;
 
 /// <summary>The process tier: bubblewrap's namespaces, a system call filter, and cgroups where this process
 /// may make them.</summary>
-internal sealed class BubblewrapSandbox(string bubblewrap, CgroupLayout? cgroups, string? whyNoCgroups) : ICheckedSandbox
+internal sealed class BubblewrapSandbox(string bubblewrap, CgroupLayout? cgroups, string? whyNoCgroups)
+    : ICheckedSandbox
 {
     private readonly byte[] _filter = SeccompFilter.ForNamespaces();
 

@@ -27,10 +27,10 @@ internal sealed record CgroupLayout(IReadOnlyList<CgroupBranch> Branches, string
             var mounts = CgroupMount.Read();
             var own = OwnPaths();
             var unified = mounts.FirstOrDefault(m => m.Controllers is null);
-            if (unified is not null && own.TryGetValue("", out var path)
-                && File.ReadAllText(Path.Combine(unified.Point, "cgroup.controllers")).Contains(MemoryController, StringComparison.Ordinal))
+            if (unified is not null && own.TryGetValue("", out var path) && Offers(unified, MemoryController))
             {
-                var branch = new CgroupBranch(unified.Locate(path), IsUnified: true, Memory: true, Pids: true, Cpu: true);
+                var branch = new CgroupBranch(
+                    unified.Locate(path), IsUnified: true, Memory: true, Pids: true, Cpu: true);
                 CgroupDelegation.Take(branch.Base);
                 branches.Add(branch);
             }
@@ -62,6 +62,10 @@ internal sealed record CgroupLayout(IReadOnlyList<CgroupBranch> Branches, string
         }
         return new CgroupLayout(branches, branches[0].IsUnified ? "cgroup v2" : "cgroup v1");
     }
+
+    // On a hybrid host the unified tree is there and the controllers are elsewhere.
+    private static bool Offers(CgroupMount unified, string controller) =>
+        File.ReadAllText(Path.Combine(unified.Point, "cgroup.controllers")).Split([' ', '\n']).Contains(controller);
 
     private static void TryOne(CgroupBranch branch)
     {

@@ -9,7 +9,7 @@ internal static class CgroupRemedy
     {
         _ when Native.EffectiveUser() == 0 => "mount -o remount,rw /sys/fs/cgroup",
         _ when IsUnified => "systemd-run --user --scope -p Delegate=yes astra up",
-        _ => "sudo grubby --update-kernel=ALL --args=systemd.unified_cgroup_hierarchy=1 && sudo reboot",
+        _ => KernelCommandLine.CommandToAdd("systemd.unified_cgroup_hierarchy=1"),
     };
 
     // The v1 hierarchies cannot be handed to an ordinary account safely; the unified one is made for it.

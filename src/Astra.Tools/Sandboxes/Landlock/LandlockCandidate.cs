@@ -13,7 +13,9 @@ internal static class LandlockCandidate
         if (!Native.IsSupported) return Never("the system call filter is known for x64 and arm64 only", "uname -m");
         if (!Spawner.CanCloseTheRest) return Never("it takes glibc 2.34 or later", "ldd --version");
         if (LandlockRights.Version == 0)
-            return Never("the kernel has no Landlock (Linux 5.13) or it is switched off", "add lsm=landlock,... to the kernel's command line");
+            return Never(
+                "the kernel has no Landlock (Linux 5.13) or it is switched off",
+                KernelCommandLine.CommandToAdd("lsm=landlock,lockdown,yama,integrity,apparmor,bpf"));
         if (LauncherCommand.ForThisProcess() is not { } launcher)
             return Never("this process does not know its own executable", "start astra by its path");
         return new SandboxCandidate(

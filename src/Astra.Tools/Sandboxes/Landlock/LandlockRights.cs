@@ -10,7 +10,8 @@ internal static unsafe partial class LandlockRights
 {
     private const long CreateRuleset = 444, AddRule = 445, RestrictSelf = 446, CloseRange = 436;
 
-    private const ulong Execute = 1 << 0, WriteFile = 1 << 1, ReadFile = 1 << 2, ReadDirectory = 1 << 3, Truncate = 1 << 14;
+    private const ulong Execute = 1 << 0, WriteFile = 1 << 1, ReadFile = 1 << 2, ReadDirectory = 1 << 3,
+        Truncate = 1 << 14;
 
     // Device nodes may be used with read and write, which needs no ioctl.
     private const ulong OfFiles = Execute | WriteFile | ReadFile | Truncate;
@@ -34,7 +35,7 @@ internal static unsafe partial class LandlockRights
     {
         var version = Version;
         if (version == 0) throw new SandboxFailedException("this kernel has no Landlock");
-        var handled = version switch { 1 => (1ul << 13) - 1, 2 => (1ul << 14) - 1, < 5 => (1ul << 15) - 1, _ => (1ul << 16) - 1 };
+        var handled = (1ul << version switch { 1 => 13, 2 => 14, < 5 => 15, _ => 16 }) - 1;
         var attributes = stackalloc ulong[3];
         attributes[0] = handled;
         attributes[1] = 3; // TCP bind and connect
@@ -45,14 +46,16 @@ internal static unsafe partial class LandlockRights
         if (ruleset.IsInvalid) throw Native.Error("making a Landlock ruleset");
         foreach (var path in readable.Concat(AlwaysReadable)) Allow(ruleset, path, Reading & handled);
         foreach (var path in writable.Concat(AlwaysWritable)) Allow(ruleset, path, handled);
-        if (Native.SystemCall(RestrictSelf, ruleset.DangerousGetHandle(), 0, 0, 0) != 0) throw Native.Error("applying Landlock");
+        if (Native.SystemCall(RestrictSelf, ruleset.DangerousGetHandle(), 0, 0, 0) != 0)
+            throw Native.Error("applying Landlock");
     }
 
     /// <summary>Whatever is open from here on is closed when the program starts.</summary>
     public static void CloseOnExec(int firstDescriptor)
     {
         const int whenExecuting = 4;
-        if (Native.SystemCall(CloseRange, firstDescriptor, int.MaxValue, whenExecuting, 0) != 0) throw Native.Error("marking descriptors");
+        if (Native.SystemCall(CloseRange, firstDescriptor, int.MaxValue, whenExecuting, 0) != 0)
+            throw Native.Error("marking descriptors");
     }
 
     /// <summary>Root without capabilities is an account like others, and does not get them back by
@@ -63,7 +66,8 @@ internal static unsafe partial class LandlockRights
         const int noRootLocked = 0x2f, version3 = 0x20080522;
         if (Native.EffectiveUser() != 0) return;
         _ = ProcessControl(ambient, clearAmbient, 0, 0, 0);
-        for (var capability = 0; capability < capabilitiesMax; capability++) _ = ProcessControl(dropBounding, capability, 0, 0, 0);
+        for (var capability = 0; capability < capabilitiesMax; capability++)
+            _ = ProcessControl(dropBounding, capability, 0, 0, 0);
         if (ProcessControl(setSecureBits, noRootLocked, 0, 0, 0) != 0) throw Native.Error("taking root's privileges");
         var header = stackalloc int[2];
         var sets = stackalloc int[6];

@@ -19,7 +19,8 @@ internal sealed class LandlockSandbox(LauncherCommand launcher, CgroupLayout? cg
 
     public SandboxTier Tier => SandboxTier.Landlock;
 
-    private string TierName => $"Landlock {_version}, seccomp, no_new_privs, {cgroups?.Name ?? "resource limits"}; no namespaces";
+    private string TierName =>
+        $"Landlock {_version}, seccomp, no_new_privs, {cgroups?.Name ?? "resource limits"}; no namespaces";
 
     public async ValueTask<SandboxResult> RunAsync(SandboxSpec spec, CancellationToken ct)
     {
@@ -55,9 +56,9 @@ internal sealed class LandlockSandbox(LauncherCommand launcher, CgroupLayout? cg
         "an environment of its own",
         "wall time, output bytes, open files, file size",
         "the process group is killed at the end and cannot be left",
-        .. cgroups is { HasMemory: true } ? (string[])["memory of the whole run"] : ["memory of each process"],
+        cgroups is { HasMemory: true } ? "memory of the whole run" : "memory of each process",
         .. cgroups is { HasPids: true } ? (string[])["number of processes"] : [],
-        .. cgroups is { HasCpu: true } ? (string[])["processor time of the whole run"] : ["processor time of each process"],
+        cgroups is { HasCpu: true } ? "processor time of the whole run" : "processor time of each process",
     ];
 
     private IReadOnlyList<MissingProtection> Missing
@@ -68,13 +69,15 @@ internal sealed class LandlockSandbox(LauncherCommand launcher, CgroupLayout? cg
             var missing = new List<MissingProtection>
             {
                 new("a process list and paths of its own", "there are no namespaces", namespaces),
-                new("scratch bytes", "the run's directories are on the host's disk; only single files are bounded", namespaces),
+                new("scratch bytes", "the run's directories are on the host's disk; only single files are bounded",
+                    namespaces),
             };
             if (cgroups is not { HasMemory: true, HasPids: true, HasCpu: true })
                 missing.Add(new("memory, processor time and number of processes of the whole run",
                     "no cgroups can be made", CgroupRemedy.Command));
             if (_version < SignalsVersion)
-                missing.Add(new("signals to other processes of this account", "Landlock can do that from Linux 6.12 on", "uname -r"));
+                missing.Add(new("signals to other processes of this account",
+                    "Landlock can do that from Linux 6.12 on", "uname -r"));
             return missing;
         }
     }

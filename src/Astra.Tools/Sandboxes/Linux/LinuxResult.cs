@@ -3,7 +3,8 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Astra.Tools.Sandboxes.Linux;
 
-/// <summary>What comes out of a Linux run that has ended: files and receipt, the same questions for every tier.</summary>
+/// <summary>What comes out of a Linux run that has ended: files, and a receipt that answers the same questions for
+/// every tier.</summary>
 internal static class LinuxResult
 {
     private const int CpuLimitSignal = 24, FileSizeSignal = 25;
@@ -28,8 +29,7 @@ internal static class LinuxResult
         if (directories.AreBounded && (Scratch.IsFull(directories.Output) || Scratch.IsFull(directories.Temporary)))
             hit.Add(SandboxLimit.Scratch);
 
-        var signal = end.Exit.Signal
-                     ?? (end.Exit.Code is > SignalBase and <= SignalBase + SignalMax ? end.Exit.Code - SignalBase : null);
+        var signal = end.Exit.Signal ?? SignalIn(end.Exit.Code);
         if (signal == CpuLimitSignal) hit.Add(SandboxLimit.Cpu);
         if (signal == FileSizeSignal) hit.Add(SandboxLimit.FileSize);
         hit.UnionWith(group?.LimitsHit() ?? []);
@@ -59,6 +59,9 @@ internal static class LinuxResult
             NotEnforced = [.. report.Missing.Select(m => $"{m.What}: {m.Why}")],
         });
     }
+
+    private static int? SignalIn(int? code) =>
+        code is > SignalBase and <= SignalBase + SignalMax ? code - SignalBase : null;
 }
 
 /// <summary>The two directories that a run could write to. Bounded when each is a file system of its own.</summary>

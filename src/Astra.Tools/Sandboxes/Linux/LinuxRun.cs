@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text;
 using Astra.Tools.Sandboxes.Cgroups;
 using Microsoft.Win32.SafeHandles;
 
@@ -11,10 +12,11 @@ namespace Astra.Tools.Sandboxes.Linux;
 /// </summary>
 internal sealed class LinuxRun : IWatcher, IDisposable
 {
-    /// <summary>Ten thousand times what it takes on an idle machine. A cage that does not stand by then never will.</summary>
+    /// <summary>Thousands of times what it takes on an idle machine. A cage that does not stand by then never
+    /// will.</summary>
     private static readonly TimeSpan BuildTimeMax = TimeSpan.FromSeconds(20);
 
-    /// <summary>How far past its processor limit a run can get for each of the machine's processors.</summary>
+    /// <summary>How far past its processor limit a run can get, on each processor, before anyone looks.</summary>
     private static readonly TimeSpan CpuLookMin = TimeSpan.FromMilliseconds(5);
 
     [ThreadStatic] private static byte[]? t_buffer;
@@ -68,7 +70,8 @@ internal sealed class LinuxRun : IWatcher, IDisposable
         try
         {
             if (_failure is not null) throw _failure;
-            _builder = Spawner.Start(_cage.Builder, _cage.Arguments, _cage.Environment, [.. _childEnds, .. _cage.HandedOver]);
+            _builder = Spawner.Start(
+                _cage.Builder, _cage.Arguments, _cage.Environment, [.. _childEnds, .. _cage.HandedOver]);
             _buildDeadline = In(BuildTimeMax);
             _reactor.WakeAt(this, _buildDeadline);
             _reactor.Watch(_builder.Handle, Reactor.Readable, this);
@@ -160,8 +163,8 @@ internal sealed class LinuxRun : IWatcher, IDisposable
         Native.Signal(_builder!.Handle, Native.Kill);
     }
 
-    // The earliest moment at which a limit can have been reached: the end of the wall time, or what is left
-    // of the processor time if every processor works on it from now on.
+    // The earliest moment at which a limit can have been reached: the end of the wall time, or what is left of
+    // the processor time if every processor works on it from now on.
     private TimeSpan NextLook()
     {
         var wallLeft = _spec.Limits.Wall - Stopwatch.GetElapsedTime(_startedAt);
@@ -207,7 +210,7 @@ internal sealed class LinuxRun : IWatcher, IDisposable
         if (_output.Overflowed) _limitsHit.Add(SandboxLimit.Output);
         if (_error.Overflowed) _limitsHit.Add(SandboxLimit.ErrorOutput);
         _failure ??= _released ? null : new SandboxFailedException(
-            $"The cage could not be built: {System.Text.Encoding.UTF8.GetString(_error.Kept.Span).Trim()}");
+            $"The cage could not be built: {Encoding.UTF8.GetString(_error.Kept.Span).Trim()}");
         Over();
         if (_failure is not null) _ended.TrySetException(_failure);
         else _ended.TrySetResult(new RunEnd(

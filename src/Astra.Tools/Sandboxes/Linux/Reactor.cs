@@ -138,7 +138,8 @@ internal sealed partial class Reactor
     private static partial int EventDescriptor(uint value, int flags);
 
     [LibraryImport("libc", EntryPoint = "epoll_ctl", SetLastError = true)]
-    private static partial int EpollControl(SafeFileHandle epoll, int operation, SafeFileHandle handle, Span<byte> entry);
+    private static partial int EpollControl(
+        SafeFileHandle epoll, int operation, SafeFileHandle handle, Span<byte> entry);
 
     [LibraryImport("libc", EntryPoint = "epoll_wait", SetLastError = true)]
     private static partial int EpollWait(SafeFileHandle epoll, Span<byte> events, int count, int milliseconds);

@@ -63,7 +63,8 @@ internal sealed record RefusedCalls
             321, 298, 323,                /* bpf, perf_event_open, userfaultfd */
             248, 249, 250,                /* add_key, request_key, keyctl */
             246, 320, 169,                /* kexec_load, kexec_file_load, reboot */
-            174, 175, 176, 177, 178, 313, /* create_module, init_module, delete_module, get_kernel_syms, query_module, finit_module */
+            174, 175, 176, 313,           /* create_module, init_module, delete_module, finit_module */
+            177, 178,                     /* get_kernel_syms, query_module */
             163, 167, 168, 179, 180,      /* acct, swapon, swapoff, quotactl, nfsservctl */
             159, 164, 227, 305,           /* adjtimex, settimeofday, clock_settime, clock_adjtime */
             103, 153, 170, 171,           /* syslog, vhangup, sethostname, setdomainname */

@@ -16,7 +16,7 @@ internal static class SeccompFilter
     // What the kernel hands to the filter: the number, the architecture, then six arguments of 64 bits.
     private const uint NumberAt = 0, ArchitectureAt = 4, Argument0At = 16, Argument1At = 24;
 
-    private const ushort Load = 0x20, And = 0x54, IfEqual = 0x15, IfGreaterOrEqual = 0x35, IfAnyBit = 0x45, Return = 0x06;
+    private const ushort Load = 0x20, IfEqual = 0x15, IfGreaterOrEqual = 0x35, IfAnyBit = 0x45, Return = 0x06;
 
     private const uint Allow = 0x7fff0000;
     private const uint KillProcess = 0x80000000;

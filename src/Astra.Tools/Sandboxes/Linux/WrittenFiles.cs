@@ -9,7 +9,7 @@ namespace Astra.Tools.Sandboxes.Linux;
 /// bytes that the program chose, links may point anywhere, and a name may be a pipe that nobody will ever
 /// write to. So nothing is opened by path, no link is followed, and everything is bounded.
 /// </summary>
-internal static unsafe partial class WrittenFiles
+internal static unsafe class WrittenFiles
 {
     /// <summary>Entries looked at in one run. The rest is not listed, and the list says so.</summary>
     private const int EntriesMax = 1000;
@@ -51,37 +51,24 @@ internal static unsafe partial class WrittenFiles
 
     private static void Walk(SafeFileHandle directory, string prefix, string shownAs, int depth, FoundFiles found)
     {
-        var stream = OpenStream(Duplicate(directory));
-        if (stream == 0) return;
-        try
+        using var entries = new DirectoryEntries(directory);
+        while (entries.Next(out var name, out var type))
         {
-            while (ReadEntry(stream) is var entry && entry != null)
+            if (found.Shown.Count == EntriesMax)
             {
-                // struct dirent: inode 8 bytes, offset 8, length 2, type 1, then the name.
-                var type = entry[18];
-                var nameBytes = MemoryMarshal.CreateReadOnlySpanFromNullTerminated(entry + 19);
-                if (nameBytes.SequenceEqual("."u8) || nameBytes.SequenceEqual(".."u8)) continue;
-                if (found.Shown.Count == EntriesMax)
-                {
-                    found.IsCut = true;
-                    return;
-                }
-                var plain = PlainName(nameBytes);
-                found.Shown.Add($"{shownAs}/{prefix}{plain ?? Escaped(nameBytes)}");
-                if (type == RegularType && plain is not null) found.Regular.Add(prefix + plain);
-                if (type != DirectoryType) continue;
-                if (plain is null || depth == DepthMax)
-                {
-                    found.IsCut = true;
-                    continue;
-                }
-                using var below = Native.OpenBeneath(directory, entry + 19, Native.ReadOnly | Native.Directory);
-                if (below is not null) Walk(below, $"{prefix}{plain}/", shownAs, depth + 1, found);
+                found.IsCut = true;
+                return;
             }
-        }
-        finally
-        {
-            CloseStream(stream);
+            var bytes = MemoryMarshal.CreateReadOnlySpanFromNullTerminated(name);
+            var plain = PlainName(bytes);
+            found.Shown.Add($"{shownAs}/{prefix}{plain ?? Escaped(bytes)}");
+            if (type == RegularType && plain is not null) found.Regular.Add(prefix + plain);
+            if (type != DirectoryType) continue;
+            using var below = plain is null || depth == DepthMax
+                ? null
+                : Native.OpenBeneath(directory, name, Native.ReadOnly | Native.Directory);
+            if (below is null) found.IsCut = true;
+            else Walk(below, $"{prefix}{plain}/", shownAs, depth + 1, found);
         }
     }
 
@@ -129,25 +116,6 @@ internal static unsafe partial class WrittenFiles
             else text.Append("\\x").Append(b.ToString("x2"));
         return text.ToString();
     }
-
-    private static int Duplicate(SafeFileHandle directory)
-    {
-        const int duplicateCloseOnExec = 1030;
-        var copy = FileControl(directory, duplicateCloseOnExec, 0);
-        return copy < 0 ? throw Native.Error("reading the output directory") : copy;
-    }
-
-    [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
-    private static partial int FileControl(SafeFileHandle handle, int command, nint argument);
-
-    [LibraryImport("libc", EntryPoint = "fdopendir", SetLastError = true)]
-    private static partial nint OpenStream(int descriptor);
-
-    [LibraryImport("libc", EntryPoint = "readdir", SetLastError = true)]
-    private static partial byte* ReadEntry(nint stream);
-
-    [LibraryImport("libc", EntryPoint = "closedir", SetLastError = true)]
-    private static partial int CloseStream(nint stream);
 }
 
 /// <summary>Names found in a directory that a run could write to.</summary>

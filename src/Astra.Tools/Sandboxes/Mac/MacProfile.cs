@@ -7,7 +7,10 @@ namespace Astra.Tools.Sandboxes.Mac;
 internal static class MacProfile
 {
     private static readonly string[] SystemLibraries =
-        ["/usr/lib", "/usr/bin", "/usr/share", "/bin", "/sbin", "/System/Library", "/Library/Apple", "/private/var/db/dyld"];
+    [
+        "/usr/lib", "/usr/bin", "/usr/share", "/bin", "/sbin", "/System/Library", "/Library/Apple",
+        "/private/var/db/dyld",
+    ];
 
     public static string For(SandboxSpec spec, string scratch)
     {
@@ -23,12 +26,18 @@ internal static class MacProfile
         profile.AppendLine("(allow file-write-data (literal \"/dev/null\"))");
         IEnumerable<string> readable = spec.Mounts.Select(m => m.HostPath);
         if (spec.HostLibraries) readable = readable.Concat(SystemLibraries);
-        foreach (var path in readable) profile.AppendLine($"(allow file-read* process-exec (subpath {Quoted(path)}))");
+        foreach (var path in readable)
+            profile.AppendLine($"(allow file-read* process-exec (subpath {Quoted(path)}))");
         profile.AppendLine($"(allow file-read* file-write* (subpath {Quoted(scratch)}))");
         return profile.ToString();
     }
 
     // The path is data from a request; a quote in it must not end the string and start a rule.
-    private static string Quoted(string path) =>
-        "\"" + path.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal) + "\"";
+    private static string Quoted(string path)
+    {
+        var escaped = path
+            .Replace("\\", "\\\\", StringComparison.Ordinal)
+            .Replace("\"", "\\\"", StringComparison.Ordinal);
+        return $"\"{escaped}\"";
+    }
 }

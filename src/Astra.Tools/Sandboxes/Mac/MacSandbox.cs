@@ -35,7 +35,8 @@ internal sealed class MacSandbox : ICheckedSandbox
             .. strongerTiers,
             new("memory, number of processes, scratch bytes", "macOS has no such limit for a group of processes",
                 "run tools on Linux, or in a container"),
-            new("processes that outlive the run", "macOS has no process namespaces", "run tools on Linux, or in a container"),
+            new("processes that outlive the run", "macOS has no process namespaces",
+                "run tools on Linux, or in a container"),
         ],
         Tried = this,
     };
@@ -45,7 +46,8 @@ internal sealed class MacSandbox : ICheckedSandbox
         spec.Check();
         ct.ThrowIfCancellationRequested();
         // Without openat2 there is no safe way to walk a directory that a tool has filled.
-        if (spec.CollectOutputFiles) throw new SandboxFailedException("On macOS a tool returns its results on standard output.");
+        if (spec.CollectOutputFiles)
+            throw new SandboxFailedException("On macOS a tool returns its results on standard output.");
         using var scratch = new ScratchDirectory();
         using var process = new Process { StartInfo = Start(spec, scratch) };
         var started = Stopwatch.GetTimestamp();
@@ -55,7 +57,8 @@ internal sealed class MacSandbox : ICheckedSandbox
         deadline.CancelAfter(spec.Limits.Wall);
         await using var killing = deadline.Token.Register(() => process.Kill(entireProcessTree: true));
 
-        var output = CaptureAsync(process.StandardOutput.BaseStream, spec.Limits.OutputBytes, deadline.Cancel, drained.Token);
+        var output = CaptureAsync(
+            process.StandardOutput.BaseStream, spec.Limits.OutputBytes, deadline.Cancel, drained.Token);
         var error = CaptureAsync(process.StandardError.BaseStream, spec.Limits.ErrorBytes, () => { }, drained.Token);
         var input = FeedAsync(process.StandardInput.BaseStream, spec.Input, drained.Token);
         await process.WaitForExitAsync(CancellationToken.None);
@@ -85,10 +88,16 @@ internal sealed class MacSandbox : ICheckedSandbox
         };
         const int blockBytes = 512;
         var limits = spec.Limits;
-        var script = string.Create(CultureInfo.InvariantCulture,
-            $"ulimit -c 0 -t {Math.Ceiling(limits.Cpu.TotalSeconds)} -n {limits.OpenFiles} -f {limits.FileBytes / blockBytes}; exec \"$@\"");
+        var script = string.Create(
+            CultureInfo.InvariantCulture,
+            $"""
+             ulimit -c 0 && ulimit -t {Math.Ceiling(limits.Cpu.TotalSeconds)} && ulimit -n {limits.OpenFiles} \
+                 && ulimit -f {limits.FileBytes / blockBytes} && exec "$@"
+             """);
         IEnumerable<string> arguments =
-            ["-c", script, "sh", Launcher, "-p", MacProfile.For(spec, scratch.Root), places.Program, .. places.Arguments];
+        [
+            "-c", script, "sh", Launcher, "-p", MacProfile.For(spec, scratch.Root), places.Program, .. places.Arguments,
+        ];
         foreach (var argument in arguments) start.ArgumentList.Add(argument);
         start.Environment.Clear();
         foreach (var (name, value) in places.Environment) start.Environment[name] = value;

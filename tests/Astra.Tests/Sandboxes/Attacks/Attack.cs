@@ -58,5 +58,10 @@ internal sealed class TemporaryDirectory : IDisposable
 {
     public string Path { get; } = Directory.CreateTempSubdirectory("astra-test-").FullName;
 
-    public void Dispose() => Directory.Delete(Path, recursive: true);
+    // Attacks leave names in it that are no text, which the base library cannot remove.
+    public void Dispose()
+    {
+        using var remove = Process.Start("/bin/rm", ["-rf", Path]);
+        remove.WaitForExit();
+    }
 }

@@ -1,0 +1,76 @@
+using Astra.Kernel;
+using Astra.Kernel.Tasks;
+
+namespace Astra.Simulation;
+
+/// <summary>A task as the log tells it, in a second implementation that shares nothing with the kernel's.</summary>
+internal sealed class TaskModel(TaskId id, string name)
+{
+    public TaskId Id => id;
+    public string Name => name;
+    public TaskState State { get; set; }
+    public int Attempt { get; set; }
+    public int FailureCount { get; set; }
+    public int ExpiryCount { get; set; }
+    public int Priority { get; set; }
+    public bool IsDoomed { get; set; }
+    public ReadOnlyMemory<byte> Output { get; set; }
+    public IReadOnlyList<Dependency> After { get; set; } = [];
+
+    /// <summary>Who was given each attempt, and how each ended.</summary>
+    public Dictionary<int, WorkerId> Claims { get; } = [];
+    public Dictionary<int, TaskCommand> Endings { get; } = [];
+    public int RedriveCount { get; set; }
+}
+
+/// <summary>What a goal looked like after one entry of the log.</summary>
+internal readonly record struct GoalMoment(GoalState State, long Revision, TaskCounts Counts);
+
+/// <summary>A goal as the log tells it.</summary>
+internal sealed class GoalModel(TenantId tenant, GoalId id, string? key, DeadTaskPolicy policy)
+{
+    public TenantId Tenant => tenant;
+    public GoalId Id => id;
+    public string? Key => key;
+    public DeadTaskPolicy Policy => policy;
+    public GoalState State { get; set; } = GoalState.Active;
+    public long Revision { get; set; }
+    public long LastSeq { get; set; }
+    public ReadOnlyMemory<byte> Result { get; set; }
+    public SortedDictionary<Guid, TaskModel> Tasks { get; } = [];
+
+    /// <summary>By the seq of the entry after which it was so: a reply carries that seq and has to agree.</summary>
+    public Dictionary<long, GoalMoment> History { get; } = [];
+
+    public TaskModel? Find(TaskId task) => Tasks.GetValueOrDefault(task.Value);
+
+    public int Count(TaskState state) => Tasks.Values.Count(task => task.State == state);
+
+    public TaskCounts Counts => new(
+        Count(TaskState.Pending), Count(TaskState.Ready), Count(TaskState.Running), Count(TaskState.Completed), Count(TaskState.Cancelled), Count(TaskState.Dead));
+
+    /// <summary>Nothing of it will move again by itself.</summary>
+    public bool IsAtRest => State != GoalState.Active || (policy == DeadTaskPolicy.Wait && Count(TaskState.Dead) > 0 && Counts is { Ready: 0, Running: 0 });
+
+    public bool IsMet(Dependency dependency) => Find(dependency.On) is { } on
+        && (dependency.Kind == DependencyKind.Completed ? on.State == TaskState.Completed : on.State.IsFinal());
+
+    public bool IsHopeless(Dependency dependency) => dependency.Kind == DependencyKind.Completed
+        && Find(dependency.On) is { } on && (on.State == TaskState.Cancelled || (on.State == TaskState.Dead && policy == DeadTaskPolicy.Doom));
+
+    /// <summary>Depth first from one task, the naive way.</summary>
+    public bool WaitsForItself(TaskModel task)
+    {
+        var seen = new HashSet<TaskId>();
+        var open = new Stack<TaskId>(task.After.Select(dependency => dependency.On));
+        while (open.TryPop(out var next))
+        {
+            if (next == task.Id)
+                return true;
+            if (seen.Add(next) && Find(next) is { } node)
+                foreach (var dependency in node.After)
+                    open.Push(dependency.On);
+        }
+        return false;
+    }
+}

@@ -1,0 +1,256 @@
+using Astra.Kernel;
+using Astra.Kernel.Journal;
+using Astra.Kernel.Tasks;
+
+namespace Astra.Simulation;
+
+/// <summary>
+/// Reads the log as it is committed, rebuilds every goal from it without the kernel's help, and checks each entry against
+/// the state the log had before it.
+/// </summary>
+internal sealed class JournalAudit(Verdict verdict, Trace trace)
+{
+    private static readonly HashSet<(TaskState, TaskCommand, TaskState)> Moves = [.. TaskTransitions.Moves];
+
+    private readonly SortedDictionary<int, long> _lastSeqs = [];
+    private readonly Dictionary<ShardId, Epoch> _epochs = [];
+    private readonly Dictionary<(TenantId, string), GoalModel> _byKey = [];
+    private readonly Dictionary<TaskId, GoalModel> _byTask = [];
+
+    public SortedDictionary<Guid, GoalModel> Goals { get; } = [];
+
+    public int EntryCount { get; private set; }
+
+    public IReadOnlyDictionary<int, long> LastSeqs => _lastSeqs;
+
+    public GoalModel? Find(GoalId goal) => Goals.GetValueOrDefault(goal.Value);
+
+    public GoalModel? FindByKey(TenantId tenant, string key) => _byKey.GetValueOrDefault((tenant, key));
+
+    public (GoalModel Goal, TaskModel Task)? Find(TaskId task) =>
+        _byTask.TryGetValue(task, out var goal) && goal.Find(task) is { } model ? (goal, model) : null;
+
+    /// <summary>The store has given shards to a node.</summary>
+    public void Granted(LeaseRenewal renewal)
+    {
+        foreach (var (shard, epoch) in renewal.Owned)
+        {
+            verdict.Check(!_epochs.TryGetValue(shard, out var before) || epoch >= before, $"Shard {shard} was granted under epoch {epoch} after {before}.");
+            _epochs[shard] = epoch;
+        }
+    }
+
+    /// <summary>The store has committed or refused.</summary>
+    public void Appended(IReadOnlyList<ShardAppend> appends, IReadOnlyList<AppendOutcome> outcomes)
+    {
+        for (var i = 0; i < appends.Count; i++)
+        {
+            var append = appends[i];
+            verdict.Check(outcomes[i] != AppendOutcome.Refused,
+                $"The log refused entries {append.Entries[0].Seq} to {append.Entries[^1].Seq} of shard {append.Shard}: {string.Join(", ", append.Entries.Select(entry => $"{entry.Kind} {entry.From}>{entry.To}"))}.");
+            if (outcomes[i] != AppendOutcome.Committed)
+                continue;
+            verdict.Check(append.Epoch == _epochs[append.Shard], $"Shard {append.Shard} committed under epoch {append.Epoch}, and its owner has {_epochs[append.Shard]}.");
+            var touched = new HashSet<GoalModel>();
+            foreach (var entry in append.Entries)
+                touched.Add(Take(entry));
+            foreach (var goal in touched)
+                CheckSettled(goal);
+        }
+    }
+
+    private GoalModel Take(JournalEntry entry)
+    {
+        trace.Committed(entry);
+        EntryCount++;
+        verdict.Check(entry.Seq == _lastSeqs.GetValueOrDefault(entry.Shard.Value) + 1, $"Entry {entry.Seq} of shard {entry.Shard} follows {_lastSeqs.GetValueOrDefault(entry.Shard.Value)}.");
+        _lastSeqs[entry.Shard.Value] = entry.Seq;
+        verdict.Check(entry.Goal.Shard == entry.Shard && (entry.Task is not { } id || id.Shard == entry.Shard), $"Entry {entry.Seq} of shard {entry.Shard} is about something of another shard.");
+        verdict.Check(EventCodec.Encode(entry.Event).AsSpan().SequenceEqual(entry.Data.Span), $"Entry {entry.Seq} of shard {entry.Shard} reads back as something else.");
+
+        var goal = entry.Event is KernelEvent.GoalSubmitted submitted ? Begin(entry, submitted) : Goal(entry);
+        if (entry.Task is { } task)
+            TakeTask(goal, task, entry);
+        else
+            TakeGoal(goal, entry);
+        goal.LastSeq = entry.Seq;
+        goal.History[entry.Seq] = new GoalMoment(goal.State, goal.Revision, goal.Counts);
+        return goal;
+    }
+
+    private GoalModel Begin(JournalEntry entry, KernelEvent.GoalSubmitted submitted)
+    {
+        verdict.Check(Find(entry.Goal) is null, $"Goal {entry.Goal} begins twice.");
+        var goal = new GoalModel(entry.Tenant, entry.Goal, submitted.IdempotencyKey, submitted.DeadTaskPolicy);
+        if (goal.Key is { } key)
+            verdict.Check(_byKey.TryAdd((goal.Tenant, key), goal), $"The idempotency key {key} has made two goals: {_byKey[(goal.Tenant, key)].Id} and {goal.Id}.");
+        Goals.Add(goal.Id.Value, goal);
+        return goal;
+    }
+
+    private GoalModel Goal(JournalEntry entry)
+    {
+        var goal = Find(entry.Goal);
+        verdict.Check(goal is not null && goal.Tenant == entry.Tenant, $"Entry {entry.Seq} of shard {entry.Shard} is about a goal that never began.");
+        return goal!;
+    }
+
+    private void TakeGoal(GoalModel goal, JournalEntry entry)
+    {
+        switch (entry.Event)
+        {
+            case KernelEvent.PlanEdited edited:
+                verdict.Check(goal.State == GoalState.Active && edited.Revision == goal.Revision + 1, $"Goal {goal.Id} ({goal.State}) goes from revision {goal.Revision} to {edited.Revision}.");
+                goal.Revision = edited.Revision;
+                break;
+            case KernelEvent.GoalCompleted completed:
+                End(goal, GoalState.Completed);
+                goal.Result = completed.Result;
+                break;
+            case KernelEvent.GoalFailed:
+                End(goal, GoalState.Failed);
+                break;
+            case KernelEvent.GoalCancelled:
+                End(goal, GoalState.Cancelled);
+                break;
+            case KernelEvent.GoalReopened:
+                verdict.Check(goal.State == GoalState.Failed, $"Goal {goal.Id} is reopened though it is {goal.State}.");
+                goal.State = GoalState.Active;
+                break;
+        }
+    }
+
+    private void End(GoalModel goal, GoalState state)
+    {
+        verdict.Check(goal.State == GoalState.Active, $"Goal {goal.Id} ends twice: {goal.State}, then {state}.");
+        verdict.Check(goal.Counts.Open == 0, $"Goal {goal.Id} is {state} with {goal.Counts.Open} tasks open.");
+        goal.State = state;
+    }
+
+    private void TakeTask(GoalModel goal, TaskId id, JournalEntry entry)
+    {
+        if (entry.Event is KernelEvent.TaskAdded added)
+        {
+            Add(goal, id, entry, added);
+            return;
+        }
+
+        var found = goal.Find(id);
+        verdict.Check(found is not null, $"Entry {entry.Seq} of shard {entry.Shard} ({entry.Kind}) is about a task that is not there.");
+        var task = found!;
+        var isDiscard = entry is { Kind: EventKind.TaskCancelled, From: TaskState.Dead };
+        verdict.Check(goal.State == GoalState.Active || isDiscard, $"{entry.Kind} of task {task.Name} comes after goal {goal.Id} is {goal.State}.");
+        if (entry.Command is { } command)
+            Move(goal, task, command, entry);
+
+        switch (entry.Event)
+        {
+            case KernelEvent.TaskRemoved:
+                verdict.Check(task.Attempt == 0 && task.State is TaskState.Pending or TaskState.Ready, $"Task {task.Name} is removed though it is {task.State} after {task.Attempt} attempts.");
+                verdict.Check(!goal.Tasks.Values.Any(other => other.After.Any(dependency => dependency.On == id)), $"Task {task.Name} is removed though another waits for it.");
+                goal.Tasks.Remove(id.Value);
+                _byTask.Remove(id);
+                break;
+            case KernelEvent.TaskRewired rewired:
+                verdict.Check(task.Attempt == 0 && !task.State.IsFinal(), $"Task {task.Name} is rewired though it is {task.State} after {task.Attempt} attempts.");
+                Connect(goal, task, rewired.After);
+                break;
+            case KernelEvent.TaskPrioritised prioritised:
+                task.Priority = prioritised.Priority;
+                break;
+            default:
+                verdict.Check(entry.Command is not null, $"{entry.Kind} of task {task.Name} is not a move.");
+                break;
+        }
+    }
+
+    private void Add(GoalModel goal, TaskId id, JournalEntry entry, KernelEvent.TaskAdded added)
+    {
+        verdict.Check(goal.State == GoalState.Active, $"A task is added to goal {goal.Id}, which is {goal.State}.");
+        verdict.Check(!_byTask.ContainsKey(id) && goal.Tasks.Values.All(other => other.Name != added.Spec.Name), $"Task {added.Spec.Name} is added twice.");
+        var task = new TaskModel(id, added.Spec.Name) { State = entry.To!.Value, Priority = added.Spec.Priority };
+        goal.Tasks.Add(id.Value, task);
+        _byTask.Add(id, goal);
+        Connect(goal, task, added.After);
+        verdict.Check(task.State == (task.After.All(goal.IsMet) ? TaskState.Ready : TaskState.Pending), $"Task {task.Name} begins as {task.State}.");
+    }
+
+    private void Connect(GoalModel goal, TaskModel task, IReadOnlyList<Dependency> after)
+    {
+        verdict.Check(after.All(dependency => goal.Find(dependency.On) is not null), $"Task {task.Name} waits for something that is not there.");
+        task.After = after;
+        // A rebuild reads entry by entry and refuses a cycle, so there is none between two entries of one edit either.
+        verdict.Check(!goal.WaitsForItself(task), $"Task {task.Name} of goal {goal.Id} waits for itself after revision {goal.Revision}.");
+    }
+
+    private void Move(GoalModel goal, TaskModel task, TaskCommand command, JournalEntry entry)
+    {
+        verdict.Check(entry.From == task.State, $"Task {task.Name} is {task.State}, and {command} moves it from {entry.From}.");
+        verdict.Check(Moves.Contains((entry.From!.Value, command, entry.To!.Value)), $"{entry.From} {command} {entry.To} of task {task.Name} is not in the table.");
+        verdict.Check(entry.Attempt == task.Attempt + (command == TaskCommand.Claim ? 1 : 0), $"{command} of task {task.Name} carries attempt {entry.Attempt}; the latest was {task.Attempt}.");
+        var isFree = task.After.All(goal.IsMet);
+        switch (command)
+        {
+            case TaskCommand.Claim or TaskCommand.Unblock:
+                verdict.Check(isFree, $"{command} of task {task.Name}, and what it waits for has not ended.");
+                break;
+            case TaskCommand.Block:
+                verdict.Check(!isFree, $"{command} of task {task.Name}, and it waits for nothing.");
+                break;
+            case TaskCommand.Doom:
+                verdict.Check(task.After.Any(goal.IsHopeless), $"Task {task.Name} is doomed, and it might still run.");
+                break;
+            case TaskCommand.Redrive:
+                verdict.Check(entry.From == TaskState.Dead || task.IsDoomed, $"Task {task.Name} is redriven, and nobody had given it up.");
+                break;
+        }
+
+        if (entry.From == TaskState.Running)
+            verdict.Check(task.Endings.TryAdd(task.Attempt, command), $"Attempt {task.Attempt} of task {task.Name} ends twice.");
+        (task.State, task.Attempt) = (entry.To.Value, entry.Attempt);
+        Follow(task, entry);
+    }
+
+    private static void Follow(TaskModel task, JournalEntry entry)
+    {
+        switch (entry.Event)
+        {
+            case KernelEvent.TaskClaimed claimed:
+                task.Claims.Add(entry.Attempt, claimed.Worker);
+                break;
+            case KernelEvent.TaskCompleted completed:
+                task.Output = completed.Output;
+                break;
+            case KernelEvent.TaskRetried or KernelEvent.TaskDied:
+                task.FailureCount++;
+                break;
+            case KernelEvent.TaskExpired:
+                task.ExpiryCount++;
+                break;
+            case KernelEvent.TaskDoomed:
+                task.IsDoomed = true;
+                break;
+            case KernelEvent.TaskRedriven:
+                (task.FailureCount, task.ExpiryCount, task.IsDoomed) = (0, 0, false);
+                task.RedriveCount++;
+                break;
+        }
+    }
+
+    /// <summary>A commit holds whole decisions, so after it nothing is left that should have followed.</summary>
+    private void CheckSettled(GoalModel goal)
+    {
+        if (goal.State != GoalState.Active)
+        {
+            verdict.Check(goal.Counts.Open == 0, $"Goal {goal.Id} is {goal.State} with tasks open.");
+            return;
+        }
+        foreach (var task in goal.Tasks.Values)
+        {
+            verdict.Check(task.State != TaskState.Ready || task.After.All(goal.IsMet), $"Task {task.Name} of goal {goal.Id} is ready and waits for something.");
+            verdict.Check(task.State != TaskState.Pending || !task.After.All(goal.IsMet), $"Task {task.Name} of goal {goal.Id} is pending and waits for nothing.");
+            verdict.Check(task.State != TaskState.Pending || !task.After.Any(goal.IsHopeless), $"Task {task.Name} of goal {goal.Id} is pending and can never run.");
+        }
+        verdict.Check(goal.Counts.Open > 0 || goal.IsAtRest, $"Goal {goal.Id} is active with nothing left to do.");
+    }
+}

@@ -1,0 +1,96 @@
+using Astra.Kernel;
+using Astra.Kernel.Tasks;
+
+namespace Astra.Simulation;
+
+/// <summary>Goals and edits of goals, drawn.</summary>
+internal sealed class PlanDice(SimulationOptions options)
+{
+    public static readonly IReadOnlyList<TenantId> Tenants = [new(new Guid(1, 0, 0, new byte[8])), new(new Guid(2, 0, 0, new byte[8]))];
+
+    private int _keyCount;
+
+    public GoalRequest DrawRequest(IRandomness dice, TenantId tenant, string title)
+    {
+        var steps = dice.Between(1, 8);
+        var plan = new List<GraphEdit>();
+        for (var step = 0; step < steps; step++)
+            plan.Add(new GraphEdit.Add(DrawSpec($"step-{step}", dice), [.. Enumerable.Range(0, step)
+                .Where(_ => dice.Chance(0.35)).Select(before => new NamedDependency($"step-{before}", DrawKind(dice)))]));
+        return new GoalRequest
+        {
+            Title = title,
+            Agent = dice.Pick<string?>([null, "writer", "reader"]),
+            Priority = dice.Between(-5, 5),
+            DeadTaskPolicy = dice.Pick([DeadTaskPolicy.Doom, DeadTaskPolicy.Wait]),
+            IdempotencyKey = dice.Chance(0.7) ? DrawKey(tenant) : null,
+            Plan = plan,
+        };
+    }
+
+    public TaskSpec DrawSpec(string name, IRandomness dice) => new()
+    {
+        Name = name,
+        Executor = dice.Pick(SimulatedWorker.Executors),
+        Priority = dice.Between(-3, 3),
+        AttemptCountMax = dice.Between(1, 4),
+        LeaseDuration = dice.Pick([TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(6)]),
+    };
+
+    /// <returns>One to four edits, and whether they make a circle of their own.</returns>
+    public (List<GraphEdit> Edits, bool MustFail) DrawEdits(GoalSnapshot plan, IRandomness dice, string prefix)
+    {
+        var names = plan.Tasks.Select(task => task.Spec.Name).ToList();
+        if (dice.Chance(0.15))
+            return (DrawCircle(dice, prefix), true);
+
+        var edits = new List<GraphEdit>();
+        for (var left = dice.Between(1, 4); left > 0; left--)
+        {
+            var name = dice.Pick(names);
+            switch (dice.NextInt32(10))
+            {
+                case < 4:
+                    edits.Add(new GraphEdit.Add(DrawSpec($"{prefix}-{left}", dice), DrawAfter(dice, names)));
+                    names.Add($"{prefix}-{left}");
+                    break;
+                case < 7:
+                    edits.Add(new GraphEdit.Rewire(name, DrawAfter(dice, names)));
+                    break;
+                case 7:
+                    edits.Add(new GraphEdit.Remove(name));
+                    break;
+                case 8:
+                    edits.Add(new GraphEdit.Prioritise(name, dice.Between(-10, 10)));
+                    break;
+                default:
+                    edits.Add(new GraphEdit.Cancel(name, "the dice"));
+                    break;
+            }
+        }
+        return (edits, false);
+    }
+
+    private List<GraphEdit> DrawCircle(IRandomness dice, string prefix)
+    {
+        var length = dice.Between(1, 4);
+        return [.. Enumerable.Range(0, length).Select(i =>
+            new GraphEdit.Add(DrawSpec($"{prefix}-{i}", dice), [new NamedDependency($"{prefix}-{(i + 1) % length}", DrawKind(dice))]))];
+    }
+
+    private static List<NamedDependency> DrawAfter(IRandomness dice, List<string> names) =>
+        [.. names.Where(_ => dice.Chance(0.25)).Select(name => new NamedDependency(name, DrawKind(dice)))];
+
+    private static DependencyKind DrawKind(IRandomness dice) => dice.Chance(0.8) ? DependencyKind.Completed : DependencyKind.Ended;
+
+    /// <summary>A key decides its shard, and only a few shards are open in this world.</summary>
+    private string DrawKey(TenantId tenant)
+    {
+        while (true)
+        {
+            var key = $"key-{++_keyCount}";
+            if (FewShards.Contains(options.ShardCount, ShardId.OfName(tenant, key)))
+                return key;
+        }
+    }
+}

@@ -1,0 +1,230 @@
+using Astra.Kernel;
+using Astra.Kernel.Tasks;
+
+namespace Astra.Simulation;
+
+/// <summary>Somebody who submits goals and then cannot leave them alone. Whatever it is told is held against the log.</summary>
+internal sealed class SimulatedClient
+{
+    private static readonly TimeSpan RestMax = TimeSpan.FromSeconds(1.5);
+
+    // A redirect may lead to a node that has just lost the shard as well.
+    private const int RedirectsMax = 4;
+
+    private readonly SimulationRun _run;
+    private readonly IRandomness _dice;
+    private readonly Caller _caller;
+    private readonly string _name;
+    private readonly List<GoalId> _goals = [];
+    private readonly List<(string Key, GoalRequest Request, GoalId Goal)> _keyed = [];
+    private int _requestCount;
+
+    public SimulatedClient(SimulationRun run, string name, TenantId tenant, IRandomness dice)
+    {
+        (_run, _name, _dice) = (run, name, dice);
+        _caller = new Caller(tenant, name);
+    }
+
+    /// <summary>Every goal that must exist exists, and its client knows.</summary>
+    public bool IsDone { get; private set; }
+
+    public async Task RunAsync()
+    {
+        while (_run.HasFaults)
+        {
+            await _run.Network.DelayAsync(RestMax * _dice.NextDouble());
+            await ActAsync();
+        }
+        IsDone = true;
+    }
+
+    private Task ActAsync() => _dice.NextInt32(20) switch
+    {
+        < 5 => SubmitAsync(),
+        5 => SubmitAgainAsync(),
+        < 10 => EditAsync(),
+        10 => CancelAsync(),
+        < 13 => RedriveAsync(),
+        13 => DiscardAsync(),
+        14 => WhyAsync(),
+        15 => ListAsync(),
+        < 18 => ReadAsync(),
+        _ => ReadPlanAsync(),
+    };
+
+    // ---- Submitting -----------------------------------------------------------------------------------------------
+
+    private async Task SubmitAsync()
+    {
+        var request = _run.Plans.DrawRequest(_dice, _caller.Tenant, $"{_name}-{_requestCount++}");
+        if (request.IdempotencyKey is not { } key)
+        {
+            var reply = await CallAsync(node => node.SubmitAsync(_caller, request), patience: 1);
+            if (reply is { IsOk: true } accepted)
+                Remember(accepted.Value, shownBefore: 0);
+            return;
+        }
+
+        // With a key one may ask until somebody knows, and one does: also when the faults are over.
+        while (true)
+        {
+            var reply = await CallAsync(node => node.SubmitAsync(_caller, request), patience: 5);
+            if (reply is { IsOk: true } accepted)
+            {
+                Remember(accepted.Value, shownBefore: 0);
+                _keyed.Add((key, request, accepted.Value.Id));
+                return;
+            }
+            _run.Verdict.Check(reply?.Refusal is not { Kind: RefusalKind.Conflict or RefusalKind.Invalid or RefusalKind.NotFound }, $"A good goal was refused: {reply?.Refusal?.Reason}");
+        }
+    }
+
+    private async Task SubmitAgainAsync()
+    {
+        if (_keyed.Count == 0)
+            return;
+        var (key, request, goal) = _dice.Pick(_keyed);
+        var isSame = _dice.Chance(0.7);
+        var shown = _run.Replies.ShownOf(goal);
+        var again = isSame ? request : request with { Title = request.Title + " and more" };
+        if (await CallAsync(node => node.SubmitAsync(_caller, again), patience: 3) is not { } reply)
+            return;
+        if (reply.IsOk)
+        {
+            _run.Verdict.Check(isSame && reply.Value.Id == goal, $"Key {key} stands for goal {goal}, and a {(isSame ? "repeated" : "different")} submission was answered with {reply.Value.Id}.");
+            _run.Replies.Shown(reply.Value, shown);
+        }
+        else
+            _run.Verdict.Check(!isSame || IsPassing(reply.Refusal!), $"A repeated submission under {key} was refused: {reply.Refusal!.Reason}");
+    }
+
+    private void Remember(GoalRow row, long shownBefore)
+    {
+        _run.Replies.Shown(row, shownBefore);
+        _goals.Add(row.Id);
+    }
+
+    // ---- Changing -------------------------------------------------------------------------------------------------
+
+    private async Task EditAsync()
+    {
+        if (await PlanOfAsync() is not { } plan)
+            return;
+        var (edits, mustFail) = _run.Plans.DrawEdits(plan, _dice, $"{_name}-{_requestCount++}");
+        long? revision = _dice.Chance(0.5) ? plan.Goal.Revision : null;
+        var shown = _run.Replies.ShownOf(plan.Goal.Id);
+        if (await CallAsync(node => node.EditPlanAsync(_caller, plan.Goal.Id, revision, edits, "the dice"), patience: 1) is not { } reply)
+            return;
+        if (reply.IsOk)
+        {
+            _run.Verdict.Check(!mustFail, $"A circle was accepted into goal {plan.Goal.Id}: {string.Join("; ", edits)}");
+            _run.Verdict.Check(revision is null || reply.Value.Goal.Revision == revision + 1, $"An edit of revision {revision} of goal {plan.Goal.Id} made {reply.Value.Goal.Revision}.");
+            _run.Replies.Shown(reply.Value, shown);
+        }
+    }
+
+    private Task CancelAsync() => OnGoalAsync((node, goal) => node.CancelGoalAsync(_caller, goal, "the dice"), row =>
+        _run.Verdict.Check(row.State == GoalState.Cancelled, $"A cancelled goal is shown as {row.State}."));
+
+    private async Task RedriveAsync()
+    {
+        if (await PlanOfAsync() is { } plan && _dice.PickOrNone([.. plan.Tasks.Where(task => task.State == TaskState.Dead)]) is { } dead
+            && await CallAsync(node => node.RedriveAsync(_caller, dead.Id), patience: 1) is { IsOk: true } reply)
+            _run.Replies.Told(reply.Value);
+    }
+
+    private async Task DiscardAsync()
+    {
+        if (await PlanOfAsync() is { } plan && _dice.PickOrNone([.. plan.Tasks.Where(task => task.State == TaskState.Dead)]) is { } dead
+            && await CallAsync(node => node.DiscardAsync(_caller, dead.Id, "the dice"), patience: 1) is { } reply)
+        {
+            _run.Verdict.Check(reply.Refusal is not { Kind: RefusalKind.NotFound }, $"Task {dead.Spec.Name} was dead and is not there: {reply.Refusal?.Reason}");
+            if (reply.IsOk)
+                _run.Replies.Told(reply.Value);
+        }
+    }
+
+    // ---- Reading --------------------------------------------------------------------------------------------------
+
+    private Task ReadAsync() => OnGoalAsync((node, goal) => node.GetGoalAsync(_caller.Tenant, goal), _ => { });
+
+    private async Task ReadPlanAsync() => await PlanOfAsync();
+
+    private async Task<GoalSnapshot?> PlanOfAsync()
+    {
+        if (_goals.Count == 0)
+            return null;
+        var goal = _dice.Pick(_goals);
+        var shown = _run.Replies.ShownOf(goal);
+        if (await CallAsync(node => node.GetPlanAsync(_caller.Tenant, goal), patience: 2) is not { } reply)
+            return null;
+        _run.Verdict.Check(reply.IsOk || IsPassing(reply.Refusal!), $"Goal {goal} was acknowledged and cannot be read: {reply.Refusal?.Reason}");
+        if (!reply.IsOk)
+            return null;
+        _run.Replies.Shown(reply.Value, shown);
+        return reply.Value;
+    }
+
+    private async Task WhyAsync()
+    {
+        if (await PlanOfAsync() is not { } plan)
+            return;
+        var about = _dice.PickOrNone(plan.Tasks)?.Id.Value ?? plan.Goal.Id.Value;
+        if (await CallAsync(node => node.WhyAsync(_caller.Tenant, about), patience: 1) is { IsOk: true } reply)
+            _run.Verdict.Check(reply.Value.Sentence.EndsWith('.') || reply.Value.Sentence.Length > 20, $"That is no sentence: {reply.Value.Sentence}");
+    }
+
+    private async Task ListAsync()
+    {
+        if (await CallAsync(node => node.ListGoalsAsync(_caller.Tenant, null, null, null, 100), patience: 1) is { IsOk: true } reply)
+            foreach (var row in reply.Value)
+                _run.Replies.Shown(row, shownBefore: 0);
+    }
+
+    private async Task OnGoalAsync(Func<KernelNode, GoalId, ValueTask<Answer<GoalRow>>> ask, Action<GoalRow> check)
+    {
+        if (_goals.Count == 0)
+            return;
+        var goal = _dice.Pick(_goals);
+        var shown = _run.Replies.ShownOf(goal);
+        if (await CallAsync(node => ask(node, goal), patience: 2) is not { } reply)
+            return;
+        _run.Verdict.Check(reply.Refusal is not { Kind: RefusalKind.NotFound }, $"Goal {goal} was acknowledged and is not found: {reply.Refusal?.Reason}");
+        if (!reply.IsOk)
+            return;
+        _run.Replies.Shown(reply.Value, shown);
+        check(reply.Value);
+    }
+
+    // ---- Asking ---------------------------------------------------------------------------------------------------
+
+    /// <summary>Asks any node, follows redirects, and comes back after refusals that pass. Null: nobody answered.</summary>
+    private async Task<Answer<T>?> CallAsync<T>(Func<KernelNode, ValueTask<Answer<T>>> ask, int patience)
+    {
+        Answer<T>? last = null;
+        for (var attempt = 0; attempt < patience; attempt++)
+        {
+            var node = _dice.Pick(_run.Nodes);
+            for (var redirects = 0; redirects < RedirectsMax; redirects++)
+            {
+                if (!node.IsUp)
+                    break;
+                var kernel = node.Kernel;
+                var reply = await _run.Network.CallAsync(node.Process, () => ask(kernel));
+                if (!reply.IsKnown)
+                    break;
+                last = reply.Value;
+                _run.Trace.Happened((int)(last.Value.Refusal?.Kind ?? (RefusalKind)99));
+                if (last.Value.Refusal is not { Kind: RefusalKind.Elsewhere, Address: var address })
+                    break;
+                node = _run.Nodes.First(other => $"http://{other.Name}" == address);
+            }
+            if (last is { } answer && (answer.IsOk || !IsPassing(answer.Refusal!)))
+                return answer;
+            await _run.Network.DelayAsync(TimeSpan.FromMilliseconds(_dice.Between(50, 500)));
+        }
+        return last;
+    }
+
+    private static bool IsPassing(Refusal refusal) => refusal.Kind is RefusalKind.Unavailable or RefusalKind.Overloaded or RefusalKind.Elsewhere;
+}

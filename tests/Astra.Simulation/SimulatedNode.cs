@@ -1,0 +1,152 @@
+using Astra.Kernel;
+using Astra.Kernel.Actors;
+using Astra.Testing.Time;
+
+namespace Astra.Simulation;
+
+/// <summary>A server that is started again whenever it is gone, each time as a new incarnation.</summary>
+internal sealed class SimulatedNode
+{
+    private static readonly TimeSpan RestartDelayMax = TimeSpan.FromSeconds(4);
+
+    // The last turns of a process that dies are anybody's guess: up to this many happen, of whichever nodes.
+    private const int TurnsBeforeCrashMax = 12;
+
+    private readonly SimulationRun _run;
+    private readonly IRandomness _dice;
+    private readonly NodeId _id;
+    private readonly TimeSpan _calendarError;
+
+    public SimulatedNode(SimulationRun run, string name, IRandomness dice)
+    {
+        (_run, _dice, _id) = (run, dice, new NodeId(name));
+        _calendarError = dice.Between(TimeSpan.FromSeconds(-1), TimeSpan.FromSeconds(1));
+        Process = new SimulatedProcess(run.World);
+        Process.Crash();
+    }
+
+    public string Name => _id.Value;
+
+    public SimulatedProcess Process { get; private set; }
+
+    public KernelNode Kernel { get; private set; } = null!;
+
+    /// <summary>Its shards are loaded and it takes requests.</summary>
+    public bool IsUp { get; private set; }
+
+    public void Start()
+    {
+        var process = new SimulatedProcess(_run.World);
+        Process = process;
+        var dice = _run.Dice.Fork();
+        var clock = new MachineClock(_run.World.Clock, dice.Between(TimeSpan.Zero, TimeSpan.FromDays(400)), _calendarError);
+        var ids = new IdSource(clock, dice);
+        var self = new NodeRegistration(_id, $"http://{Name}", ids.NewId(default));
+        void CrashSender() => CrashSoon(process);
+        var ports = new KernelPorts(
+            clock, dice, ids, process,
+            new FaultyJournal(_run.Store, CrashSender, _run.Journal.Appended),
+            new FaultyProjection(_run.Store, CrashSender),
+            new FewShards(_run.Store, _run.Options.ShardCount, CrashSender, _run.Journal.Granted));
+        _run.Trace.Note($"{Name} starts");
+        process.Post(() => _run.Verdict.Watch(() => StartAsync(process, new KernelNode(ports, SimulationOptions.Limits, self))));
+    }
+
+    private async Task StartAsync(SimulatedProcess process, KernelNode kernel)
+    {
+        Kernel = kernel;
+        kernel.OnNotice = notice => _run.Trace.Note($"{Name} {notice}");
+        try
+        {
+            await kernel.StartAsync();
+        }
+        catch (JournalUnavailableException)
+        {
+            Crash(process);
+            return;
+        }
+        IsUp = true;
+        for (var i = 0; i < _run.Options.WorkersPerNode; i++)
+            _ = new SimulatedWorker(_run, process, kernel, $"{Name}-worker-{i}", isInProcess: i == 1, _dice);
+    }
+
+    /// <summary>The process dies within its next few turns.</summary>
+    public void CrashSoon() => CrashSoon(Process);
+
+    private void CrashSoon(SimulatedProcess process)
+    {
+        if (!_run.HasFaults)
+            return;
+        var turnsLeft = _dice.NextInt32(TurnsBeforeCrashMax);
+        _run.Chaos.Post(Countdown);
+
+        void Countdown()
+        {
+            if (turnsLeft-- > 0)
+                _run.Chaos.Post(Countdown);
+            else
+                Crash(process);
+        }
+    }
+
+    public void Pause(TimeSpan duration)
+    {
+        var process = Process;
+        if (process.IsPaused)
+            return;
+        _run.Trace.Note($"{Name} is paused for {duration.TotalSeconds:0.0} s");
+        process.Pause();
+        _run.Chaos.Schedule(duration, process.Resume);
+    }
+
+    /// <summary>Stopped in good order, and started again.</summary>
+    public void StopCleanly()
+    {
+        if (!IsUp)
+            return;
+        var (process, kernel) = (Process, Kernel);
+        IsUp = false;
+        _run.Trace.Note($"{Name} stops");
+        process.Post(() => _run.Verdict.Watch(async () =>
+        {
+            await kernel.DisposeAsync();
+            Crash(process);
+        }));
+    }
+
+    /// <summary>Whether every actor of it failed of nothing but the loss of its shard.</summary>
+    public void CheckActors()
+    {
+        if (!IsUp)
+            return;
+        var open = new Stack<ActorSnapshot>([Kernel.InspectActors()]);
+        while (open.TryPop(out var actor))
+        {
+            _run.Verdict.Check(actor.LastFailure is null || actor.LastFailure.GetType().Name == "ShardLostException", $"{Name}{actor.Path} failed: {actor.LastFailure}");
+            foreach (var child in actor.Children)
+                open.Push(child);
+        }
+    }
+
+    private void Crash(SimulatedProcess process)
+    {
+        if (process.HasCrashed)
+            return;
+        _run.Trace.Note($"{Name} crashes");
+        if (process == Process)
+            CheckActors();
+        process.Crash();
+        IsUp = false;
+        _run.Chaos.Schedule(RestartDelayMax * _dice.NextDouble(), Start);
+    }
+}
+
+internal static class VirtualDispatcherExtensions
+{
+    public static void Post(this VirtualDispatcher dispatcher, Action action) => dispatcher.Post(new Turn(action));
+
+    private sealed class Turn(Action action) : IThreadPoolWorkItem
+    {
+        public void Execute() => action();
+    }
+}

@@ -1,0 +1,187 @@
+using Astra.Kernel;
+using Astra.Kernel.Tasks;
+using Astra.Kernel.Workers;
+
+namespace Astra.Simulation;
+
+/// <summary>A connection that executes tasks, well or badly. A remote one outlives its server and then has nobody to talk to.</summary>
+internal sealed class SimulatedWorker : IWorker
+{
+    /// <summary>Every node has at least one worker for each, or a task could wait there for ever.</summary>
+    public static readonly IReadOnlyList<string> Executors = ["agent:writer", "tool:fetch", "tool:build"];
+
+    private static readonly TimeSpan WorkMax = TimeSpan.FromSeconds(3);
+
+    private enum Fate
+    {
+        Complete,
+        FailTransiently,
+        FailForGood,
+        Vanish,
+        ReportLate,
+        ReportTwice,
+        Disconnect,
+    }
+
+    private readonly SimulationRun _run;
+    private readonly SimulatedProcess _process;
+    private readonly KernelNode _kernel;
+    private readonly string _name;
+    private readonly bool _isInProcess;
+    private readonly IRandomness _dice;
+    private readonly IDispatcher _site;
+    private readonly HashSet<AttemptId> _held = [];
+    private readonly WorkerLink _link;
+    private bool _isConnected = true;
+    private int _addedCount;
+
+    public SimulatedWorker(SimulationRun run, SimulatedProcess process, KernelNode kernel, string name, bool isInProcess, IRandomness dice)
+    {
+        (_run, _process, _kernel, _name, _isInProcess, _dice) = (run, process, kernel, name, isInProcess, dice);
+        _site = isInProcess ? process : run.Network.Outside;
+        var executors = dice.Chance(0.5) ? Executors : [.. Executors.Where(_ => dice.Chance(0.6))];
+        var offer = new WorkerOffer(name, Tenant: null, name.EndsWith("-0", StringComparison.Ordinal) ? Executors : executors, Slots: dice.Between(1, 4), isInProcess);
+        _link = kernel.Connect(offer, this);
+    }
+
+    public void Assign(Assignment assignment)
+    {
+        _run.Verdict.Watch(() =>
+        {
+            _run.Replies.Assigned(assignment, _link.Id);
+            return Task.CompletedTask;
+        });
+        _site.Schedule(TimeSpan.FromMilliseconds(_dice.Between(0, 5)), () => _run.Verdict.Watch(() => WorkAsync(assignment)));
+    }
+
+    public void Revoke(TaskId task, int attempt, string reason) =>
+        _site.Schedule(TimeSpan.FromMilliseconds(_dice.Between(0, 5)), () => _held.Remove(new AttemptId(task, attempt)));
+
+    private async Task WorkAsync(Assignment assignment)
+    {
+        var attempt = new AttemptId(assignment.Task, assignment.Attempt);
+        var fate = _run.HasFaults ? DrawFate() : Fate.Complete;
+        var work = WorkMax * _dice.NextDouble();
+        _held.Add(attempt);
+        if (_run.Trace.IsRead)
+            _run.Trace.Note($"{_name} has attempt {attempt.Attempt} of {assignment.Spec.Name} and will {fate}");
+        switch (fate)
+        {
+            case Fate.Vanish:
+                return;
+            case Fate.ReportLate:
+                await Network.DelayAsync(_site, assignment.Spec.LeaseDuration * 1.5);
+                await CompleteAsync(assignment, attempt);
+                return;
+            case Fate.Disconnect:
+                await Network.DelayAsync(_site, work);
+                await ReconnectAsync();
+                return;
+        }
+        if (!await WorkWithHeartbeatsAsync(attempt, work, assignment.Spec.LeaseDuration / 3))
+            return;
+        switch (fate)
+        {
+            case Fate.FailTransiently:
+                await FailAsync(attempt, FailureKind.Transient);
+                break;
+            case Fate.FailForGood:
+                await FailAsync(attempt, FailureKind.Permanent);
+                break;
+            case Fate.ReportTwice:
+                await CompleteAsync(assignment, attempt);
+                await CompleteAsync(assignment, attempt);
+                break;
+            default:
+                await CompleteAsync(assignment, attempt);
+                break;
+        }
+        _held.Remove(attempt);
+    }
+
+    private Fate DrawFate()
+    {
+        var faults = _run.Options.Workers;
+        var left = _dice.NextDouble();
+        foreach (var (share, fate) in new[]
+        {
+            (faults.TransientShare, Fate.FailTransiently), (faults.PermanentShare, Fate.FailForGood), (faults.VanishShare, Fate.Vanish),
+            (faults.LateShare, Fate.ReportLate), (faults.TwiceShare, Fate.ReportTwice), (faults.DisconnectShare, Fate.Disconnect),
+        })
+        {
+            if (left < share)
+                return fate;
+            left -= share;
+        }
+        return Fate.Complete;
+    }
+
+    /// <summary>False when the lease was lost on the way.</summary>
+    private async Task<bool> WorkWithHeartbeatsAsync(AttemptId attempt, TimeSpan work, TimeSpan interval)
+    {
+        for (var done = TimeSpan.Zero; done < work; done += interval)
+        {
+            await Network.DelayAsync(_site, work - done < interval ? work - done : interval);
+            if (!_held.Contains(attempt))
+                return false;
+            var lost = await CallAsync(() => _link.HeartbeatAsync([attempt]));
+            if (lost.IsKnown && lost.Value.Contains(attempt))
+                return false;
+        }
+        return true;
+    }
+
+    private async Task CompleteAsync(Assignment assignment, AttemptId attempt)
+    {
+        var output = attempt.Task.Value.ToByteArray()[..4];
+        var edits = _run.HasFaults && _dice.Chance(_run.Options.FanOutShare) ? DrawFanOut(assignment) : [];
+        var answer = await CallAsync(() => _link.CompleteAsync(attempt, output, edits));
+        if (answer is { IsKnown: true, Value.Refusal.Kind: RefusalKind.Invalid or RefusalKind.Conflict or RefusalKind.NotFound })
+            answer = await CallAsync(() => _link.CompleteAsync(attempt, output, []));
+        if (answer is { IsKnown: true, Value.IsOk: true })
+            _run.Replies.Accepted(attempt, asCompleted: true);
+    }
+
+    private async Task FailAsync(AttemptId attempt, FailureKind kind)
+    {
+        var answer = await CallAsync(() => _link.FailAsync(attempt, new Failure(kind, "The dice said so.", "dice")));
+        if (answer is { IsKnown: true, Value.IsOk: true })
+            _run.Replies.Accepted(attempt, asCompleted: false);
+    }
+
+    /// <summary>A few tasks that work on this one's result, sometimes in a circle, which must be refused.</summary>
+    private List<GraphEdit> DrawFanOut(Assignment assignment)
+    {
+        var edits = new List<GraphEdit>();
+        var before = assignment.Spec.Name;
+        var count = _dice.Between(1, 3);
+        for (var i = 0; i < count; i++)
+        {
+            var name = $"{assignment.Spec.Name}.{assignment.Attempt}.{++_addedCount}";
+            edits.Add(new GraphEdit.Add(_run.Plans.DrawSpec(name, _dice), [new NamedDependency(before, _dice.Pick([DependencyKind.Completed, DependencyKind.Ended]))]));
+            if (_dice.Chance(0.5))
+                before = name;
+        }
+        if (_dice.Chance(0.1))
+            edits.Add(new GraphEdit.Rewire(assignment.Spec.Name, [new NamedDependency(before, DependencyKind.Completed)]));
+        return edits;
+    }
+
+    private async Task ReconnectAsync()
+    {
+        if (!_isConnected)
+            return;
+        _isConnected = false;
+        _held.Clear();
+        await CallAsync(async () =>
+        {
+            await _link.DisposeAsync();
+            _ = new SimulatedWorker(_run, _process, _kernel, _name, _isInProcess, _dice);
+            return true;
+        });
+    }
+
+    private async Task<Reply<T>> CallAsync<T>(Func<ValueTask<T>> call) => _isInProcess
+        ? new Reply<T>(true, await call())
+        : await _run.Network.CallAsync(_process, call);
+}

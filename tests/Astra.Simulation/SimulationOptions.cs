@@ -1,0 +1,69 @@
+using Astra.Kernel;
+using Astra.Testing.Time;
+
+namespace Astra.Simulation;
+
+/// <summary>What goes wrong between a node and the store.</summary>
+/// <param name="LatencyMax">Of the way there and of the way back, each.</param>
+/// <param name="ErrorShare">Calls that fail before they take effect.</param>
+/// <param name="LostReplyShare">Calls that take effect and then fail.</param>
+/// <param name="CrashShare">Calls whose node crashes around the moment the reply arrives.</param>
+public sealed record StoreFaults(TimeSpan LatencyMax, double ErrorShare, double LostReplyShare, double CrashShare);
+
+/// <summary>How workers misbehave: the share of attempts that end so.</summary>
+public sealed record WorkerFaults(
+    double TransientShare, double PermanentShare, double VanishShare, double LateShare, double TwiceShare, double DisconnectShare);
+
+/// <summary>How often something happens to a node, on average; null is never.</summary>
+public sealed record NodeFaults(TimeSpan? CrashEvery, TimeSpan? PauseEvery, TimeSpan? CleanStopEvery, TimeSpan? OutageEvery);
+
+/// <summary>The world that a seed stands for. Kinds of trouble are switched on and off one by one, because a world with all
+/// of them at once never gets deep into any.</summary>
+public sealed record SimulationOptions
+{
+    public required ulong Seed { get; init; }
+    public required int NodeCount { get; init; }
+    public required int ShardCount { get; init; }
+    public required int ClientCount { get; init; }
+    public required int WorkersPerNode { get; init; }
+    public required double FanOutShare { get; init; }
+    public required TimeSpan FaultsDuration { get; init; }
+    public required StoreFaults Store { get; init; }
+    public required WorkerFaults Workers { get; init; }
+    public required NodeFaults Nodes { get; init; }
+
+    /// <summary>How long a shard's owner keeps it without renewing.</summary>
+    public static TimeSpan ShardLease { get; } = TimeSpan.FromSeconds(6);
+
+    /// <summary>Small enough that its bounds are met within a minute.</summary>
+    public static KernelLimits Limits { get; } = new()
+    {
+        RetryDelayMin = TimeSpan.FromMilliseconds(100), RetryDelayMax = TimeSpan.FromSeconds(3), ExpiryCountMax = 4,
+        LeaseRenewalInterval = ShardLease / 3, RunningTasksPerTenantMax = 6, RunningTasksPerAgentMax = 4,
+    };
+
+    public static SimulationOptions Draw(ulong seed)
+    {
+        var dice = new SeededRandomness(seed);
+        var isStormy = dice.Chance(0.85);
+        double Share(double chance, double max) => isStormy && dice.Chance(chance) ? dice.NextDouble() * max : 0;
+        TimeSpan? Every(double chance, int min, int max) =>
+            isStormy && dice.Chance(chance) ? dice.Between(TimeSpan.FromSeconds(min), TimeSpan.FromSeconds(max)) : null;
+
+        return new SimulationOptions
+        {
+            Seed = seed,
+            NodeCount = dice.Between(1, 3),
+            ShardCount = dice.Pick([1, 4, 16]),
+            ClientCount = dice.Between(1, 3),
+            WorkersPerNode = dice.Between(1, 3),
+            FanOutShare = dice.Chance(0.6) ? dice.NextDouble() * 0.4 : 0,
+            FaultsDuration = dice.Between(TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(40)),
+            Store = new StoreFaults(
+                dice.Pick([TimeSpan.Zero, TimeSpan.FromMilliseconds(5), TimeSpan.FromMilliseconds(200), TimeSpan.FromSeconds(1.5)]),
+                Share(0.5, 0.1), Share(0.5, 0.1), Share(0.3, 0.02)),
+            Workers = new WorkerFaults(Share(0.6, 0.4), Share(0.5, 0.2), Share(0.4, 0.2), Share(0.4, 0.2), Share(0.4, 0.3), Share(0.3, 0.1)),
+            Nodes = new NodeFaults(Every(0.5, 3, 20), Every(0.4, 5, 20), Every(0.3, 10, 30), Every(0.3, 8, 30)),
+        };
+    }
+}

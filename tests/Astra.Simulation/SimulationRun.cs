@@ -1,0 +1,149 @@
+using Astra.Kernel;
+using Astra.Kernel.InMemory;
+using Astra.Kernel.Tasks;
+using Astra.Testing.Time;
+
+namespace Astra.Simulation;
+
+/// <param name="Finding">The invariant that did not hold, or null.</param>
+/// <param name="Fingerprint">The same for two runs of one seed.</param>
+public sealed record SimulationReport(SimulationOptions Options, string? Finding, ulong Fingerprint, long StepCount, int EntryCount, int GoalCount, TimeSpan Simulated);
+
+/// <summary>
+/// One world from one seed: nodes with the real kernel on one thread and in virtual time, sharing a store, with clients
+/// and workers. First everything goes wrong that the options allow; then nothing does, and everything accepted must end.
+/// </summary>
+public sealed class SimulationRun
+{
+    // Retries, leases and patience are seconds; what has not ended after this never will.
+    private static readonly TimeSpan LivenessMax = TimeSpan.FromMinutes(10);
+
+    private static readonly TimeSpan Slice = TimeSpan.FromSeconds(1);
+
+    private SimulationRun(SimulationOptions options, Action<string>? write)
+    {
+        Options = options;
+        Dice = new SeededRandomness(options.Seed ^ 0x5EED);
+        World = new VirtualWorld(Dice.Fork());
+        Chaos = World.Node();
+        Trace = new Trace(World, write);
+        Journal = new JournalAudit(Verdict, Trace);
+        Replies = new ReplyAudit(Verdict, Journal);
+        Store = new FaultyStore(World.Node(), new InMemoryStore(World.Clock, SimulationOptions.ShardLease), () => HasFaults ? Options.Store : Calm, Dice.Fork());
+        Network = new Network(World.Node(), Dice.Fork(), Verdict);
+        Plans = new PlanDice(options);
+        Nodes = [.. Enumerable.Range(0, options.NodeCount).Select(number => new SimulatedNode(this, $"node-{(char)('a' + number)}", Dice.Fork()))];
+        Clients = [.. Enumerable.Range(0, options.ClientCount).Select(number => new SimulatedClient(this, $"client-{number}", PlanDice.Tenants[number % PlanDice.Tenants.Count], Dice.Fork()))];
+    }
+
+    private static readonly StoreFaults Calm = new(TimeSpan.FromMilliseconds(2), 0, 0, 0);
+
+    internal SimulationOptions Options { get; }
+    internal SeededRandomness Dice { get; }
+    internal VirtualWorld World { get; }
+
+    /// <summary>What breaks things is not a node and never breaks.</summary>
+    internal VirtualDispatcher Chaos { get; }
+
+    internal Trace Trace { get; }
+    internal Verdict Verdict { get; } = new();
+    internal JournalAudit Journal { get; }
+    internal ReplyAudit Replies { get; }
+    internal FaultyStore Store { get; }
+    internal Network Network { get; }
+    internal PlanDice Plans { get; }
+    internal IReadOnlyList<SimulatedNode> Nodes { get; }
+    internal IReadOnlyList<SimulatedClient> Clients { get; }
+
+    internal bool HasFaults { get; private set; } = true;
+
+    public static SimulationReport Run(ulong seed, Action<string>? write = null)
+    {
+        var run = new SimulationRun(SimulationOptions.Draw(seed), write);
+        try
+        {
+            run.RunToTheEnd();
+        }
+        catch (InvariantViolatedException)
+        {
+            // The verdict has it.
+        }
+        return new SimulationReport(
+            run.Options, run.Verdict.Finding, run.Trace.Fingerprint, run.World.StepCount, run.Journal.EntryCount, run.Journal.Goals.Count, run.World.Clock.Elapsed);
+    }
+
+    private void RunToTheEnd()
+    {
+        foreach (var node in Nodes)
+            Chaos.Schedule(Dice.Between(TimeSpan.Zero, Slice), node.Start);
+        foreach (var client in Clients)
+            Chaos.Post(() => Verdict.Watch(client.RunAsync));
+        PlanFaults();
+        while (World.Clock.Elapsed < Options.FaultsDuration)
+            Advance();
+
+        Trace.Note("---- no more faults ----");
+        HasFaults = false;
+        Store.DownUntil = TimeSpan.Zero;
+        foreach (var node in Nodes)
+            node.Process.Resume();
+        var deadline = World.Clock.Elapsed + LivenessMax;
+        while (!IsAtRest)
+        {
+            Advance();
+            Verdict.Check(World.Clock.Elapsed < deadline, $"Not everything ended: {DescribeUnrest()}");
+        }
+
+        // A few rounds of the projector, and the rows must be what the log is.
+        World.Advance(TimeSpan.FromSeconds(5));
+        foreach (var node in Nodes)
+            node.CheckActors();
+        new RowsAudit(this).Check();
+        if (Verdict.Finding is { } finding)
+            throw new InvariantViolatedException(finding);
+    }
+
+    private bool IsAtRest => Clients.All(client => client.IsDone) && Journal.Goals.Values.All(goal => goal.IsAtRest) && Nodes.All(node => node.IsUp);
+
+    private void Advance()
+    {
+        World.Advance(Slice);
+        foreach (var node in Nodes)
+            node.CheckActors();
+        if (Verdict.Finding is { } finding)
+            throw new InvariantViolatedException(finding);
+    }
+
+    private string DescribeUnrest()
+    {
+        var unrest = Clients.Where(client => !client.IsDone).Select(_ => "a client still waits for its goal")
+            .Concat(Nodes.Where(node => !node.IsUp).Select(node => $"{node.Name} is down"))
+            .Concat(Journal.Goals.Values.Where(goal => !goal.IsAtRest).Select(goal =>
+                $"goal {goal.Id} on shard {goal.Id.Shard} has {goal.Counts}: {string.Join(", ", goal.Tasks.Values.Where(task => !task.State.IsFinal()).Select(task => $"{task.Name} is {task.State} at attempt {task.Attempt}"))}"));
+        return string.Join("; ", unrest);
+    }
+
+    // ---- Trouble --------------------------------------------------------------------------------------------------
+
+    private void PlanFaults()
+    {
+        var faults = Options.Nodes;
+        Repeat(faults.CrashEvery, () => Dice.Pick(Nodes).CrashSoon());
+        Repeat(faults.PauseEvery, () => Dice.Pick(Nodes).Pause(Dice.Between(SimulationOptions.ShardLease / 10, SimulationOptions.ShardLease * 3)));
+        Repeat(faults.CleanStopEvery, () => Dice.Pick(Nodes).StopCleanly());
+        Repeat(faults.OutageEvery, () => Store.DownUntil = World.Clock.Elapsed + Dice.Between(TimeSpan.Zero, SimulationOptions.ShardLease * 2));
+    }
+
+    private void Repeat(TimeSpan? every, Action trouble)
+    {
+        if (every is not { } mean)
+            return;
+        Chaos.Schedule(mean * 2 * Dice.NextDouble(), () =>
+        {
+            if (!HasFaults)
+                return;
+            trouble();
+            Repeat(every, trouble);
+        });
+    }
+}

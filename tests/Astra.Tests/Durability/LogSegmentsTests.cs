@@ -1,0 +1,115 @@
+using Astra.Kernel;
+using Astra.Kernel.Tasks;
+using Astra.Postgres;
+using Astra.Testing.Contracts;
+using Xunit;
+
+namespace Astra.Tests.Durability;
+
+/// <summary>The ring of segments: rolling on, dropping what nobody needs, and keeping everything else.</summary>
+public sealed class LogSegmentsTests(PostgresFixture postgres) : IAsyncLifetime
+{
+    private static readonly ShardId Shard = new(7);
+    private readonly GoalRow _goal = Sample.Goal(Sample.Tenant(), Sample.GoalId(7));
+    private TestDatabase _database = null!;
+    private PostgresStore _store = null!;
+    private Epoch _epoch;
+
+    public async ValueTask InitializeAsync()
+    {
+        _database = await postgres.CreateDatabaseAsync();
+        // Any size is too large, so that every roll goes on.
+        _store = await _database.OpenStoreAsync(segmentBytesMax: 0);
+        var node = new NodeRegistration(new NodeId("a"), "http://127.0.0.1", Guid.NewGuid());
+        _epoch = (await _store.Leases.RenewAsync(node, [], CancellationToken.None)).Owned[Shard];
+    }
+
+    public ValueTask DisposeAsync() => _database.DisposeAsync();
+
+    [Fact]
+    public async Task Numbers_and_histories_go_on_across_segments()
+    {
+        await AppendAsync(1);
+        Assert.True(await RollAsync());
+        await AppendAsync(2);
+        Assert.True(await RollAsync());
+        await AppendAsync(3);
+
+        Assert.Equal(3L, await _database.ScalarAsync("SELECT count(DISTINCT segment) FROM log"));
+        Assert.Equal([1, 2, 3], await SeqsAsync());
+        var afterRestart = await _database.OpenStoreAsync();
+        Assert.Equal([AppendOutcome.Refused], await AppendAsync(afterRestart, 3));
+        Assert.Equal([AppendOutcome.Committed], await AppendAsync(afterRestart, 4));
+        Assert.Equal([1, 2, 3, 4], (await _store.Journal.ReadGoalAsync(_goal.Tenant, _goal.Id, 0, 100, CancellationToken.None)).Select(entry => entry.Seq));
+    }
+
+    [Fact]
+    public async Task A_segment_is_not_rolled_before_its_time()
+    {
+        var patient = await _database.OpenStoreAsync();
+        await AppendAsync(1);
+
+        Assert.False(await patient.Segments.RollAsync(CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task Without_a_free_segment_the_open_one_goes_on()
+    {
+        for (var seq = 1; seq <= 8; seq++)
+        {
+            await AppendAsync(seq);
+            Assert.Equal(seq < 8, await RollAsync());
+        }
+        Assert.Equal([AppendOutcome.Committed], await AppendAsync(9));
+        Assert.Equal([1, 2, 3, 4, 5, 6, 7, 8, 9], await SeqsAsync());
+    }
+
+    [Fact]
+    public async Task A_segment_is_dropped_when_it_is_old_projected_and_of_finished_goals_only()
+    {
+        await AppendAsync(1);
+        await RollAsync();
+        await AppendAsync(2);
+        Assert.Equal(0, await DropAsync());
+
+        // Projected, but the goal is still active and may need its history.
+        await ProjectAsync(_goal, 2);
+        Assert.Equal(0, await DropAsync());
+
+        await ProjectAsync(Sample.Finished(_goal), 2);
+        Assert.Equal(0, await DropAsync(promisedHistory: TimeSpan.FromDays(1)));
+        Assert.Equal(1, await DropAsync());
+        Assert.Equal([2], await SeqsAsync());
+
+        // The ring has its segment back, and the numbers go on where they were.
+        Assert.Equal([AppendOutcome.Committed], await AppendAsync(3));
+        Assert.Equal(7L, await _database.ScalarAsync("SELECT count(*) FROM log_segments WHERE opened_at IS NULL"));
+    }
+
+    [Fact]
+    public async Task A_segment_with_a_quarantined_goal_stays()
+    {
+        await AppendAsync(1);
+        await RollAsync();
+        await ProjectAsync(_goal with { State = GoalState.Completed }, 1);
+
+        Assert.Equal(0, await DropAsync());
+        Assert.Single(await _store.Journal.ReadGoalAsync(_goal.Tenant, _goal.Id, 0, 100, CancellationToken.None));
+    }
+
+    private ValueTask<bool> RollAsync() => _store.Segments.RollAsync(CancellationToken.None);
+
+    private ValueTask<int> DropAsync(TimeSpan promisedHistory = default) =>
+        _store.Segments.DropProjectedSegmentsAsync(promisedHistory, CancellationToken.None);
+
+    private ValueTask<IReadOnlyList<AppendOutcome>> AppendAsync(long seq) => AppendAsync(_store, seq);
+
+    private ValueTask<IReadOnlyList<AppendOutcome>> AppendAsync(PostgresStore store, long seq) => store.Journal.AppendAsync(
+        [new ShardAppend(Shard, _epoch, Sample.Entries(_goal.Tenant, _goal.Id, seq, 1))], CancellationToken.None);
+
+    private async Task ProjectAsync(GoalRow goal, long watermark) => await _store.Projection.ProjectAsync(
+        [new ShardProjection(Shard, _epoch, watermark, [goal with { LastSeq = watermark }], [], [])], CancellationToken.None);
+
+    private async Task<IEnumerable<long>> SeqsAsync() =>
+        (await _store.Journal.ReadTailsAsync([new ShardPosition(Shard, 0)], CancellationToken.None)).Single().Select(entry => entry.Seq);
+}
