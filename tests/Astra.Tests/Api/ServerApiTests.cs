@@ -81,6 +81,9 @@ public sealed class ServerApiTests
         await using var server = await ServerFixture.StartAsync();
         var client = await server.ClientAsync();
         await client.SubmitAsync(new GoalSubmission { Agent = "nobody" }, cancellationToken: Ct);
+        // The scheduler hears of a ready task after the submitter has heard of the goal.
+        while ((await server.SummariseAsync()).TasksReady == 0)
+            Ct.ThrowIfCancellationRequested();
         var text = await (await server.RawAsync()).GetStringAsync("/metrics", Ct);
         var values = text.Split('\n').Where(line => line.Length > 0 && line[0] != '#').Select(line => line.Split(' ')).ToDictionary(parts => parts[0], parts => parts[1]);
         Assert.Equal("1", values["astra_goals_active"]);
