@@ -23,7 +23,8 @@ internal static class YamlReading
         }
         catch (YamlException e)
         {
-            throw new PlanFileException(e.Start.Line, $"This is not YAML: {FailureCause.Sentence(e)}");
+            // What is missing at the end is reported on the line after it.
+            throw new PlanFileException(Math.Min(e.Start.Line, yaml.AsSpan().Count('\n') + 1), $"This is not YAML: {FailureCause.Sentence(e)}");
         }
         return stream.Documents.Count == 1
             ? stream.Documents[0].RootNode

@@ -34,7 +34,7 @@ internal sealed class EventStreamResult(GoalEvents events, ProgressFeed progress
             IgnoringEndAsync(WriteSignsOfLifeAsync(messages.Writer, httpContext.Principal(), ending)));
         try
         {
-            await response.StartAsync(ending.Token);
+            await response.StartAsync(httpContext.RequestAborted);
             await foreach (var message in messages.Reader.ReadAllAsync(httpContext.RequestAborted))
             {
                 await response.WriteAsync(message, httpContext.RequestAborted);

@@ -27,11 +27,32 @@ internal sealed class WorkerConnection(FrameSocket<WorkerFrame, ServerFrame> soc
 
     // The kernel may assign before Connect has returned the link.
     private readonly TaskCompletionSource<WorkerLink> _link = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<string?> _end = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CancellationTokenSource _ending = new();
 
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        await using var ended = cancellationToken.Register(() => _ending.Cancel());
+        await using var ended = cancellationToken.Register(() => _end.TrySetResult("The server is stopping."));
+        var watching = WatchKeyAsync();
+        var serving = ServeAsync();
+        // A receive is never cancelled: that would cut the connection before it could be told why.
+        var goodbye = await Task.WhenAny(serving, _end.Task) == _end.Task ? await _end.Task : await serving;
+        if (goodbye is not null)
+            socket.TrySend(new ServerFrame.Error(goodbye));
+        await socket.CloseAsync(goodbye);
+        await _ending.CancelAsync();
+        await watching;
+        if (serving.IsCompleted)
+            await socket.WaitForCloseAsync();
+        else
+            await Task.WhenAny(serving, Task.Delay(FrameSocket<WorkerFrame, ServerFrame>.CloseTimeMax, CancellationToken.None));
+        socket.Abort();
+        await serving;
+    }
+
+    /// <returns>Why the worker is sent away; null when it left by itself.</returns>
+    private async Task<string?> ServeAsync()
+    {
         try
         {
             var hello = await ReceiveHelloAsync();
@@ -39,23 +60,22 @@ internal sealed class WorkerConnection(FrameSocket<WorkerFrame, ServerFrame> soc
                 new WorkerOffer(hello.Name, principal.Tenant, [.. hello.Agents.Select(agent => AgentRunner.ExecutorOf(agent.Name))], hello.Slots), this);
             socket.TrySend(new ServerFrame.Welcome(link.Id.ToString(), HeartbeatSeconds));
             _link.SetResult(link);
-            var watching = WatchKeyAsync();
             await ReceiveAsync(link, hello.Slots);
-            await _ending.CancelAsync();
-            await watching;
-            await socket.CloseAsync();
+            return null;
         }
         catch (BadFrameException e)
         {
-            await RefuseAsync(e.Message);
+            return e.Message;
         }
-        catch (OperationCanceledException)
-        {
-            await RefuseAsync(cancellationToken.IsCancellationRequested ? "The server is stopping." : "The API key was revoked.");
-        }
-        catch (IOException)
+        catch (Exception e) when (e is IOException or OperationCanceledException)
         {
             // The worker is gone; the kernel re-issues what it held when the link is disposed.
+            return null;
+        }
+        catch (Exception e)
+        {
+            parts.OnError($"worker of {principal.Key.Name}", e);
+            return "The server made a mistake; its log says more.";
         }
     }
 
@@ -86,21 +106,15 @@ internal sealed class WorkerConnection(FrameSocket<WorkerFrame, ServerFrame> soc
         foreach (var attempt in _held.Keys)
             Drop(attempt);
         await socket.DisposeAsync();
+        _ending.Dispose();
     }
 
     private async ValueTask<WorkerFrame.Hello> ReceiveHelloAsync()
     {
-        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(_ending.Token);
-        timeout.CancelAfter(HelloTimeMax);
-        WorkerFrame? first;
-        try
-        {
-            first = await socket.ReceiveAsync(timeout.Token);
-        }
-        catch (OperationCanceledException) when (!_ending.IsCancellationRequested)
-        {
+        var receiving = socket.ReceiveAsync(CancellationToken.None).AsTask();
+        if (await Task.WhenAny(receiving, Task.Delay(HelloTimeMax, _ending.Token)) != receiving)
             throw new BadFrameException($"A worker says hello within {HelloTimeMax.TotalSeconds} seconds.");
-        }
+        var first = await receiving;
         if (first is null)
             throw new IOException("The worker left without a word.");
         if (first is not WorkerFrame.Hello hello)
@@ -126,8 +140,11 @@ internal sealed class WorkerConnection(FrameSocket<WorkerFrame, ServerFrame> soc
         var failed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         try
         {
-            while (await socket.ReceiveAsync(_ending.Token) is { } frame)
+            while (await socket.ReceiveAsync(CancellationToken.None) is { } frame)
             {
+                // Sent away already: what still comes in is read only so that the goodbye arrives.
+                if (_end.Task.IsCompleted)
+                    continue;
                 switch (frame)
                 {
                     case WorkerFrame.Drain:
@@ -278,7 +295,7 @@ internal sealed class WorkerConnection(FrameSocket<WorkerFrame, ServerFrame> soc
             using var timer = new PeriodicTimer(keyCheckPeriod);
             while (await timer.WaitForNextTickAsync(_ending.Token))
                 if (await parts.Keys.FindAsync(principal.KeyHash, _ending.Token) is not { RevokedAt: null })
-                    await _ending.CancelAsync();
+                    _end.TrySetResult("The API key was revoked.");
         }
         catch (OperationCanceledException)
         {
@@ -287,14 +304,8 @@ internal sealed class WorkerConnection(FrameSocket<WorkerFrame, ServerFrame> soc
         catch (Exception e)
         {
             parts.OnError("looking a worker's key up", e);
-            await _ending.CancelAsync();
+            _end.TrySetResult("The API key could not be looked up.");
         }
-    }
-
-    private async ValueTask RefuseAsync(string reason)
-    {
-        socket.TrySend(new ServerFrame.Error(reason));
-        await socket.CloseAsync(reason);
     }
 
     private void Drop(TaskAttempt attempt)

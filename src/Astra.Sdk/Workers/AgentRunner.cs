@@ -84,10 +84,7 @@ public sealed class AgentRunner
             Random = AttemptSources.Random(assignment.TaskId, assignment.Attempt), NewId = AttemptSources.Ids(assignment.TaskId),
         }, revoked);
         var steps = ToSteps(plan, agent.Name);
-        // It waits for the planning too, so that it is the one last task of the goal and its output the goal's result.
-        var reflection = Reflection(agent.Name, steps);
-        reflection = reflection with { After = [.. reflection.After, new StepDependency(assignment.Name, OnlyCompleted: true)] };
-        return new TaskReport.Completed(AstraJson.ToElement(new { steps = steps.Count }), [.. steps, reflection]);
+        return new TaskReport.Completed(AstraJson.ToElement(new { steps = steps.Count }), [.. steps, Behind(assignment, Reflection(agent.Name, steps))]);
     }
 
     private async ValueTask<TaskReport> ExecuteAsync(Agent agent, TaskAssignment assignment, TurnParts parts, CancellationToken revoked)
@@ -117,12 +114,14 @@ public sealed class AgentRunner
         if (steps.Count == 0)
             return new TaskReport.Completed(result.Output, []);
 
-        // A reflection that asks for more work is followed by another one, behind that work. It also waits for this
-        // one, so that this one's output is not left standing as a result of its own.
-        var next = Reflection(agent.Name, steps, NextReflection(assignment.Name));
-        next = next with { After = [.. next.After, new StepDependency(assignment.Name, OnlyCompleted: true)] };
-        return new TaskReport.Completed(result.Output, [.. steps, next]);
+        // A reflection that asks for more work is followed by another one, behind that work.
+        return new TaskReport.Completed(result.Output, [.. steps, Behind(assignment, Reflection(agent.Name, steps, NextReflection(assignment.Name)))]);
     }
+
+    /// <summary>The result of a goal is that of its last task, if it has one last task. Plans and earlier reflections must
+    /// not be left standing beside it.</summary>
+    private static AddStep Behind(TaskAssignment assignment, AddStep reflection) =>
+        reflection with { After = [.. reflection.After, new StepDependency(assignment.Name, OnlyCompleted: true)] };
 
     private static List<AddStep> ToSteps(Plan? plan, string agent)
     {
@@ -142,7 +141,7 @@ public sealed class AgentRunner
         var names = new HashSet<string>(StringComparer.Ordinal);
         foreach (var step in steps)
         {
-            if (step.Name == PlanStep || IsReflection(step.Name))
+            if (IsOwnName(step.Name))
                 throw new PermanentFailureException($"A step cannot be named '{step.Name}': the goal's own plan and reflection have that name.");
             if (step.Kind.StartsWith('$'))
                 throw new PermanentFailureException($"Step '{step.Name}' cannot be of kind '{step.Kind}': kinds with a dollar sign are the system's.");
@@ -159,15 +158,15 @@ public sealed class AgentRunner
         return [.. steps.Where(step => !waitedFor.Contains(step.Name)).Select(step => new StepDependency(step.Name, OnlyCompleted: false))];
     }
 
-    private static bool IsReflection(string name) =>
-        name == ReflectStep || (name.StartsWith("reflect-", StringComparison.Ordinal) && int.TryParse(name["reflect-".Length..], out _));
+    private static bool IsOwnName(string name) =>
+        name is PlanStep or ReflectStep || (name.StartsWith("reflect-", StringComparison.Ordinal) && int.TryParse(name["reflect-".Length..], out _));
 
     private static string NextReflection(string name) =>
         int.TryParse(name.AsSpan(Math.Min("reflect-".Length, name.Length)), out var number) ? $"reflect-{number + 1}" : "reflect-2";
 
-    /// <summary>Without the planning and earlier reflections: an agent reflects on steps.</summary>
+    /// <summary>Without the plan and earlier reflections: an agent reflects on steps.</summary>
     private static Dictionary<string, StepOutput> ByName(TaskAssignment assignment) => assignment.Dependencies
-        .Where(dependency => assignment.Kind != ReflectKind || (dependency.Name != PlanStep && !IsReflection(dependency.Name)))
+        .Where(dependency => assignment.Kind != ReflectKind || !IsOwnName(dependency.Name))
         .ToDictionary(dependency => dependency.Name, StringComparer.Ordinal);
 
     private AttemptClock Clock(TaskAssignment assignment) => new(assignment.Now, _machine);

@@ -18,7 +18,7 @@ public sealed class FrameSocket<TIn, TOut> : IAsyncDisposable
     private const int QueuedFramesMax = 4096;
     private const int ReceiveBufferBytes = 16 << 10;
 
-    private static readonly TimeSpan CloseTimeMax = TimeSpan.FromSeconds(5);
+    public static readonly TimeSpan CloseTimeMax = TimeSpan.FromSeconds(5);
 
     private readonly WebSocket _socket;
     private readonly CancellationTokenSource _aborted = new();
@@ -73,6 +73,24 @@ public sealed class FrameSocket<TIn, TOut> : IAsyncDisposable
             {
                 // It was going anyway.
             }
+        }
+    }
+
+    /// <summary>Reads on without looking until the peer has closed its side too, or for a while. Cutting the connection
+    /// before that can take away what the peer has not read yet, the last word above all.</summary>
+    public async ValueTask WaitForCloseAsync()
+    {
+        using var timeout = new CancellationTokenSource(CloseTimeMax);
+        var buffer = new byte[ReceiveBufferBytes];
+        try
+        {
+            while ((await ReceivePartAsync(buffer, timeout.Token)).MessageType != WebSocketMessageType.Close)
+            {
+            }
+        }
+        catch (Exception e) when (e is IOException or OperationCanceledException)
+        {
+            // Gone, one way or the other.
         }
     }
 

@@ -8,7 +8,7 @@ internal sealed class FakeSandbox : ISandbox
 {
     public SandboxTier Tier => SandboxTier.Process;
     public List<SandboxSpec> Runs { get; } = [];
-    public Func<SandboxSpec, SandboxResult> Answer { get; set; } = spec => Result(spec.Arguments.Count > 1 ? $"ran {spec.Arguments[1]}" : "null");
+    public Func<SandboxSpec, SandboxResult> Answer { get; set; } = spec => Result(spec.Arguments is ["-c", var command] ? $"ran {command}" : "null");
 
     public ValueTask<SandboxResult> RunAsync(SandboxSpec spec, CancellationToken ct)
     {

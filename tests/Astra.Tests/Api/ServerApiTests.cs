@@ -81,9 +81,13 @@ public sealed class ServerApiTests
         await using var server = await ServerFixture.StartAsync();
         var client = await server.ClientAsync();
         await client.SubmitAsync(new GoalSubmission { Agent = "nobody" }, cancellationToken: Ct);
+        // The scheduler hears of a ready task after the submitter has heard of the goal.
+        while ((await server.SummariseAsync()).TasksReady == 0)
+            Ct.ThrowIfCancellationRequested();
         var text = await (await server.RawAsync()).GetStringAsync("/metrics", Ct);
-        Assert.Contains("\nastra_goals_active 1\n", text, StringComparison.Ordinal);
-        Assert.Contains("\nastra_tasks_ready 1\n", text, StringComparison.Ordinal);
+        var values = text.Split('\n').Where(line => line.Length > 0 && line[0] != '#').Select(line => line.Split(' ')).ToDictionary(parts => parts[0], parts => parts[1]);
+        Assert.Equal("1", values["astra_goals_active"]);
+        Assert.Equal("1", values["astra_tasks_ready"]);
         Assert.Contains("astra_http_requests_total{status=\"2xx\"}", text, StringComparison.Ordinal);
     }
 

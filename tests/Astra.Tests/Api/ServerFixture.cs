@@ -66,7 +66,11 @@ internal sealed class ServerFixture : IAsyncDisposable
                 Node = _node, Keys = world.Governance, Tenants = world.Governance, Agents = world.Governance, HomeTenant = world.Home, Editing = _editing,
                 Catalog = catalog, Tools = tools, Artifacts = artifacts, Progress = progress,
                 RequestStop = () => StopRequested.TrySetResult(),
-                OnError = (what, e) => Errors.Enqueue($"{what}: {e}"),
+                OnError = (what, e) =>
+                {
+                    Errors.Enqueue($"{what}: {e}");
+                    TestContext.Current.TestOutputHelper?.WriteLine($"{what}: {e}");
+                },
             });
     }
 

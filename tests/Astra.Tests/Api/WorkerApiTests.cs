@@ -138,17 +138,8 @@ public sealed class WorkerApiTests
         await worker.HelloAsync();
         await admin.RevokeApiKeyAsync(made.Key.Id, Ct);
         Assert.Contains("revoked", (await worker.NextAsync<ServerFrame.Error>()).Reason, StringComparison.Ordinal);
-        using var late = new AstraWorkerProbe(server.Address, made.Secret);
+        var late = new AstraWorker(server.Address, made.Secret).Add(TestAgent.Echo());
         Assert.Equal(401, (await Assert.ThrowsAsync<AstraException>(() => late.RunAsync(Ct))).Status);
-    }
-
-    private sealed class AstraWorkerProbe(Uri address, string key) : IDisposable
-    {
-        public Task RunAsync(CancellationToken cancellationToken) => new AstraWorker(address, key).Add(TestAgent.Echo()).RunAsync(cancellationToken);
-
-        public void Dispose()
-        {
-        }
     }
 
     /// <summary>A worker frame by frame.</summary>
