@@ -66,7 +66,9 @@ internal sealed class Activity(
 
 internal static class CompletedValueTask
 {
-    /// <summary>Takes the outcome of a task that has completed; a pooled one must be asked for it exactly once.</summary>
+    /// <summary>
+    /// Takes the outcome of a task that has completed; a pooled one must be asked for it exactly once.
+    /// </summary>
     public static void ThrowIfFailed(this in ValueTask completed)
     {
         Debug.Assert(completed.IsCompleted, "this would block a turn");

@@ -40,11 +40,21 @@ public sealed record ActorOptions
     /// <summary>Makes an incarnation: once at the start, once more after each restart.</summary>
     public required Func<Actor> Create { get; init; }
 
-    /// <summary>The bound of the mailbox. Memory follows use: no ring before the first message, then it grows.</summary>
+    /// <summary>
+    /// The bound of the mailbox. Memory follows use: no ring before the first message, then it grows.
+    /// </summary>
     public int MailboxCapacityMax { get; init; } = 1024;
 
-    /// <summary>The longest that one message may take before the actor is taken away from it; no limit when null.</summary>
+    /// <summary>
+    /// The longest that one message may take before the actor is taken away from it; no limit when null.
+    /// </summary>
     public TimeSpan? MessageDeadline { get; init; }
+
+    /// <summary>
+    /// How long a stop or a restart waits for the handler or hook in progress. Who has not come back then is revoked:
+    /// a child that hangs must not keep its parent from being rebuilt.
+    /// </summary>
+    public TimeSpan StopDeadline { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>How this actor treats the failures of its children.</summary>
     public SupervisionPolicy Children { get; init; } = SupervisionPolicy.Default;
@@ -55,6 +65,8 @@ public sealed record ActorOptions
             throw new ArgumentException($"'{Name}' is not an actor name: it must not be empty or contain '/'.");
         if (MailboxCapacityMax is < 1 or > 1 << 30)
             throw new ArgumentException($"A mailbox of {MailboxCapacityMax} messages is not possible ({Name}).");
+        if (StopDeadline < TimeSpan.Zero)
+            throw new ArgumentException($"A stop deadline of {StopDeadline} is in the past ({Name}).");
         if (MessageDeadline is { } deadline && deadline <= TimeSpan.Zero)
             throw new ArgumentException($"A message deadline of {deadline} leaves no time for a message ({Name}).");
     }

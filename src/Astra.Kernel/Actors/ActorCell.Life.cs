@@ -82,7 +82,25 @@ internal sealed partial class ActorCell
         DrainToDeadLetters();
         // The current message is finished, not cut off; the handler may hurry if it looks at the token.
         _incarnation?.End();
+        LimitPatience();
         StopChildren();
+    }
+
+    /// <summary>
+    /// From here on the handler or hook in progress has a deadline, whether the actor has one or not.
+    /// </summary>
+    private void LimitPatience()
+    {
+        if (_pending is { } hanging)
+            System.Dispatcher.Schedule(Options.StopDeadline, () => Tell(new StopOverdue(hanging)));
+    }
+
+    internal void GiveUpOn(Activity hanging)
+    {
+        if (_pending != hanging)
+            return;
+        System.Abandoned(this);
+        RevokePending(DeadLetterReason.IncarnationRevoked, cause: null);
     }
 
     internal void Abandon()

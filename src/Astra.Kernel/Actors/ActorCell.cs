@@ -164,7 +164,7 @@ internal sealed partial class ActorCell : ActorRef, IThreadPoolWorkItem
                     continue;
                 // More mail than one turn may read, or a message half written: back to the end of the queue.
                 ServeWaiting();
-                System.Dispatcher.Post(this);
+                System.Dispatcher.Requeue(this);
                 return;
             }
 
@@ -181,7 +181,8 @@ internal sealed partial class ActorCell : ActorRef, IThreadPoolWorkItem
 
     // The runtime's own work, and the policies and observers it calls, must not pass for something that the incarnation
     // does: that may just have been revoked, and what it sends is dropped.
-    private void LeaveIncarnation() => SynchronizationContext.SetSynchronizationContext(System.Dispatcher.Continuations);
+    private void LeaveIncarnation() =>
+        SynchronizationContext.SetSynchronizationContext(System.Dispatcher.Continuations);
 
     private void ServeWaiting()
     {
@@ -257,6 +258,8 @@ internal sealed partial class ActorCell : ActorRef, IThreadPoolWorkItem
     private void Await(Activity activity)
     {
         _pending = activity;
+        if (_state is ActorState.Stopping or ActorState.Halting)
+            LimitPatience();
         activity.Register();
     }
 

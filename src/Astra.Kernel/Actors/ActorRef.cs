@@ -1,12 +1,17 @@
 namespace Astra.Kernel.Actors;
 
-/// <summary>What became of a send. A full mailbox is an answer, not an exception: the sender knows best what to do.</summary>
+/// <summary>
+/// What became of a send. A full mailbox is an answer, not an exception: the sender knows best what to do.
+/// </summary>
 public enum SendResult
 {
     /// <summary>The message is in the mailbox. Whether it is handled is up to the life of its actor.</summary>
     Ok,
 
-    /// <summary>The mailbox is at its bound and the message was not taken. Try later, or await <see cref="ActorRef.SendAsync"/>.</summary>
+    /// <summary>
+    /// The mailbox is at its bound and the message was not taken. Try later, or await
+    /// <see cref="ActorRef.SendAsync"/>.
+    /// </summary>
     Full,
 
     /// <summary>Nobody will ever read this message; it went to the dead-letter office with the reason.</summary>
@@ -26,7 +31,9 @@ public abstract class ActorRef
     /// <summary>Names from the root down, such as <c>/shards/17</c>. For people; nothing is looked up by it.</summary>
     public abstract string Path { get; }
 
-    /// <summary>Messages waiting. A moment's truth, for operators and for decisions that tolerate being a little wrong.</summary>
+    /// <summary>
+    /// Messages waiting. A moment's truth, for operators and for decisions that tolerate being a little wrong.
+    /// </summary>
     public abstract int MailboxDepth { get; }
 
     internal abstract ActorSystem System { get; }
@@ -42,7 +49,9 @@ public abstract class ActorRef
     public abstract ValueTask<SendResult> SendAsync(
         object message, ActorRef? sender = null, CancellationToken ct = default);
 
-    /// <summary>Sends a message and waits for the first reply to it. A reply that is an exception fails the question.</summary>
+    /// <summary>
+    /// Sends a message and waits for the first reply to it. A reply that is an exception fails the question.
+    /// </summary>
     /// <exception cref="MailboxFullException">The mailbox is full; nothing was sent.</exception>
     /// <exception cref="ActorStoppedException">The actor is stopped, or stopped before it read the message.</exception>
     /// <exception cref="AskTimeoutException">No reply came in time. The message may still be handled.</exception>

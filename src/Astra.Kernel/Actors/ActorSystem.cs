@@ -10,13 +10,17 @@ public sealed record ActorSystemOptions
     /// <summary>How many dead letters are kept for an operator. All are counted.</summary>
     public int DeadLettersKeptMax { get; init; } = 256;
 
-    /// <summary>For the actors at the top. What they escalate stops them and is told as <see cref="NodeFailed"/>.</summary>
+    /// <summary>
+    /// For the actors at the top. What they escalate stops them and is told as <see cref="NodeFailed"/>.
+    /// </summary>
     public SupervisionPolicy TopLevel { get; init; } = SupervisionPolicy.Default;
 
     /// <summary>How long <see cref="ActorSystem.DisposeAsync"/> waits before it abandons who does not stop.</summary>
     public TimeSpan StopDeadline { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>Told what happens to the actors, on the turn in which it happens; must be quick and must not throw.</summary>
+    /// <summary>
+    /// Told what happens to the actors, on the turn in which it happens; must be quick and must not throw.
+    /// </summary>
     public Action<LifecycleEvent>? Observe { get; init; }
 }
 
@@ -28,7 +32,8 @@ public sealed class ActorSystem : IAsyncDisposable
     private const int GraceShare = 8;
 
     private readonly ActorCell _root;
-    private readonly TaskCompletionSource<StopReport> _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<StopReport> _stopped =
+        new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly List<string> _abandoned = [];
     private int _stopRequests;
     private long _lostHandlerCount;
@@ -53,7 +58,9 @@ public sealed class ActorSystem : IAsyncDisposable
 
     public DeadLetterOffice DeadLetters { get; }
 
-    /// <summary>Handlers whose incarnation was revoked and that have not come back: threads or awaits lost for now.</summary>
+    /// <summary>
+    /// Handlers whose incarnation was revoked and that have not come back: threads or awaits lost for now.
+    /// </summary>
     public long LostHandlerCount => Volatile.Read(ref _lostHandlerCount);
 
     internal ActorSystemOptions Options { get; }
@@ -113,12 +120,21 @@ public sealed class ActorSystem : IAsyncDisposable
         if (children.Count > 0 || cell.Parent is not { } parent)
             return;
 
-        lock (_abandoned)
-            _abandoned.Add(cell.Path);
-        Options.Observe?.Invoke(new ActorAbandoned(cell));
+        Abandoned(cell);
         cell.Tell(new AbandonCommand());
         // Its thread may be stuck, and then it never obeys. The parent need not wait for that.
         parent.Tell(new ChildStopped(cell));
+    }
+
+    internal void Abandoned(ActorCell cell)
+    {
+        if (Volatile.Read(ref _stopRequests) != 0)
+        {
+            lock (_abandoned)
+                _abandoned.Add(cell.Path);
+        }
+
+        Options.Observe?.Invoke(new ActorAbandoned(cell));
     }
 
     internal void RootIsGone()

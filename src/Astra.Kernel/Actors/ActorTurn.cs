@@ -19,7 +19,9 @@ public sealed class ActorTurn
 
     public IRandomness Randomness => _incarnation.Cell.System.Randomness;
 
-    /// <summary>Cancelled when the actor is asked to stop or its incarnation is revoked; pass it to what is awaited.</summary>
+    /// <summary>
+    /// Cancelled when the actor is asked to stop or its incarnation is revoked; pass it to what is awaited.
+    /// </summary>
     public CancellationToken Ending => _incarnation.Ending;
 
     public bool IsRevoked => _incarnation.IsRevoked;
@@ -49,12 +51,15 @@ public sealed class ActorTurn
 
     public void StopSelf() => Stop(Self);
 
-    /// <summary>Asks for a <see cref="Terminated"/> message when the actor is gone, at once if it is gone already.</summary>
+    /// <summary>
+    /// Asks for a <see cref="Terminated"/> message when the actor is gone, at once if it is gone already.
+    /// </summary>
     public void Watch(ActorRef actor) => (actor as ActorCell)?.Watchers.Add(_incarnation);
 
     public void Unwatch(ActorRef actor) => (actor as ActorCell)?.Watchers.Remove(_incarnation);
 
     /// <summary>Sends <paramref name="message"/> to oneself after the delay. It dies with this incarnation.</summary>
     public IDisposable Schedule(TimeSpan delay, object message) =>
-        _incarnation.Cell.System.Dispatcher.Schedule(delay, () => _incarnation.Cell.SendToIncarnation(message, _incarnation));
+        _incarnation.Cell.System.Dispatcher.Schedule(
+            delay, () => _incarnation.Cell.SendToIncarnation(message, _incarnation));
 }

@@ -27,7 +27,12 @@ public enum DeadLetterReason
 
 /// <summary>A message that nobody handled.</summary>
 public sealed record DeadLetter(
-    object Message, ActorRef? Sender, ActorRef? Recipient, DeadLetterReason Reason, Exception? Cause, DateTimeOffset At);
+    object Message,
+    ActorRef? Sender,
+    ActorRef? Recipient,
+    DeadLetterReason Reason,
+    Exception? Cause,
+    DateTimeOffset At);
 
 /// <summary>
 /// Where messages end that nobody handled, each with the reason. It counts all of them, tells subscribers of each,

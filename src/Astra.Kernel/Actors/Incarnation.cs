@@ -59,7 +59,9 @@ internal sealed class Incarnation : SynchronizationContext
     /// <summary>Where the watchdog keeps this incarnation in its list; the watchdog's alone.</summary>
     public int WatchdogIndex { get; set; } = -1;
 
-    /// <summary>From here on nobody hears it. Cancelling what it awaits is a second step, see <see cref="End"/>.</summary>
+    /// <summary>
+    /// From here on nobody hears it. Cancelling what it awaits is a second step, see <see cref="End"/>.
+    /// </summary>
     public void Revoke()
     {
         _isRevoked = true;
@@ -92,7 +94,9 @@ internal sealed class Incarnation : SynchronizationContext
         Interlocked.Exchange(ref _grip, (_grip | Inside) + OneCall);
     }
 
-    /// <summary>After it has returned. False: it took too long, the turn belongs to somebody else, touch nothing.</summary>
+    /// <summary>
+    /// After it has returned. False: it took too long, the turn belongs to somebody else, touch nothing.
+    /// </summary>
     public bool Leave()
     {
         long grip = Volatile.Read(ref _grip);
@@ -103,7 +107,9 @@ internal sealed class Incarnation : SynchronizationContext
     /// <summary>The call in progress, to be handed to <see cref="TryTake"/>.</summary>
     public long Grip => Volatile.Read(ref _grip);
 
-    /// <summary>Takes the turn away from the thread that is inside the handler, if it is still in that same call.</summary>
+    /// <summary>
+    /// Takes the turn away from the thread that is inside the handler, if it is still in that same call.
+    /// </summary>
     public bool TryTake(long grip) =>
         (grip & (Inside | Taken)) == Inside
         && Interlocked.CompareExchange(ref _grip, grip | Taken, grip) == grip;
@@ -122,11 +128,8 @@ internal sealed class Incarnation : SynchronizationContext
         }
     }
 
-#pragma warning disable VSTHRD001 // There is no main thread here: this is how a continuation reaches the dispatcher.
     public override void Post(SendOrPostCallback d, object? state) =>
-        Cell.System.Dispatcher.Continuations.Post(
-            static continuation => ((Continuation)continuation!).Run(), new Continuation(this, d, state));
-#pragma warning restore VSTHRD001
+        Cell.System.Dispatcher.Post(new Continuation(this, d, state));
 
     public override void Send(SendOrPostCallback d, object? state) =>
         throw new NotSupportedException("Blocking on another turn can deadlock; post instead.");
@@ -134,8 +137,9 @@ internal sealed class Incarnation : SynchronizationContext
     public override SynchronizationContext CreateCopy() => this;
 
     private sealed class Continuation(Incarnation incarnation, SendOrPostCallback callback, object? state)
+        : IThreadPoolWorkItem
     {
-        public void Run()
+        void IThreadPoolWorkItem.Execute()
         {
             var before = Current;
             SetSynchronizationContext(incarnation);

@@ -73,7 +73,9 @@ public enum LifeAnswer
     never,
 }
 
-/// <summary>The life of an actor. Whoever wants to know what may follow what reads this table, and nothing else.</summary>
+/// <summary>
+/// The life of an actor. Whoever wants to know what may follow what reads this table, and nothing else.
+/// </summary>
 public static class LifeCycle
 {
     private static readonly LifeAnswer[,] Table =

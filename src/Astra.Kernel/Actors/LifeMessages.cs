@@ -22,6 +22,12 @@ internal sealed class StopCommand : SystemMessage
     internal override void Apply(ActorCell cell) => cell.Stop();
 }
 
+/// <summary>The stop (or restart) has waited long enough for this handler or hook.</summary>
+internal sealed class StopOverdue(Activity hanging) : SystemMessage
+{
+    internal override void Apply(ActorCell cell) => cell.GiveUpOn(hanging);
+}
+
 internal sealed class AbandonCommand : SystemMessage
 {
     internal override void Apply(ActorCell cell) => cell.Abandon();

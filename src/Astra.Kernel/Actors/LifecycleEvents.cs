@@ -1,6 +1,8 @@
 namespace Astra.Kernel.Actors;
 
-/// <summary>The closed set of what the actor runtime tells about itself. Handed to <see cref="ActorSystemOptions.Observe"/>.</summary>
+/// <summary>
+/// The closed set of what the actor runtime tells about itself. Handed to <see cref="ActorSystemOptions.Observe"/>.
+/// </summary>
 public abstract record LifecycleEvent
 {
     private protected LifecycleEvent(ActorRef actor) => Actor = actor;
@@ -25,5 +27,5 @@ public sealed record NodeFailed(ActorRef Actor, Exception Why) : LifecycleEvent(
 /// stopping has lost work, and an operator looking for it will find nothing else.</summary>
 public sealed record ActorStopped(ActorRef Actor, Exception? LastFailure) : LifecycleEvent(Actor);
 
-/// <summary>Shutdown gave up waiting for this actor.</summary>
+/// <summary>A stop, a restart or the shutdown gave up waiting for this actor's handler.</summary>
 public sealed record ActorAbandoned(ActorRef Actor) : LifecycleEvent(Actor);

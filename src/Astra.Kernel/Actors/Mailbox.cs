@@ -106,7 +106,7 @@ internal struct Mailbox
     {
         int bound = (int)BitOperations.RoundUpToPowerOf2((uint)_capacityMax);
         int length = Math.Min(full is null ? FirstRingLength : full.Slots.Length * RingGrowth, bound);
-        Debug.Assert(full is null || length > full.Slots.Length, "a ring of the bound's size cannot fill below the bound");
+        Debug.Assert(full is null || length > full.Slots.Length, "a ring of the bound's size never fills below it");
 
         // Allocated before anything is frozen: running out of memory here leaves the mailbox as it was.
         var bigger = new Ring(length, state >> TailShift);

@@ -32,7 +32,9 @@ public enum Directive
 /// <summary>Delay before the n-th restart: doubling from <paramref name="First"/> to <paramref name="Cap"/>.</summary>
 /// <param name="First">Before the first restart.</param>
 /// <param name="Cap">Never longer than this.</param>
-/// <param name="Jitter">The share of each delay that is left to the dice, so that a crowd does not come back at once.</param>
+/// <param name="Jitter">
+/// The share of each delay that is left to the dice, so that a crowd does not come back at once.
+/// </param>
 public sealed record Backoff(TimeSpan First, TimeSpan Cap, double Jitter = 0.2)
 {
     public static Backoff Default { get; } = new(TimeSpan.FromMilliseconds(100), TimeSpan.FromSeconds(30));
@@ -49,7 +51,9 @@ public sealed record Backoff(TimeSpan First, TimeSpan Cap, double Jitter = 0.2)
         LongestBefore(restart) * (1 - (Jitter * randomness.NextDouble()));
 }
 
-/// <summary>More than <paramref name="RestartsMax"/> restarts within <paramref name="Window"/> is a failure of the supervisor.</summary>
+/// <summary>
+/// More than <paramref name="RestartsMax"/> restarts within <paramref name="Window"/> is a failure of the supervisor.
+/// </summary>
 public sealed record RestartIntensity(int RestartsMax, TimeSpan Window)
 {
     // Five restarts with the default backoff take about three seconds, so a child that cannot start escalates in
@@ -86,7 +90,9 @@ public sealed class SupervisionPolicy
 
     public Backoff Backoff { get; }
 
-    /// <summary>Counted per child where children are independent (one-for-one), per supervisor where they are not.</summary>
+    /// <summary>
+    /// Counted per child where children are independent (one-for-one), per supervisor where they are not.
+    /// </summary>
     public RestartIntensity Intensity { get; }
 
     /// <summary>A structural failure escalates, anything else restarts.</summary>
@@ -110,8 +116,8 @@ public sealed class SupervisionPolicy
             throw new InvalidPolicyException($"{Strategy} restarts a group, but no restart is allowed.");
         if (ShortestExhaustion() > Intensity.Window)
             throw new InvalidPolicyException(
-                $"The backoff spreads {Intensity.RestartsMax} restarts over at least {ShortestExhaustion()}, more than " +
-                $"the window {Intensity.Window}: the limit could never be reached and a dead child would be " +
+                $"The backoff spreads {Intensity.RestartsMax} restarts over at least {ShortestExhaustion()}, more " +
+                $"than the window {Intensity.Window}: the limit could never be reached and a dead child would be " +
                 "restarted for ever.");
     }
 

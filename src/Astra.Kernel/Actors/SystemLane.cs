@@ -32,7 +32,9 @@ internal struct SystemLane
         }
     }
 
-    /// <summary>Owner only: everything pushed so far, oldest first, linked by <see cref="SystemMessage.Next"/>.</summary>
+    /// <summary>
+    /// Owner only: everything pushed so far, oldest first, linked by <see cref="SystemMessage.Next"/>.
+    /// </summary>
     public SystemMessage? TakeAll()
     {
         var newest = Interlocked.Exchange(ref _newest, null);

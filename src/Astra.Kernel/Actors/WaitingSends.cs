@@ -92,7 +92,10 @@ internal sealed class WaitingSends(ActorCell cell)
             var registration = ct.UnsafeRegister(static waiter => ((Waiter)waiter!).Cancel(), this);
             _ = Task.ContinueWith(
                 static (_, registration) => ((CancellationTokenRegistration)registration!).Dispose(),
-                registration, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+                registration,
+                CancellationToken.None,
+                TaskContinuationOptions.ExecuteSynchronously,
+                TaskScheduler.Default);
         }
 
         private void Cancel()

@@ -79,11 +79,16 @@ internal sealed class Watchdog(ActorSystem system)
                 long grip = incarnation.Grip;
                 if (incarnation.BusySince is not { } since || incarnation.IsRevoked)
                     continue;
-                long due = (since + incarnation.Cell.Options.MessageDeadline!.Value).Ticks;
+                long deadline = incarnation.Cell.Options.MessageDeadline!.Value.Ticks;
+                long due = since.Ticks + deadline;
                 if (due <= now)
+                {
                     (overdue ??= []).Add((incarnation, grip, since));
-                else
-                    nextDue = Math.Min(nextDue, due);
+                    // It may slip through our fingers: we look again.
+                    due = now + deadline;
+                }
+
+                nextDue = Math.Min(nextDue, due);
             }
         }
 

@@ -9,6 +9,9 @@ public interface IDispatcher
     /// <summary>Runs <paramref name="turn"/> soon. Turns posted by one thread may run in any order.</summary>
     void Post(IThreadPoolWorkItem turn);
 
+    /// <summary>Runs <paramref name="turn"/> after what is waiting already: it has used up its share.</summary>
+    void Requeue(IThreadPoolWorkItem turn) => Post(turn);
+
     /// <summary>Runs <paramref name="callback"/> once, after <paramref name="delay"/>; disposing it first cancels it.</summary>
     IDisposable Schedule(TimeSpan delay, Action callback);
 

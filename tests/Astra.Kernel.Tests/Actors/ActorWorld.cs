@@ -78,7 +78,9 @@ internal sealed class ActorWorld
     public ActorSnapshot? Find(string path) => Find(System.Inspect(), path);
 
     private static ActorSnapshot? Find(ActorSnapshot at, string path) =>
-        at.Path == path ? at : at.Children.Select(child => Find(child, path)).FirstOrDefault(found => found is not null);
+        at.Path == path
+            ? at
+            : at.Children.Select(child => Find(child, path)).FirstOrDefault(found => found is not null);
 }
 
 internal sealed class ScriptedActor(

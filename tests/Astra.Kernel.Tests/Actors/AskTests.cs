@@ -9,7 +9,8 @@ public class AskTests
 
     private readonly ActorWorld _world = new();
 
-    private ActorRef Echo(Func<object, object>? reply = null, int capacity = 1024) => _world.Spawn("echo", (message, turn) =>
+    private ActorRef Echo(
+        Func<object, object>? reply = null, int capacity = 1024) => _world.Spawn("echo", (message, turn) =>
     {
         turn.Reply(reply is null ? message : reply(message));
         return default;

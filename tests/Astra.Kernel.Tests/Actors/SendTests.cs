@@ -49,7 +49,8 @@ public class SendTests
     }
 
     [Fact]
-    public void The_bound_is_exact_for_every_capacity_and_every_history() => Prop.ForAll<PositiveInt, int[]>((bound, bursts) =>
+    public void The_bound_is_exact_for_every_capacity_and_every_history() =>
+        Prop.ForAll<PositiveInt, int[]>((bound, bursts) =>
     {
         int capacity = 1 + (bound.Get % 600);
         var world = new ActorWorld();
@@ -143,7 +144,8 @@ public class SendTests
         world.RunUntilQuiet();
         Assert.Equal(1, handled);
         Assert.Equal(99, world.System.DeadLetters.Count);
-        Assert.All(world.System.DeadLetters.Recent(), letter => Assert.Equal(DeadLetterReason.ActorStopped, letter.Reason));
+        Assert.All(
+            world.System.DeadLetters.Recent(), letter => Assert.Equal(DeadLetterReason.ActorStopped, letter.Reason));
     }
 
     [Fact]
@@ -177,7 +179,8 @@ public class SendTests
         world.RunUntilQuiet();
         Assert.Equal(SendResult.Stopped, actor.TrySend("hello"));
         var letter = Assert.Single(told);
-        Assert.Equal(("hello", actor, DeadLetterReason.ActorStopped), (letter.Message, letter.Recipient, letter.Reason));
+        Assert.Equal(
+            ("hello", actor, DeadLetterReason.ActorStopped), (letter.Message, letter.Recipient, letter.Reason));
         Assert.Equal(told, world.System.DeadLetters.Recent());
     }
 
@@ -204,7 +207,8 @@ public class SendTests
         for (int i = 0; i < 1000; i++)
             actor.TrySend(i);
         Assert.Equal(1000, world.System.DeadLetters.Count);
-        Assert.Equal(Enumerable.Range(744, 256), world.System.DeadLetters.Recent().Select(letter => (int)letter.Message));
+        Assert.Equal(
+            Enumerable.Range(744, 256), world.System.DeadLetters.Recent().Select(letter => (int)letter.Message));
     }
 
     [Fact]

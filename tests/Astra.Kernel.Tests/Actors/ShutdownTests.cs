@@ -5,7 +5,7 @@ namespace Astra.Kernel.Tests.Actors;
 
 public class ShutdownTests
 {
-    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(5);
 
     private readonly ActorWorld _world = new();
     private readonly List<string> _log = [];
@@ -100,6 +100,28 @@ public class ShutdownTests
         _world.Advance(TimeSpan.FromTicks(1));
         Assert.Equal(["/a/hangs"], stop.Result.Abandoned);
         Assert.Equal(["/a/good", "/a"], _log);
+    }
+
+    [Fact]
+    public void A_child_that_hangs_does_not_keep_its_parent_from_being_restarted()
+    {
+        var hanging = ActorWorld.Script("hangs", async (_, _) => await new TaskCompletionSource().Task,
+            started: turn =>
+            {
+                turn.Self.TrySend("hang");
+                return default;
+            });
+        var parent = _world.Spawn("parent", (_, _) => throw new InvalidOperationException(), started: turn =>
+        {
+            turn.Spawn(hanging);
+            return default;
+        });
+        _world.Tell(parent, "fail");
+        _world.Advance(hanging.StopDeadline - TimeSpan.FromTicks(1));
+        Assert.Equal(ActorState.Halting, _world.Find("/parent")!.State);
+        _world.Advance(TimeSpan.FromTicks(1));
+        Assert.Equal(ActorState.Running, _world.Find("/parent")!.State);
+        Assert.Equal("/parent/hangs", Assert.Single(_world.Events.OfType<ActorAbandoned>()).Actor.Path);
     }
 
     [Fact]

@@ -26,7 +26,8 @@ public class SupervisionPolicyTests
     }
 
     [Fact]
-    public void A_backoff_that_never_grows_is_refused() => Refused(() => new(backoff: new Backoff(TimeSpan.Zero, Second)));
+    public void A_backoff_that_never_grows_is_refused() =>
+        Refused(() => new(backoff: new Backoff(TimeSpan.Zero, Second)));
 
     [Fact]
     public void A_backoff_that_starts_above_its_cap_is_refused() =>

@@ -13,7 +13,9 @@ public class SupervisionTests
     private static readonly Exception Ordinary = new InvalidOperationException("ordinary");
     private static readonly Exception Structural = new StructuralFailureException("the database is gone");
 
-    /// <summary>A supervisor "s" with children a, b and c, each of which logs its life and crashes when told to.</summary>
+    /// <summary>
+    /// A supervisor "s" with children a, b and c, each of which logs its life and crashes when told to.
+    /// </summary>
     private ActorWorld World(SupervisionPolicy policy, SupervisionPolicy? topLevel = null, ulong? seed = null)
     {
         var world = new ActorWorld(topLevel, seed: seed);
@@ -138,7 +140,8 @@ public class SupervisionTests
     [Fact]
     public void An_escalated_failure_restarts_the_supervisor_with_all_its_children()
     {
-        var world = World(SupervisionPolicy.Default, new SupervisionPolicy(decide: _ => Directive.Restart, backoff: Steady));
+        var world = World(
+            SupervisionPolicy.Default, new SupervisionPolicy(decide: _ => Directive.Restart, backoff: Steady));
         Fail(world, "b", Structural);
         Assert.Equal(["a stopped", "b stopped", "c stopped"], _log.Order());
         _log.Clear();
@@ -218,7 +221,8 @@ public class SupervisionTests
     [Fact]
     public void Independent_children_do_not_use_up_each_others_restarts()
     {
-        var world = World(new SupervisionPolicy(backoff: Steady, intensity: new RestartIntensity(1, TimeSpan.FromSeconds(5))));
+        var world = World(
+            new SupervisionPolicy(backoff: Steady, intensity: new RestartIntensity(1, TimeSpan.FromSeconds(5))));
         foreach (string child in (string[])["a", "b", "c"])
             Fail(world, child, Ordinary);
         world.Advance(TimeSpan.FromSeconds(1));

@@ -4,7 +4,9 @@ using Xunit;
 
 namespace Astra.Kernel.Tests.Actors;
 
-/// <summary>What virtual time cannot show: real threads racing. Nothing sleeps; a hang is cut off by the patience.</summary>
+/// <summary>
+/// What virtual time cannot show: real threads racing. Nothing sleeps; a hang is cut off by the patience.
+/// </summary>
 public sealed class ThreadedActorTests : IAsyncDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
@@ -23,7 +25,8 @@ public sealed class ThreadedActorTests : IAsyncDisposable
     private sealed record Numbered(int Producer, int Number);
 
     private static Task OnThreads(int count, Action<int> body) => Task.WhenAll(Enumerable.Range(0, count).Select(i =>
-        Task.Factory.StartNew(() => body(i), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default)));
+        Task.Factory.StartNew(
+            () => body(i), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default)));
 
     [Theory]
     [InlineData(1, 1024)]
@@ -248,6 +251,35 @@ public sealed class ThreadedActorTests : IAsyncDisposable
         await done.Task.WaitAsync(Patience);
         Assert.All(begun, count => Assert.Equal(1, count));
         Assert.All(givenUp, count => Assert.InRange(count, 0, 1));
+    }
+
+    [Fact]
+    public async Task Actors_that_never_rest_starve_neither_each_other_nor_the_thread_pool()
+    {
+        // Twice as many pairs as cores, each of which would keep its thread busy for ever.
+        int pairs = 2 * Environment.ProcessorCount;
+        var heard = Enumerable.Range(0, pairs).Select(_ => new TaskCompletionSource()).ToList();
+        for (int i = 0; i < pairs; i++)
+        {
+            var (pair, volleys) = (i, 0);
+            var wall = _system.Spawn(ActorWorld.Script($"wall{i}", (message, turn) =>
+            {
+                turn.Reply(message);
+                return default;
+            }));
+            var player = _system.Spawn(ActorWorld.Script($"player{i}", (message, turn) =>
+            {
+                if (++volleys == 10_000)
+                    heard[pair].SetResult();
+                wall.TrySend(message, turn.Self);
+                return default;
+            }));
+            player.TrySend("ball");
+        }
+
+        await Task.WhenAll(heard.Select(pair => pair.Task)).WaitAsync(Patience);
+        for (int i = 0; i < 100; i++)
+            await Task.Run(() => { }).WaitAsync(Patience);
     }
 
     [Fact]

@@ -5,7 +5,9 @@ namespace Astra.Testing.Time;
 /// <summary>Something that a node wants run.</summary>
 internal readonly record struct VirtualTurn(VirtualDispatcher Node, Action Run);
 
-/// <summary>What is runnable now. With dice any of it may be next, each with the same chance; without, the oldest.</summary>
+/// <summary>
+/// What is runnable now. With dice any of it may be next, each with the same chance; without, the oldest.
+/// </summary>
 internal sealed class RunQueue(IRandomness? dice)
 {
     private readonly Queue<VirtualTurn> _line = new();

@@ -36,7 +36,9 @@ public sealed class SeededRandomness : IRandomness
         return drawn;
     }
 
-    /// <summary>Dice of one's own for a part of the world, so that adding a part does not change the others' luck.</summary>
+    /// <summary>
+    /// Dice of one's own for a part of the world, so that adding a part does not change the others' luck.
+    /// </summary>
     public SeededRandomness Fork() => new(NextUInt64());
 
     private static ulong SplitMix(ref ulong state)

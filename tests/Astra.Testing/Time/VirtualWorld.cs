@@ -25,7 +25,9 @@ public sealed class VirtualWorld
 
     public VirtualClock Clock { get; }
 
-    /// <summary>Turns, continuations and timers run so far: the length of a run, and a cheap fingerprint of it.</summary>
+    /// <summary>
+    /// Turns, continuations and timers run so far: the length of a run, and a cheap fingerprint of it.
+    /// </summary>
     public long StepCount { get; private set; }
 
     /// <summary>A view of this world that can be crashed without the others noticing.</summary>
@@ -57,7 +59,9 @@ public sealed class VirtualWorld
         }
     }
 
-    /// <summary>Runs until quiet, then moves time to the next timer that is due within the duration, and so on.</summary>
+    /// <summary>
+    /// Runs until quiet, then moves time to the next timer that is due within the duration, and so on.
+    /// </summary>
     public void Advance(TimeSpan duration)
     {
         var until = Clock.Elapsed + duration;
@@ -71,7 +75,9 @@ public sealed class VirtualWorld
         Clock.MoveTo(until);
     }
 
-    /// <summary>Moves time to the next timer, runs it and what follows from it. False: nothing will ever happen again.</summary>
+    /// <summary>
+    /// Moves time to the next timer, runs it and what follows from it. False: nothing will ever happen again.
+    /// </summary>
     public bool AdvanceToNextTimer()
     {
         RunUntilQuiet();
