@@ -7,8 +7,6 @@ public abstract record KernelNotice
 
     public sealed record RenewalFailed(string Reason) : KernelNotice;
 
-    public sealed record LoadFailed(string Reason) : KernelNotice;
-
     public sealed record ProjectionDelayed(string Reason) : KernelNotice;
 
     public sealed record GoalQuarantined(GoalId Goal, string Reason) : KernelNotice;

@@ -105,6 +105,7 @@ public sealed record PlanPatch(IReadOnlyList<PlanEdit> Edits, string? Reason = n
 [JsonDerivedType(typeof(RewireStep), "rewire")]
 [JsonDerivedType(typeof(PrioritiseStep), "prioritise")]
 [JsonDerivedType(typeof(CancelStep), "cancel")]
+[JsonDerivedType(typeof(ReflectAfter), "reflect_after")]
 public abstract record PlanEdit;
 
 public sealed record AddStep : PlanEdit
@@ -130,12 +131,20 @@ public sealed record PrioritiseStep(string Name, int Priority) : PlanEdit;
 /// <summary>Cancels the step and everything that can then no longer run.</summary>
 public sealed record CancelStep(string Name, string? Reason = null) : PlanEdit;
 
+/// <summary>The goal's reflection also waits for these steps. Changes nothing in a goal that has no reflection, or whose
+/// reflection has started: steps that are added while others run need not know which it is.</summary>
+public sealed record ReflectAfter(IReadOnlyList<StepDependency> After) : PlanEdit;
+
 /// <summary>One event of the log. `Seq` counts within the goal's shard, so a goal's events ascend but may skip numbers.</summary>
 public sealed record EventView
 {
     public required long Seq { get; init; }
     public required DateTimeOffset At { get; init; }
+
+    /// <summary>What happened, in snake case: `task_completed`. `progress` is a worker's own word on what it is doing; it
+    /// is not in the log, and its `Seq` is that of the logged event before it.</summary>
     public required string Kind { get; init; }
+
     public required Guid GoalId { get; init; }
     public Guid? TaskId { get; init; }
     public string? Task { get; init; }

@@ -25,12 +25,19 @@ public abstract record WorkerFrame
 
     public sealed record Complete(Guid TaskId, int Attempt, JsonElement Output, IReadOnlyList<PlanEdit>? Edits) : WorkerFrame;
 
-    public sealed record Fail(Guid TaskId, int Attempt, FailureKind Kind, string Reason) : WorkerFrame;
+    /// <param name="Fingerprint">The same for failures with the same cause; by default the server derives one from the reason.</param>
+    public sealed record Fail(Guid TaskId, int Attempt, FailureKind Kind, string Reason, string? Fingerprint = null) : WorkerFrame;
 
     public sealed record Progress(Guid TaskId, int Attempt, string Text) : WorkerFrame;
 
     /// <summary>A tool call under the authority of the attempt, run by the server in a sandbox.</summary>
-    public sealed record CallTool(Guid CallId, Guid TaskId, int Attempt, string Tool, JsonElement Input) : WorkerFrame;
+    public sealed record CallTool(Guid CallId, Guid TaskId, int Attempt, string Tool, JsonElement Input) : WorkerFrame
+    {
+        /// <summary>Paths on the server's machine, inside what the goal was granted.</summary>
+        public IReadOnlyList<ToolMount>? Reads { get; init; }
+
+        public double? DeadlineSeconds { get; init; }
+    }
 
     /// <summary>Give me nothing more; I finish what I have.</summary>
     public sealed record Drain : WorkerFrame;

@@ -1,0 +1,132 @@
+using Astra.Sdk;
+using YamlDotNet.RepresentationModel;
+
+namespace Astra.Agents;
+
+/// <summary>A plan file is wrong. The message is one sentence that begins with the line.</summary>
+public sealed class PlanFileException(long line, string sentence) : Exception($"Line {line}: {sentence}")
+{
+    public long Line { get; } = line;
+}
+
+/// <summary>
+/// A plan of tool steps in YAML: a title, and steps with a name, a tool, an input, what they wait for, and how often
+/// they are retried. A reader who has never seen one should be able to guess what it does.
+/// </summary>
+public static class PlanFile
+{
+    private const int CharactersMax = 4 << 20;
+    private const int RetriesMax = 99;
+
+    /// <param name="knownTools">`name` and `name@version` of every tool there is; null leaves that to the server.</param>
+    /// <exception cref="PlanFileException">The file is wrong.</exception>
+    public static GoalSubmission Parse(string yaml, IReadOnlyCollection<string>? knownTools = null)
+    {
+        if (yaml.Length > CharactersMax)
+            throw new PlanFileException(1, $"A plan file has at most {CharactersMax >> 20} million characters.");
+        var root = YamlReading.Mapping(YamlReading.Load(yaml), "A plan file", ["title", "priority", "onDeadTask", "steps"]);
+        var steps = YamlReading.List(root.Required("steps"), "steps").Select(node => ReadStep(node, knownTools)).ToList();
+        if (steps.Count == 0)
+            throw new PlanFileException(root.Required("steps").Start.Line, "A plan has at least one step.");
+        CheckNames(steps);
+        CheckCycles(steps);
+        return new GoalSubmission
+        {
+            Title = root.Optional("title") is { } title ? YamlReading.Text(title, "title") : null,
+            Priority = root.Optional("priority") is { } priority ? YamlReading.Number(priority, "priority", -100, 100) : 0,
+            OnDeadTask = root.Optional("onDeadTask") is { } policy && YamlReading.Choice(policy, "onDeadTask", ["doom", "wait"]) == "wait"
+                ? DeadTaskPolicy.Wait : DeadTaskPolicy.Doom,
+            Plan = [.. steps.Select(step => step.Step)],
+        };
+    }
+
+    private static PlanFileStep ReadStep(YamlNode node, IReadOnlyCollection<string>? knownTools)
+    {
+        var step = YamlReading.Mapping(node, "A step", ["name", "tool", "input", "after", "retries", "priority"]);
+        var name = YamlReading.Text(step.Required("name"), "name");
+        var toolNode = step.Required("tool");
+        var tool = YamlReading.Text(toolNode, "tool");
+        if (knownTools is not null && !knownTools.Contains(tool))
+            throw new PlanFileException(toolNode.Start.Line, $"There is no tool '{tool}'; there is {Enumerate(knownTools)}.");
+        var after = step.Optional("after") is { } waits ? ReadAfter(waits) : [];
+        return new PlanFileStep(
+            new AddStep
+            {
+                Name = name,
+                Executor = $"tool:{tool}",
+                Input = step.Optional("input") is { } input ? YamlReading.ToJson(input) : null,
+                After = [.. after.Select(one => one.Dependency)],
+                Priority = step.Optional("priority") is { } priority ? YamlReading.Number(priority, "priority", -100, 100) : 0,
+                AttemptCountMax = 1 + (step.Optional("retries") is { } retries ? YamlReading.Number(retries, "retries", 0, RetriesMax) : 2),
+            },
+            step.Required("name").Start.Line,
+            after);
+    }
+
+    private static List<PlanFileDependency> ReadAfter(YamlNode node) => node is YamlSequenceNode list
+        ? [.. list.Children.Select(ReadDependency)]
+        : [ReadDependency(node)];
+
+    private static PlanFileDependency ReadDependency(YamlNode node)
+    {
+        if (node is YamlScalarNode)
+            return new PlanFileDependency(new StepDependency(YamlReading.Text(node, "after"), OnlyCompleted: true), node.Start.Line);
+        var waiting = YamlReading.Mapping(node, "What a step waits for", ["step", "when"]);
+        var when = waiting.Optional("when") is { } choice ? YamlReading.Choice(choice, "when", ["completed", "ended"]) : "completed";
+        return new PlanFileDependency(new StepDependency(YamlReading.Text(waiting.Required("step"), "step"), when == "completed"), node.Start.Line);
+    }
+
+    private static void CheckNames(IReadOnlyList<PlanFileStep> steps)
+    {
+        var lines = new Dictionary<string, long>(StringComparer.Ordinal);
+        foreach (var step in steps)
+            if (!lines.TryAdd(step.Step.Name, step.Line))
+                throw new PlanFileException(step.Line, $"There is a step '{step.Step.Name}' on line {lines[step.Step.Name]} already; names are unique.");
+        foreach (var step in steps)
+        {
+            var seen = new HashSet<string>(StringComparer.Ordinal);
+            foreach (var after in step.After)
+            {
+                if (!lines.ContainsKey(after.Dependency.Step))
+                    throw new PlanFileException(after.Line, $"Step '{step.Step.Name}' waits for '{after.Dependency.Step}', and there is no such step.");
+                if (!seen.Add(after.Dependency.Step))
+                    throw new PlanFileException(after.Line, $"Step '{step.Step.Name}' waits for '{after.Dependency.Step}' twice; say it once.");
+            }
+        }
+    }
+
+    /// <summary>Takes away what waits for nothing that is left; what remains in the end waits for itself.</summary>
+    private static void CheckCycles(IReadOnlyList<PlanFileStep> steps)
+    {
+        var open = steps.ToDictionary(step => step.Step.Name, step => step.After.Count, StringComparer.Ordinal);
+        var dependents = steps.SelectMany(step => step.After, (step, after) => (On: after.Dependency.Step, step.Step.Name)).ToLookup(edge => edge.On, edge => edge.Name, StringComparer.Ordinal);
+        var free = new Queue<string>(open.Where(step => step.Value == 0).Select(step => step.Key));
+        while (free.TryDequeue(out var name))
+        {
+            open.Remove(name);
+            foreach (var dependent in dependents[name])
+                if (--open[dependent] == 0)
+                    free.Enqueue(dependent);
+        }
+        if (open.Count == 0)
+            return;
+
+        // Each of what is left waits for something that is left. Following that must come round.
+        var byName = steps.ToDictionary(step => step.Step.Name, StringComparer.Ordinal);
+        var path = new List<string> { steps.First(step => open.ContainsKey(step.Step.Name)).Step.Name };
+        while (true)
+        {
+            var next = byName[path[^1]].After.First(after => open.ContainsKey(after.Dependency.Step)).Dependency.Step;
+            if (path.IndexOf(next) is var start and >= 0)
+                throw new PlanFileException(byName[next].Line, $"These steps wait for each other: {string.Join(" → ", path.Skip(start).Append(next))}.");
+            path.Add(next);
+        }
+    }
+
+    private static string Enumerate(IReadOnlyCollection<string> tools) =>
+        tools.Count == 0 ? "none at all" : string.Join(", ", tools.Where(tool => tool.Contains('@')).Order(StringComparer.Ordinal));
+
+    private sealed record PlanFileStep(AddStep Step, long Line, IReadOnlyList<PlanFileDependency> After);
+
+    private sealed record PlanFileDependency(StepDependency Dependency, long Line);
+}

@@ -1,0 +1,67 @@
+using System.Text.Json;
+using Astra.Kernel;
+using Astra.Kernel.Journal;
+using Astra.Sdk;
+
+namespace Astra.Gateway;
+
+/// <summary>The log's entries as people read them.</summary>
+internal static class EventMapping
+{
+    private static readonly Dictionary<EventKind, string> Kinds =
+        Enum.GetValues<EventKind>().ToDictionary(kind => kind, kind => JsonNamingPolicy.SnakeCaseLower.ConvertName(kind.ToString()));
+
+    public static bool EndsGoal(EventKind kind) => kind is EventKind.GoalCompleted or EventKind.GoalFailed or EventKind.GoalCancelled;
+
+    public static EventView ToView(JournalEntry entry, TaskNames names) => new()
+    {
+        Seq = entry.Seq,
+        At = entry.At,
+        Kind = Kinds[entry.Kind],
+        GoalId = entry.Goal.Value,
+        TaskId = entry.Task?.Value,
+        Task = entry.Task is { } task ? names.Of(task) : null,
+        From = entry.From is { } from ? WireMapping.ToWire(from) : null,
+        To = entry.To is { } to ? WireMapping.ToWire(to) : null,
+        Attempt = entry.Attempt == 0 ? null : entry.Attempt,
+        Text = TextOf(entry.Event),
+    };
+
+    private static string? TextOf(KernelEvent kernelEvent) => kernelEvent switch
+    {
+        KernelEvent.GoalSubmitted e => e.Title,
+        KernelEvent.PlanEdited e => e.Reason ?? $"Revision {e.Revision}, by {e.By}",
+        KernelEvent.TaskAdded e => e.Spec.Executor,
+        KernelEvent.TaskPrioritised e => $"Priority {e.Priority}",
+        KernelEvent.TaskClaimed e => e.WorkerName,
+        KernelEvent.TaskRetried e => $"{e.Failure.Reason} Next attempt at {e.DueAt:u}.",
+        KernelEvent.TaskDied e => e.Failure.Reason,
+        KernelEvent.TaskExpired e => e.Reason,
+        KernelEvent.TaskCancelled e => e.Reason,
+        KernelEvent.TaskRedriven e => $"By {e.By}",
+        KernelEvent.GoalFailed e => e.Reason,
+        KernelEvent.GoalCancelled e => e.Reason,
+        KernelEvent.GoalReopened e => $"By {e.By}",
+        _ => null,
+    };
+}
+
+/// <summary>What the tasks of one goal are called. Entries know them by id; the one that added a task has its name.</summary>
+internal sealed class TaskNames
+{
+    private readonly Dictionary<TaskId, string> _names = [];
+
+    public void Learn(JournalEntry entry)
+    {
+        if (entry.Kind == EventKind.TaskAdded && entry.Event is KernelEvent.TaskAdded added)
+            _names[entry.Task!.Value] = added.Spec.Name;
+    }
+
+    public void Learn(IReadOnlyDictionary<TaskId, string> names)
+    {
+        foreach (var (id, name) in names)
+            _names[id] = name;
+    }
+
+    public string? Of(TaskId task) => _names.GetValueOrDefault(task);
+}

@@ -1,0 +1,101 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text.Json;
+using Astra.Sdk;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Json;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+
+namespace Astra.Gateway;
+
+/// <summary>
+/// Everything the outside speaks to, as one web application. What it stands in front of is handed in; it has no
+/// configuration files, no environment of its own, and writes no log but through <see cref="GatewayParts.OnError"/>.
+/// </summary>
+public static class Gateway
+{
+    private static readonly TimeSpan RequestHeadTimeMax = TimeSpan.FromSeconds(15);
+
+    /// <summary>Workers and streams are told at once that the server stops; this is for the requests that run.</summary>
+    private static readonly TimeSpan StopTimeMax = TimeSpan.FromSeconds(5);
+
+    /// <summary>For a server that must know its address before it listens. Somebody may take the port in between; then
+    /// listening fails, and says so.</summary>
+    public static int FindFreePort(IPAddress address)
+    {
+        var listener = new TcpListener(address, 0);
+        listener.Start();
+        try
+        {
+            return ((IPEndPoint)listener.LocalEndpoint).Port;
+        }
+        finally
+        {
+            listener.Stop();
+        }
+    }
+
+    public static WebApplication Build(GatewayOptions options, GatewayParts parts)
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "Astra.Gateway", EnvironmentName = Environments.Production });
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = options.RequestBytesMax;
+            kestrel.Limits.MaxConcurrentConnections = options.ConnectionsMax;
+            kestrel.Limits.RequestHeadersTimeout = RequestHeadTimeMax;
+            kestrel.Listen(options.Listen);
+        });
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = StopTimeMax);
+        builder.Services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true);
+        builder.Services.Configure<JsonOptions>(json => Follow(AstraJson.Options, json.SerializerOptions));
+        builder.Services.AddRouting();
+        builder.Services.AddOpenApi(ApiDescription.Configure);
+
+        var app = builder.Build();
+        var counts = new RequestCounts();
+        var forwarding = new OwnerForwarding();
+        app.Lifetime.ApplicationStopped.Register(forwarding.Dispose);
+        app.Use(counts.Count);
+        app.UseMiddleware<ProblemsForAll>(parts.OnError);
+        if (IPAddress.IsLoopback(options.Listen.Address))
+            app.UseMiddleware<HostCheck>();
+        app.UseRouting();
+        app.UseMiddleware<Authentication>(parts.Keys, parts.HomeTenant);
+        app.Use(OwnerForwarding.KeepBody);
+        app.UseWebSockets(new WebSocketOptions { KeepAliveInterval = TimeSpan.FromSeconds(10), KeepAliveTimeout = TimeSpan.FromSeconds(10) });
+        Map(app, options, parts, counts, new Replies(forwarding, options.AnswerTimeMax));
+        return app;
+    }
+
+    private static void Map(WebApplication app, GatewayOptions options, GatewayParts parts, RequestCounts counts, Replies replies)
+    {
+        app.MapOpenApi("/openapi.json").For(Access.Anyone);
+        var api = app.MapGroup("/api/v1");
+        new ServerEndpoints(parts, options, counts).Map(app, api);
+        new GoalEndpoints(parts.Node, parts.Catalog, replies).Map(api);
+        new PlanEndpoints(parts.Node, parts.Editing, replies).Map(api);
+        new EventEndpoints(parts.Node, parts.Progress, parts.Keys, options, replies, app.Lifetime.ApplicationStopping).Map(api);
+        new TaskEndpoints(parts.Node, replies).Map(api);
+        new ArtifactEndpoints(parts.Node, parts.Artifacts, replies).Map(api);
+        new TenantEndpoints(parts, TimeProvider.System).Map(api);
+        new WorkerEndpoint(parts, options, app.Lifetime.ApplicationStopping).Map(api);
+    }
+
+    /// <summary>What the framework reads is read as everything else of Astra is.</summary>
+    private static void Follow(JsonSerializerOptions astra, JsonSerializerOptions framework)
+    {
+        framework.PropertyNamingPolicy = astra.PropertyNamingPolicy;
+        framework.PropertyNameCaseInsensitive = astra.PropertyNameCaseInsensitive;
+        framework.NumberHandling = astra.NumberHandling;
+        framework.DefaultIgnoreCondition = astra.DefaultIgnoreCondition;
+        framework.RespectNullableAnnotations = astra.RespectNullableAnnotations;
+        framework.AllowOutOfOrderMetadataProperties = astra.AllowOutOfOrderMetadataProperties;
+        foreach (var converter in astra.Converters)
+            framework.Converters.Add(converter);
+    }
+}

@@ -1,0 +1,61 @@
+using System.Net;
+using Astra.Agents;
+using Astra.Governance;
+using Astra.Kernel;
+using Astra.Tools.Catalog;
+
+namespace Astra.Gateway;
+
+/// <summary>Every bound and address of the gateway. By default nobody but this machine reaches it.</summary>
+public sealed record GatewayOptions
+{
+    /// <summary>Port 0 takes a free one.</summary>
+    public IPEndPoint Listen { get; init; } = new(IPAddress.Loopback, 0);
+
+    public long RequestBytesMax { get; init; } = 64L << 20;
+    public int ConnectionsMax { get; init; } = 10_000;
+
+    /// <summary>How long a request waits for the kernel; the database is gone or overloaded by then.</summary>
+    public TimeSpan AnswerTimeMax { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>A silent event stream says that it lives.</summary>
+    public TimeSpan KeepAlivePeriod { get; init; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>How long a revoked key still holds on to a connection it had opened. Its next request fails at once.</summary>
+    public TimeSpan KeyCheckPeriod { get; init; } = TimeSpan.FromSeconds(5);
+
+    public string Version { get; init; } = "";
+
+    /// <summary>What `status` says about the database and the sandbox.</summary>
+    public string Database { get; init; } = "";
+    public string SandboxTier { get; init; } = "none";
+
+    public required DateTimeOffset StartedAt { get; init; }
+}
+
+/// <summary>What the gateway stands in front of.</summary>
+public sealed record GatewayParts
+{
+    public required KernelNode Node { get; init; }
+    public required IApiKeyStore Keys { get; init; }
+    public required ITenantStore Tenants { get; init; }
+    public required IAgentRegistry Agents { get; init; }
+
+    /// <summary>The tenant whose admins run this server.</summary>
+    public required TenantId HomeTenant { get; init; }
+
+    public required PlanEditing Editing { get; init; }
+    public required ToolCatalog Catalog { get; init; }
+    public required ToolGate Tools { get; init; }
+    public required FileArtifacts Artifacts { get; init; }
+    public required ProgressFeed Progress { get; init; }
+
+    /// <summary>Asked by /ready: null when the database answers, otherwise one sentence.</summary>
+    public Func<CancellationToken, ValueTask<string?>> DatabaseProblem { get; init; } = _ => ValueTask.FromResult<string?>(null);
+
+    /// <summary>Called when somebody asked the server to stop; returns at once.</summary>
+    public required Action RequestStop { get; init; }
+
+    /// <summary>Told about mistakes of the server, never about those of its callers.</summary>
+    public Action<string, Exception> OnError { get; init; } = static (_, _) => { };
+}

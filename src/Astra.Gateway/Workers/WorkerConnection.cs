@@ -1,0 +1,326 @@
+using System.Collections.Concurrent;
+using Astra.Agents;
+using Astra.Kernel;
+using Astra.Kernel.Workers;
+using Astra.Sdk;
+
+namespace Astra.Gateway;
+
+/// <summary>
+/// One remote worker from its hello to the end. To the kernel it is a worker like any other; when the connection goes,
+/// what it held is issued anew. A frame that breaks the protocol ends the connection with one sentence.
+/// </summary>
+internal sealed class WorkerConnection(FrameSocket<WorkerFrame, ServerFrame> socket, GatewayParts parts, Principal principal, TimeSpan keyCheckPeriod)
+    : IWorker, IAsyncDisposable
+{
+    private const int SlotsMax = 1_000;
+    private const int AgentsMax = 200;
+    private const int NameLengthMax = 100;
+    private const double HeartbeatSeconds = 10;
+
+    // A worker reports and calls at most a few times per slot at once. One that sends more waits for its own frames.
+    private const int FramesAtOncePerSlot = 4;
+
+    private static readonly TimeSpan HelloTimeMax = TimeSpan.FromSeconds(10);
+
+    private readonly ConcurrentDictionary<TaskAttempt, HeldTask> _held = new();
+
+    // The kernel may assign before Connect has returned the link.
+    private readonly TaskCompletionSource<WorkerLink> _link = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly CancellationTokenSource _ending = new();
+
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        await using var ended = cancellationToken.Register(() => _ending.Cancel());
+        try
+        {
+            var hello = await ReceiveHelloAsync();
+            var link = parts.Node.Connect(
+                new WorkerOffer(hello.Name, principal.Tenant, [.. hello.Agents.Select(agent => AgentRunner.ExecutorOf(agent.Name))], hello.Slots), this);
+            socket.TrySend(new ServerFrame.Welcome(link.Id.ToString(), HeartbeatSeconds));
+            _link.SetResult(link);
+            var watching = WatchKeyAsync();
+            await ReceiveAsync(link, hello.Slots);
+            await _ending.CancelAsync();
+            await watching;
+            await socket.CloseAsync();
+        }
+        catch (BadFrameException e)
+        {
+            await RefuseAsync(e.Message);
+        }
+        catch (OperationCanceledException)
+        {
+            await RefuseAsync(cancellationToken.IsCancellationRequested ? "The server is stopping." : "The API key was revoked.");
+        }
+        catch (IOException)
+        {
+            // The worker is gone; the kernel re-issues what it held when the link is disposed.
+        }
+    }
+
+    public void Assign(Assignment assignment)
+    {
+        var attempt = new TaskAttempt(assignment.Task.Value, assignment.Attempt);
+        _held[attempt] = new HeldTask(assignment);
+        // Parsing payloads is not for a turn of the kernel.
+        _ = Task.Run(async () =>
+        {
+            await _link.Task;
+            if (!socket.TrySend(new ServerFrame.Assign(WorkMapping.ToWire(assignment))))
+                socket.Abort();
+        });
+    }
+
+    public void Revoke(TaskId task, int attempt, string reason)
+    {
+        Drop(new TaskAttempt(task.Value, attempt));
+        socket.TrySend(new ServerFrame.Revoke(task.Value, attempt, reason));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _ending.CancelAsync();
+        if (_link.Task.IsCompletedSuccessfully)
+            await (await _link.Task).DisposeAsync();
+        foreach (var attempt in _held.Keys)
+            Drop(attempt);
+        await socket.DisposeAsync();
+    }
+
+    private async ValueTask<WorkerFrame.Hello> ReceiveHelloAsync()
+    {
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(_ending.Token);
+        timeout.CancelAfter(HelloTimeMax);
+        WorkerFrame? first;
+        try
+        {
+            first = await socket.ReceiveAsync(timeout.Token);
+        }
+        catch (OperationCanceledException) when (!_ending.IsCancellationRequested)
+        {
+            throw new BadFrameException($"A worker says hello within {HelloTimeMax.TotalSeconds} seconds.");
+        }
+        if (first is null)
+            throw new IOException("The worker left without a word.");
+        if (first is not WorkerFrame.Hello hello)
+            throw new BadFrameException("The first frame is hello.");
+        if (hello.Name.Length is 0 or > NameLengthMax || !Words.IsPlain(hello.Name))
+            throw new BadFrameException($"A worker's name is one line of 1 to {NameLengthMax} characters.");
+        if (hello.Slots is < 1 or > SlotsMax)
+            throw new BadFrameException($"A worker has 1 to {SlotsMax} slots, not {hello.Slots}.");
+        if (hello.Agents.Count is 0 or > AgentsMax)
+            throw new BadFrameException($"A worker offers 1 to {AgentsMax} agents, not {hello.Agents.Count}.");
+        foreach (var agent in hello.Agents)
+            if (agent is null || TenantEndpoints.Refuse(agent) is not null)
+                throw new BadFrameException(agent is null ? "An agent has a name and a description." : TenantEndpoints.Refuse(agent)!);
+        foreach (var agent in hello.Agents)
+            await parts.Agents.RegisterAsync(principal.Tenant, agent.Name, agent.Description, _ending.Token);
+        return hello;
+    }
+
+    private async Task ReceiveAsync(WorkerLink link, int slots)
+    {
+        // Reports wait for their commit side by side, so that one commit takes many of them.
+        using var inHand = new SemaphoreSlim(slots * FramesAtOncePerSlot);
+        var failed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        try
+        {
+            while (await socket.ReceiveAsync(_ending.Token) is { } frame)
+            {
+                switch (frame)
+                {
+                    case WorkerFrame.Drain:
+                        link.Drain();
+                        continue;
+                    case WorkerFrame.Hello:
+                        throw new BadFrameException("A worker says hello once.");
+                    case WorkerFrame.Progress progress:
+                        Publish(progress);
+                        continue;
+                }
+                await inHand.WaitAsync(_ending.Token);
+                _ = Task.Run(async () =>
+                {
+                    try
+                    {
+                        await HandleAsync(link, frame);
+                    }
+                    catch (Exception e)
+                    {
+                        failed.TrySetException(e);
+                        socket.Abort();
+                    }
+                    finally
+                    {
+                        inHand.Release();
+                    }
+                });
+            }
+        }
+        catch (IOException) when (failed.Task.IsFaulted)
+        {
+            // We cut the connection ourselves, and this says why.
+            await failed.Task;
+        }
+        finally
+        {
+            // The semaphore must outlive what runs under it.
+            for (var i = 0; i < slots * FramesAtOncePerSlot; i++)
+                await inHand.WaitAsync(CancellationToken.None);
+        }
+    }
+
+    private async Task HandleAsync(WorkerLink link, WorkerFrame frame)
+    {
+        switch (frame)
+        {
+            case WorkerFrame.Heartbeat heartbeat:
+                await BeatAsync(link, heartbeat);
+                break;
+            case WorkerFrame.Complete complete:
+                await ReportAsync(link, new TaskAttempt(complete.TaskId, complete.Attempt), new TaskReport.Completed(complete.Output, complete.Edits ?? []));
+                break;
+            case WorkerFrame.Fail fail:
+                await ReportAsync(link, new TaskAttempt(fail.TaskId, fail.Attempt), new TaskReport.Failed(fail.Kind, Words.Clean(fail.Reason)!, Words.Clean(fail.Fingerprint) ?? ""));
+                break;
+            case WorkerFrame.CallTool call:
+                await CallToolAsync(call);
+                break;
+        }
+    }
+
+    private async Task BeatAsync(WorkerLink link, WorkerFrame.Heartbeat heartbeat)
+    {
+        var lost = await link.HeartbeatAsync([.. heartbeat.Tasks.Select(task => new AttemptId(new TaskId(task.TaskId), task.Attempt))]);
+        foreach (var attempt in lost)
+            Revoke(attempt.Task, attempt.Attempt, "Its lease was lost.");
+    }
+
+    private async Task ReportAsync(WorkerLink link, TaskAttempt attempt, TaskReport report)
+    {
+        if (!_held.TryGetValue(attempt, out var held))
+        {
+            socket.TrySend(new ServerFrame.Late(attempt.TaskId, attempt.Attempt, "This connection does not hold that attempt."));
+            return;
+        }
+        var answer = await WorkReports.SendAsync(link, parts.Editing, held.Assignment, report);
+        if (answer.Refusal is { Kind: RefusalKind.Invalid or RefusalKind.Conflict } bad)
+        {
+            socket.TrySend(new ServerFrame.Refused(attempt.TaskId, attempt.Attempt, bad.Reason));
+            return;
+        }
+
+        // Any other refusal ends the attempt here. The link has waited for a shard that was on its way; one that is
+        // still not back has another owner, which issues the task anew.
+        Drop(attempt);
+        socket.TrySend(answer.Refusal is { } late
+            ? new ServerFrame.Late(attempt.TaskId, attempt.Attempt, late.Reason)
+            : new ServerFrame.Accepted(attempt.TaskId, attempt.Attempt));
+    }
+
+    private async Task CallToolAsync(WorkerFrame.CallTool call)
+    {
+        var attempt = new TaskAttempt(call.TaskId, call.Attempt);
+        if (!_held.TryGetValue(attempt, out var held))
+        {
+            socket.TrySend(new ServerFrame.ToolAnswer(call.CallId, null, null, "This connection does not hold that attempt, so it has no authority to call tools.", null));
+            return;
+        }
+        socket.TrySend(await RunToolAsync(call, held));
+    }
+
+    private async Task<ServerFrame.ToolAnswer> RunToolAsync(WorkerFrame.CallTool call, HeldTask held)
+    {
+        var task = held.Assignment;
+        var gate = parts.Tools.For(new Tools.Catalog.ToolSubject(task.Tenant, task.Agent, task.Goal, task.GoalInput));
+        try
+        {
+            var result = await gate.CallAsync(
+                new ToolCall(call.Tool, call.Input)
+                {
+                    Reads = call.Reads ?? [],
+                    Deadline = call.DeadlineSeconds is > 0 and < 1e6 and var seconds ? TimeSpan.FromSeconds(seconds) : null,
+                }, held.Ending);
+            return new ServerFrame.ToolAnswer(call.CallId, result.Output, result.Receipt, null, null);
+        }
+        catch (ToolRefusedException e)
+        {
+            return new ServerFrame.ToolAnswer(call.CallId, null, null, e.Message, null);
+        }
+        catch (ToolFailedException e)
+        {
+            return new ServerFrame.ToolAnswer(call.CallId, null, e.Receipt, null, e.Message);
+        }
+        catch (OperationCanceledException) when (held.Ending.IsCancellationRequested)
+        {
+            return new ServerFrame.ToolAnswer(call.CallId, null, null, "The attempt was taken away while the tool ran.", null);
+        }
+        catch (Exception e)
+        {
+            parts.OnError($"tool {call.Tool}", e);
+            return new ServerFrame.ToolAnswer(call.CallId, null, null, null, $"The tool could not be run: {FailureCause.Sentence(e)}");
+        }
+    }
+
+    private void Publish(WorkerFrame.Progress progress)
+    {
+        if (_held.TryGetValue(new TaskAttempt(progress.TaskId, progress.Attempt), out var held))
+            parts.Progress.Publish(principal.Tenant, new ProgressLine(
+                held.Assignment.Goal, held.Assignment.Task, held.Assignment.Spec.Name, progress.Attempt, TimeProvider.System.GetUtcNow(), Words.Clean(progress.Text)!));
+    }
+
+    /// <summary>A connection outlives the request that opened it, so the key is looked at again from time to time.</summary>
+    private async Task WatchKeyAsync()
+    {
+        try
+        {
+            using var timer = new PeriodicTimer(keyCheckPeriod);
+            while (await timer.WaitForNextTickAsync(_ending.Token))
+                if (await parts.Keys.FindAsync(principal.KeyHash, _ending.Token) is not { RevokedAt: null })
+                    await _ending.CancelAsync();
+        }
+        catch (OperationCanceledException)
+        {
+            // The connection ends.
+        }
+        catch (Exception e)
+        {
+            parts.OnError("looking a worker's key up", e);
+            await _ending.CancelAsync();
+        }
+    }
+
+    private async ValueTask RefuseAsync(string reason)
+    {
+        socket.TrySend(new ServerFrame.Error(reason));
+        await socket.CloseAsync(reason);
+    }
+
+    private void Drop(TaskAttempt attempt)
+    {
+        if (_held.TryRemove(attempt, out var held))
+            held.End();
+    }
+
+    /// <summary>An attempt of this connection, and what runs under its authority.</summary>
+    private sealed class HeldTask
+    {
+        private readonly Action _end;
+
+        public HeldTask(Assignment assignment)
+        {
+            // Never disposed: it has no timer and no handle, and calls may still look at it when the attempt has ended.
+            var ending = new CancellationTokenSource();
+            Assignment = assignment;
+            Ending = ending.Token;
+            // Revocations come from a turn of the kernel, and what a cancelled call does is not for that thread.
+            _end = () => _ = ending.CancelAsync();
+        }
+
+        public Assignment Assignment { get; }
+        public CancellationToken Ending { get; }
+
+        public void End() => _end();
+    }
+}

@@ -1,0 +1,73 @@
+using Astra.Postgres.Governance;
+using Astra.Postgres.Journal;
+using Astra.Postgres.Leases;
+using Astra.Postgres.Projection;
+using Astra.Postgres.Schema;
+using Npgsql;
+
+namespace Astra.Postgres;
+
+/// <summary>Every durable port on one database, migrated and found fit to be trusted.</summary>
+public sealed class PostgresStore : IAsyncDisposable
+{
+    private readonly Database _database;
+
+    private PostgresStore(Database database, PostgresOptions options)
+    {
+        _database = database;
+        Journal = new PostgresJournal(database);
+        Segments = new LogSegments(database, options);
+        Projection = new PostgresProjection(database);
+        Leases = new PostgresShardLeases(database, options.LeaseDuration);
+        ApiKeys = new PostgresApiKeyStore(database);
+        Tenants = new PostgresTenantStore(database);
+        Agents = new PostgresAgentRegistry(database);
+    }
+
+    public PostgresJournal Journal { get; }
+    public LogSegments Segments { get; }
+    public PostgresProjection Projection { get; }
+    public PostgresShardLeases Leases { get; }
+    public PostgresApiKeyStore ApiKeys { get; }
+    public PostgresTenantStore Tenants { get; }
+    public PostgresAgentRegistry Agents { get; }
+
+    /// <exception cref="DatabaseException">The database cannot be used; the message says why and what to do.</exception>
+    public static async ValueTask<PostgresStore> OpenAsync(PostgresOptions options, IProgress<string>? progress, CancellationToken cancellationToken)
+    {
+        var database = Database.Of(options);
+        try
+        {
+            await Migrator.MigrateAsync(database, progress, cancellationToken);
+            await AssertDurableAsync(database, cancellationToken);
+            return new PostgresStore(database, options);
+        }
+        catch
+        {
+            await database.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>One round trip to the database, as the role that answers people.</summary>
+    public async ValueTask PingAsync(CancellationToken cancellationToken)
+    {
+        await using var command = _database.App.CreateCommand("SELECT 1");
+        await command.ExecuteScalarAsync(cancellationToken);
+    }
+
+    public ValueTask DisposeAsync() => _database.DisposeAsync();
+
+    /// <summary>Asked on the very connections that append: a role or a database may have settings of its own.</summary>
+    private static async ValueTask AssertDurableAsync(Database database, CancellationToken cancellationToken)
+    {
+        const string ReadSettings = "SELECT current_setting('fsync'), current_setting('synchronous_commit')";
+        await using var command = database.Journal.CreateCommand(ReadSettings);
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        await reader.ReadAsync(cancellationToken);
+        if (reader.GetString(0) != "on")
+            throw new DatabaseException("The database runs with fsync off, so a power cut would lose what was acknowledged: set fsync = on and restart it.");
+        if (reader.GetString(1) == "off")
+            throw new DatabaseException("The database runs with synchronous_commit off, so a crash would lose what was acknowledged: set synchronous_commit = on.");
+    }
+}

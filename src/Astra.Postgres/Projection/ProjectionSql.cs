@@ -1,0 +1,100 @@
+namespace Astra.Postgres.Projection;
+
+/// <summary>What the projection writes. $1 and $2 are always the shards and the epochs they are written under.</summary>
+internal static class ProjectionSql
+{
+    /// <summary>The same lock as an append takes. The statements behind it see what it has settled.</summary>
+    public const string Lock = """
+        SELECT s.shard
+        FROM shards AS s
+        JOIN unnest($1, $2) AS owner (shard, epoch) ON owner.shard = s.shard AND owner.epoch = s.epoch
+        ORDER BY s.shard
+        FOR SHARE OF s
+        """;
+
+    private const string Held = """
+        (SELECT s.shard FROM shards AS s JOIN unnest($1, $2) AS owner (shard, epoch) ON owner.shard = s.shard AND owner.epoch = s.epoch)
+        """;
+
+    public const string Quarantine = $"""
+        INSERT INTO quarantined_goals (shard, tenant, goal, reason)
+        SELECT e.shard, e.tenant, e.goal, e.reason
+        FROM unnest($3, $4, $5, $6) AS e (shard, tenant, goal, reason)
+        WHERE e.shard IN {Held}
+        ON CONFLICT (tenant, goal) DO NOTHING
+        """;
+
+    /// <summary>Goals that the batch only has tasks of, and that the tables do not know.</summary>
+    public const string QuarantineUnknown = $"""
+        INSERT INTO quarantined_goals (shard, tenant, goal, reason)
+        SELECT e.shard, e.tenant, e.goal, 'task_has_goal: there are rows of tasks and none of their goal'
+        FROM unnest($3, $4, $5) AS e (shard, tenant, goal)
+        WHERE e.shard IN {Held} AND NOT EXISTS (SELECT FROM goals AS g WHERE g.tenant = e.tenant AND g.id = e.goal)
+        ON CONFLICT (tenant, goal) DO NOTHING
+        """;
+
+    /// <summary>What a goal was submitted with never changes, so an update leaves it where it is, large inputs above all.</summary>
+    public const string UpsertGoals = $"""
+        INSERT INTO goals AS g (
+            shard, tenant, id, agent, title, input, priority, dead_task_policy, state, revision, last_seq, created_at, ended_at, result, reason,
+            idempotency_key, request_digest, submitted_by, pending_count, ready_count, running_count, completed_count, cancelled_count, dead_count,
+            first_seq)
+        SELECT e.*, w.watermark + 1
+        FROM unnest($3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26) AS e (
+            shard, tenant, id, agent, title, input, priority, dead_task_policy, state, revision, last_seq, created_at, ended_at, result, reason,
+            idempotency_key, request_digest, submitted_by, pending_count, ready_count, running_count, completed_count, cancelled_count, dead_count)
+        JOIN shard_watermarks AS w ON w.shard = e.shard
+        WHERE e.shard IN {Held}
+          AND NOT EXISTS (SELECT FROM quarantined_goals AS q WHERE q.tenant = e.tenant AND q.goal = e.id)
+        ON CONFLICT (tenant, id) DO UPDATE SET
+            priority = excluded.priority, state = excluded.state, revision = excluded.revision, last_seq = excluded.last_seq,
+            ended_at = excluded.ended_at, result = excluded.result, reason = excluded.reason,
+            pending_count = excluded.pending_count, ready_count = excluded.ready_count, running_count = excluded.running_count,
+            completed_count = excluded.completed_count, cancelled_count = excluded.cancelled_count, dead_count = excluded.dead_count
+        """;
+
+    /// <summary>What a task was added with never changes, apart from its priority and what it waits for.</summary>
+    public const string UpsertTasks = $"""
+        INSERT INTO tasks AS t (
+            tenant, goal, id, name, executor, kind, input, priority, attempt_count_max, lease_duration, after_tasks, after_kinds,
+            state, attempt, failure_count, expiry_count, created_at, due_at, started_at, ended_at, worker, worker_name,
+            output, failure_kind, failure_reason, failure_fingerprint, reason, worker_process, doomed_by)
+        SELECT e.tenant, e.goal, e.id, e.name, e.executor, e.kind, e.input, e.priority, e.attempt_count_max, e.lease_duration,
+            ($16::uuid[])[e.after_start : e.after_start + e.after_count - 1], ($17::smallint[])[e.after_start : e.after_start + e.after_count - 1],
+            e.state, e.attempt, e.failure_count, e.expiry_count, e.created_at, e.due_at, e.started_at, e.ended_at, e.worker, e.worker_name,
+            e.output, e.failure_kind, e.failure_reason, e.failure_fingerprint, e.reason, e.worker_process, e.doomed_by
+        FROM unnest($3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34) AS e (
+            shard, tenant, goal, id, name, executor, kind, input, priority, attempt_count_max, lease_duration, after_start, after_count,
+            state, attempt, failure_count, expiry_count, created_at, due_at, started_at, ended_at, worker, worker_name,
+            output, failure_kind, failure_reason, failure_fingerprint, reason, worker_process, doomed_by)
+        WHERE e.shard IN {Held}
+          AND NOT EXISTS (SELECT FROM quarantined_goals AS q WHERE q.tenant = e.tenant AND q.goal = e.goal)
+        ON CONFLICT (tenant, id) DO UPDATE SET
+            priority = excluded.priority, after_tasks = excluded.after_tasks, after_kinds = excluded.after_kinds,
+            state = excluded.state, attempt = excluded.attempt, failure_count = excluded.failure_count, expiry_count = excluded.expiry_count,
+            due_at = excluded.due_at, started_at = excluded.started_at, ended_at = excluded.ended_at,
+            worker = excluded.worker, worker_name = excluded.worker_name, output = excluded.output,
+            failure_kind = excluded.failure_kind, failure_reason = excluded.failure_reason, failure_fingerprint = excluded.failure_fingerprint,
+            reason = excluded.reason, worker_process = excluded.worker_process, doomed_by = excluded.doomed_by
+        """;
+
+    public const string RemoveTasks = $"""
+        DELETE FROM tasks AS t
+        USING unnest($3, $4, $5) AS e (shard, tenant, id)
+        WHERE t.tenant = e.tenant AND t.id = e.id AND e.shard IN {Held}
+          AND NOT EXISTS (SELECT FROM quarantined_goals AS q WHERE q.tenant = t.tenant AND q.goal = t.goal)
+        """;
+
+    public const string AdvanceWatermarks = $"""
+        UPDATE shard_watermarks AS w
+        SET watermark = GREATEST(w.watermark, e.watermark)
+        FROM unnest($1, $3) AS e (shard, watermark)
+        WHERE w.shard = e.shard AND e.shard IN {Held}
+        """;
+
+    public const string ReadQuarantined = """
+        SELECT q.goal, q.reason
+        FROM quarantined_goals AS q
+        JOIN unnest($1, $2) AS e (tenant, goal) ON q.tenant = e.tenant AND q.goal = e.goal
+        """;
+}

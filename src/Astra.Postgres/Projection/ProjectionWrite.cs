@@ -1,0 +1,126 @@
+using Astra.Kernel;
+using Astra.Kernel.Tasks;
+using Npgsql;
+using NpgsqlTypes;
+
+namespace Astra.Postgres.Projection;
+
+/// <summary>One batch of rows on its way: which statements it takes, and what the database answered.</summary>
+internal sealed class ProjectionWrite
+{
+    private readonly short[] _shards;
+    private readonly long[] _epochs;
+    private readonly long[] _watermarks;
+    private readonly List<(ShardId Shard, GoalRow Row)> _goals = [];
+    private readonly List<(ShardId Shard, TaskRow Row)> _tasks = [];
+    private readonly List<(ShardId Shard, RemovedTask Row)> _removed = [];
+
+    /// <summary>Every goal the batch is about, with the shard that wrote it.</summary>
+    private readonly Dictionary<(TenantId Tenant, GoalId Goal), ShardId> _about = [];
+
+    private readonly Dictionary<(TenantId Tenant, GoalId Goal), string> _refused = [];
+
+    public ProjectionWrite(IReadOnlyList<ShardProjection> batch)
+    {
+        _shards = batch.Select(shard => (short)shard.Shard.Value).ToArray();
+        _epochs = batch.Select(shard => shard.Epoch.Value).ToArray();
+        _watermarks = batch.Select(shard => shard.Watermark).ToArray();
+        foreach (var shard in batch)
+        {
+            foreach (var goal in shard.Goals)
+            {
+                About(shard.Shard, goal.Tenant, goal.Id, StorableText.IsStorable(goal));
+                _goals.Add((shard.Shard, goal));
+            }
+            foreach (var task in shard.Tasks)
+            {
+                About(shard.Shard, task.Tenant, task.Goal, StorableText.IsStorable(task));
+                _tasks.Add((shard.Shard, task));
+            }
+            foreach (var removed in shard.Removed)
+                _removed.Add((shard.Shard, removed));
+        }
+        _goals.RemoveAll(goal => _refused.ContainsKey((goal.Row.Tenant, goal.Row.Id)));
+        _tasks.RemoveAll(task => _refused.ContainsKey((task.Row.Tenant, task.Row.Goal)));
+    }
+
+    public HashSet<ShardId> Held { get; } = [];
+    public List<QuarantinedGoal> Quarantined { get; } = [];
+
+    /// <summary>Refuses a goal of the batch by itself.</summary>
+    public void Refuse(TenantId tenant, GoalId goal, string reason)
+    {
+        _refused[(tenant, goal)] = reason;
+        _goals.RemoveAll(row => row.Row.Id == goal && row.Row.Tenant == tenant);
+        _tasks.RemoveAll(row => row.Row.Goal == goal && row.Row.Tenant == tenant);
+    }
+
+    public async ValueTask ExecuteAsync(
+        NpgsqlConnection connection, NpgsqlTransaction? transaction, bool advance, CancellationToken cancellationToken)
+    {
+        await using var batch = new NpgsqlBatch(connection, transaction);
+        Add(batch, ProjectionSql.Lock);
+        if (_refused.Count > 0)
+            AddRefused(Add(batch, ProjectionSql.Quarantine));
+        if (_removed.Count > 0)
+            AddRemoved(Add(batch, ProjectionSql.RemoveTasks));
+        if (_goals.Count > 0)
+            GoalRows.AddTo(Add(batch, ProjectionSql.UpsertGoals), _goals);
+        AddUnknown(batch);
+        if (_tasks.Count > 0)
+            TaskRows.AddTo(Add(batch, ProjectionSql.UpsertTasks), _tasks);
+        if (advance)
+            Add(batch, ProjectionSql.AdvanceWatermarks).Column(_watermarks, NpgsqlDbType.Bigint);
+        var report = new NpgsqlBatchCommand(ProjectionSql.ReadQuarantined);
+        report.Parameters
+            .Column(_about.Keys.Select(goal => goal.Tenant.Value).ToArray(), NpgsqlDbType.Uuid)
+            .Column(_about.Keys.Select(goal => goal.Goal.Value).ToArray(), NpgsqlDbType.Uuid);
+        batch.BatchCommands.Add(report);
+
+        // Only the first and the last statement have rows to read.
+        await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
+        while (await reader.ReadAsync(cancellationToken))
+            Held.Add(new ShardId(reader.GetInt16(0)));
+        await reader.NextResultAsync(cancellationToken);
+        while (await reader.ReadAsync(cancellationToken))
+            Quarantined.Add(new QuarantinedGoal(new GoalId(reader.GetGuid(0)), reader.GetString(1)));
+    }
+
+    private NpgsqlParameterCollection Add(NpgsqlBatch batch, string sql)
+    {
+        var command = new NpgsqlBatchCommand(sql);
+        batch.BatchCommands.Add(command);
+        return command.Parameters.Column(_shards, NpgsqlDbType.Smallint).Column(_epochs, NpgsqlDbType.Bigint);
+    }
+
+    private void AddRefused(NpgsqlParameterCollection parameters) => parameters
+        .Column(_refused.Keys.Select(goal => (short)_about[goal].Value).ToArray(), NpgsqlDbType.Smallint)
+        .Column(_refused.Keys.Select(goal => goal.Tenant.Value).ToArray(), NpgsqlDbType.Uuid)
+        .Column(_refused.Keys.Select(goal => goal.Goal.Value).ToArray(), NpgsqlDbType.Uuid)
+        .Column(_refused.Values.ToArray(), NpgsqlDbType.Text);
+
+    private void AddRemoved(NpgsqlParameterCollection parameters) => parameters
+        .Column(_removed.Select(removed => (short)removed.Shard.Value).ToArray(), NpgsqlDbType.Smallint)
+        .Column(_removed.Select(removed => removed.Row.Tenant.Value).ToArray(), NpgsqlDbType.Uuid)
+        .Column(_removed.Select(removed => removed.Row.Task.Value).ToArray(), NpgsqlDbType.Uuid);
+
+    /// <summary>Rare: a task changes its goal's counts, so their rows nearly always travel together.</summary>
+    private void AddUnknown(NpgsqlBatch batch)
+    {
+        var withRow = _goals.Select(goal => (goal.Row.Tenant, goal.Row.Id)).ToHashSet();
+        var without = _about.Keys.Where(goal => !withRow.Contains(goal) && !_refused.ContainsKey(goal)).ToArray();
+        if (without.Length == 0)
+            return;
+        Add(batch, ProjectionSql.QuarantineUnknown)
+            .Column(without.Select(goal => (short)_about[goal].Value).ToArray(), NpgsqlDbType.Smallint)
+            .Column(without.Select(goal => goal.Tenant.Value).ToArray(), NpgsqlDbType.Uuid)
+            .Column(without.Select(goal => goal.Goal.Value).ToArray(), NpgsqlDbType.Uuid);
+    }
+
+    private void About(ShardId shard, TenantId tenant, GoalId goal, bool isStorable)
+    {
+        _about[(tenant, goal)] = shard;
+        if (!isStorable)
+            _refused[(tenant, goal)] = StorableText.Refusal;
+    }
+}

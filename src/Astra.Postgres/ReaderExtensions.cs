@@ -1,0 +1,11 @@
+using Npgsql;
+
+namespace Astra.Postgres;
+
+internal static class ReaderExtensions
+{
+    public static string? OptionalText(this NpgsqlDataReader reader, int column) => reader.IsDBNull(column) ? null : reader.GetString(column);
+
+    public static DateTimeOffset? OptionalTime(this NpgsqlDataReader reader, int column) =>
+        reader.IsDBNull(column) ? null : reader.GetFieldValue<DateTimeOffset>(column);
+}

@@ -1,0 +1,111 @@
+using System.Runtime.CompilerServices;
+
+namespace Astra.Sdk;
+
+/// <summary>A server over HTTP. Safe to use from many threads; keep one.</summary>
+public sealed class AstraClient : IAstraClient, IDisposable
+{
+    private readonly ServerRequests _requests;
+    private readonly TimeProvider _machine;
+
+    /// <param name="address">For instance http://127.0.0.1:7777.</param>
+    /// <param name="handler">What sends the requests; by default a pool of connections of its own.</param>
+    public AstraClient(Uri address, string apiKey, HttpMessageHandler? handler = null, TimeProvider? machine = null)
+    {
+        _requests = new ServerRequests(address, apiKey, handler);
+        _machine = machine ?? TimeProvider.System;
+        Artifacts = new RemoteArtifacts(_requests);
+    }
+
+    public Uri Address => _requests.Address;
+
+    /// <summary>The files that goals leave, on the server.</summary>
+    public IArtifactStore Artifacts { get; }
+
+    public Task<GoalView> SubmitAsync(GoalSubmission submission, string? idempotencyKey = null, CancellationToken cancellationToken = default) =>
+        _requests.SendAsync<GoalView>(HttpMethod.Post, "goals", submission, cancellationToken, headers =>
+        {
+            if (idempotencyKey is not null)
+                headers.Add("Idempotency-Key", idempotencyKey);
+        });
+
+    public Task<GoalView> GetGoalAsync(Guid goal, CancellationToken cancellationToken = default) =>
+        GetAsync<GoalView>($"goals/{goal}", cancellationToken);
+
+    public Task<Page<GoalView>> ListGoalsAsync(GoalState? state = null, string? agent = null, string? cursor = null, int limit = 50, CancellationToken cancellationToken = default) =>
+        GetAsync<Page<GoalView>>($"goals?limit={limit}{Query("state", state?.ToString().ToLowerInvariant())}{Query("agent", agent)}{Query("cursor", cursor)}", cancellationToken);
+
+    public Task<GoalView> CancelGoalAsync(Guid goal, string? reason = null, CancellationToken cancellationToken = default) =>
+        _requests.SendAsync<GoalView>(HttpMethod.Post, $"goals/{goal}/cancel", new ReasonGiven(reason), cancellationToken);
+
+    public Task<PlanView> GetPlanAsync(Guid goal, CancellationToken cancellationToken = default) =>
+        GetAsync<PlanView>($"goals/{goal}/plan", cancellationToken);
+
+    public Task<PlanView> EditPlanAsync(Guid goal, PlanPatch patch, long? revision, CancellationToken cancellationToken = default) =>
+        _requests.SendAsync<PlanView>(HttpMethod.Patch, $"goals/{goal}/plan", patch, cancellationToken, headers =>
+        {
+            if (revision is not null)
+                headers.Add("If-Match", $"\"{revision}\"");
+        });
+
+    public Task<TaskView> GetTaskAsync(Guid task, CancellationToken cancellationToken = default) =>
+        GetAsync<TaskView>($"tasks/{task}", cancellationToken);
+
+    public Task<WhyView> WhyAsync(Guid id, CancellationToken cancellationToken = default) =>
+        GetAsync<WhyView>($"why/{id}", cancellationToken);
+
+    public async IAsyncEnumerable<EventView> FollowAsync(Guid goal, long after = 0, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        var stream = new EventStream(_requests, goal, after, _machine);
+        await foreach (var view in stream.ReadAsync(cancellationToken))
+            yield return view;
+    }
+
+    /// <summary>One page of the goal's history; `next` is what `after` is for the following page.</summary>
+    public Task<Page<EventView>> ListEventsAsync(Guid goal, long after = 0, int limit = 500, CancellationToken cancellationToken = default) =>
+        GetAsync<Page<EventView>>($"goals/{goal}/events?after={after}&limit={limit}", cancellationToken);
+
+    public Task<Page<DeadLetterView>> ListDeadLettersAsync(string? cursor = null, int limit = 50, CancellationToken cancellationToken = default) =>
+        GetAsync<Page<DeadLetterView>>($"dead-letters?limit={limit}{Query("cursor", cursor)}", cancellationToken);
+
+    public Task<TaskView> ReplayAsync(Guid task, CancellationToken cancellationToken = default) =>
+        _requests.SendAsync<TaskView>(HttpMethod.Post, $"dead-letters/{task}/replay", null, cancellationToken);
+
+    public Task<TaskView> DiscardAsync(Guid task, string reason, CancellationToken cancellationToken = default) =>
+        _requests.SendAsync<TaskView>(HttpMethod.Post, $"dead-letters/{task}/discard", new ReasonGiven(reason), cancellationToken);
+
+    public Task<IReadOnlyList<AgentView>> ListAgentsAsync(CancellationToken cancellationToken = default) =>
+        GetAsync<IReadOnlyList<AgentView>>("agents", cancellationToken);
+
+    public Task<AgentView> RegisterAgentAsync(AgentRegistration registration, CancellationToken cancellationToken = default) =>
+        _requests.SendAsync<AgentView>(HttpMethod.Post, "agents", registration, cancellationToken);
+
+    public Task<IReadOnlyList<ApiKeyView>> ListApiKeysAsync(CancellationToken cancellationToken = default) =>
+        GetAsync<IReadOnlyList<ApiKeyView>>("api-keys", cancellationToken);
+
+    public Task<NewApiKey> CreateApiKeyAsync(ApiKeyRequest request, CancellationToken cancellationToken = default) =>
+        _requests.SendAsync<NewApiKey>(HttpMethod.Post, "api-keys", request, cancellationToken);
+
+    public async Task RevokeApiKeyAsync(Guid key, CancellationToken cancellationToken = default) =>
+        (await _requests.SendAsync(HttpMethod.Delete, $"api-keys/{key}", null, cancellationToken)).Dispose();
+
+    public Task<NewApiKey> CreateTenantAsync(TenantRequest request, CancellationToken cancellationToken = default) =>
+        _requests.SendAsync<NewApiKey>(HttpMethod.Post, "tenants", request, cancellationToken);
+
+    public Task<StatusView> GetStatusAsync(CancellationToken cancellationToken = default) =>
+        GetAsync<StatusView>("status", cancellationToken);
+
+    /// <summary>Returns when the server has agreed to stop, not when it is gone.</summary>
+    public async Task StopServerAsync(CancellationToken cancellationToken = default) =>
+        (await _requests.SendAsync(HttpMethod.Post, "server/stop", null, cancellationToken)).Dispose();
+
+    public void Dispose() => _requests.Dispose();
+
+    private Task<T> GetAsync<T>(string path, CancellationToken cancellationToken) =>
+        _requests.SendAsync<T>(HttpMethod.Get, path, null, cancellationToken);
+
+    private static string Query(string name, string? value) => value is null ? "" : $"&{name}={Uri.EscapeDataString(value)}";
+}
+
+/// <summary>The body of a cancel or a discard.</summary>
+public sealed record ReasonGiven(string? Reason);

@@ -1,0 +1,96 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Text.Json;
+
+namespace Astra.Sdk;
+
+/// <summary>HTTP to one server: JSON in, JSON out, and every refusal as an <see cref="AstraException"/>.</summary>
+internal sealed class ServerRequests : IDisposable
+{
+    private const string JsonType = "application/json";
+
+    private readonly HttpClient _http;
+
+    public ServerRequests(Uri address, string apiKey, HttpMessageHandler? handler)
+    {
+        Address = address;
+        // No overall time-out: it would also end a followed stream. The caller's token and the server's own limits
+        // end a request, and a connection that cannot be made ends here.
+        _http = new HttpClient(handler ?? new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(10), AllowAutoRedirect = false }, disposeHandler: true)
+        {
+            BaseAddress = new Uri(address, "/api/v1/"),
+            Timeout = Timeout.InfiniteTimeSpan,
+        };
+        _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", apiKey);
+    }
+
+    public Uri Address { get; }
+
+    public async Task<T> SendAsync<T>(HttpMethod method, string path, object? body, CancellationToken cancellationToken, Action<HttpRequestHeaders>? headers = null)
+    {
+        using var response = await SendAsync(method, path, ToContent(body), cancellationToken, headers);
+        var bytes = await response.Content.ReadAsByteArrayAsync(cancellationToken);
+        try
+        {
+            return AstraJson.Read<T>(bytes);
+        }
+        catch (JsonException e)
+        {
+            throw new AstraException((int)response.StatusCode, "Unreadable answer", $"{Address} answered something that is not a {typeof(T).Name}; is it an Astra server of this version? {e.Message}");
+        }
+    }
+
+    /// <summary>The response of a request that succeeded, its body not read yet.</summary>
+    public async Task<HttpResponseMessage> SendAsync(
+        HttpMethod method, string path, HttpContent? content, CancellationToken cancellationToken, Action<HttpRequestHeaders>? headers = null)
+    {
+        using var request = new HttpRequestMessage(method, path) { Content = content };
+        headers?.Invoke(request.Headers);
+        HttpResponseMessage response;
+        try
+        {
+            response = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+        }
+        catch (HttpRequestException e)
+        {
+            throw new AstraException(0, "No answer", $"No server answers at {Address}: {e.Message}");
+        }
+        if (response.IsSuccessStatusCode)
+            return response;
+        using (response)
+            throw await ToExceptionAsync(response, cancellationToken);
+    }
+
+    public void Dispose() => _http.Dispose();
+
+    private static ByteArrayContent? ToContent(object? body)
+    {
+        if (body is null)
+            return null;
+        var content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(body, body.GetType(), AstraJson.Options));
+        content.Headers.ContentType = new MediaTypeHeaderValue(JsonType);
+        return content;
+    }
+
+    private async Task<AstraException> ToExceptionAsync(HttpResponseMessage response, CancellationToken cancellationToken)
+    {
+        var status = (int)response.StatusCode;
+        var retryAfter = response.Headers.RetryAfter?.Delta;
+        try
+        {
+            var problem = AstraJson.Read<Problem>(await response.Content.ReadAsByteArrayAsync(cancellationToken));
+            return new AstraException(status, problem.Title, problem.Detail ?? problem.Title, retryAfter);
+        }
+        catch (Exception e) when (e is JsonException or HttpRequestException)
+        {
+            return new AstraException(status, response.ReasonPhrase ?? "Error", $"{Address} answered {status}, and not as an Astra server does.", retryAfter);
+        }
+    }
+}
+
+internal static class HttpStatus
+{
+    /// <summary>Another try may do better: the server or the way to it is not there right now.</summary>
+    public static bool IsPassing(int status) =>
+        status is 0 or (int)HttpStatusCode.TooManyRequests or (int)HttpStatusCode.BadGateway or (int)HttpStatusCode.ServiceUnavailable or (int)HttpStatusCode.GatewayTimeout;
+}

@@ -1,0 +1,112 @@
+using System.Net;
+using System.Net.WebSockets;
+
+namespace Astra.Sdk;
+
+/// <summary>
+/// Runs agents in this process for a server elsewhere: connects, takes tasks up to its slots, keeps their leases, and
+/// connects again when the connection breaks. What ran when it broke is dropped here and issued anew by the server.
+/// </summary>
+public sealed class AstraWorker
+{
+    private static readonly TimeSpan ReconnectDelayMin = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan ReconnectDelayMax = TimeSpan.FromSeconds(15);
+
+    private readonly Uri _address;
+    private readonly string _apiKey;
+    private readonly List<Agent> _agents = [];
+
+    /// <param name="address">The server, for instance http://127.0.0.1:7777.</param>
+    public AstraWorker(Uri address, string apiKey) => (_address, _apiKey) = (address, apiKey);
+
+    /// <summary>For people, in `why` and in lists.</summary>
+    public string Name { get; init; } = $"{Environment.MachineName}/{Environment.ProcessId}";
+
+    /// <summary>How many tasks run at once.</summary>
+    public int Slots { get; init; } = Environment.ProcessorCount * 2;
+
+    /// <summary>How long tasks may go on after <see cref="RunAsync"/> was cancelled; then they are dropped.</summary>
+    public TimeSpan DrainTimeMax { get; init; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>Told about connections that were made and lost, in one line.</summary>
+    public Action<string> Log { get; init; } = static _ => { };
+
+    public AstraWorker Add(Agent agent)
+    {
+        _agents.Add(agent);
+        return this;
+    }
+
+    /// <summary>Works until cancelled, then finishes what it has and returns.</summary>
+    /// <exception cref="AstraException">The server will not have this worker: a wrong key, a wrong hello.</exception>
+    public async Task RunAsync(CancellationToken cancellationToken = default)
+    {
+        if (_agents.Count == 0)
+            throw new InvalidOperationException("A worker without agents has nothing to do; Add one first.");
+        var runner = new AgentRunner(_agents);
+        using var client = new AstraClient(_address, _apiKey);
+        var delay = ReconnectDelayMin;
+        while (!cancellationToken.IsCancellationRequested)
+        {
+            try
+            {
+                await using var session = await ConnectAsync(runner, client.Artifacts, cancellationToken);
+                Log($"Connected to {_address} as {session.WorkerId}.");
+                delay = ReconnectDelayMin;
+                await session.RunAsync(DrainTimeMax, cancellationToken);
+            }
+            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception e) when (e is IOException || e is AstraException refusal && HttpStatus.IsPassing(refusal.Status))
+            {
+                Log($"{FailureCause.Sentence(e)} Trying again in {delay.TotalSeconds:0.#} s.");
+                if (!await PauseAsync(delay, cancellationToken))
+                    return;
+                delay = TimeSpan.FromTicks(Math.Min(delay.Ticks * 2, ReconnectDelayMax.Ticks));
+            }
+        }
+    }
+
+    private async Task<WorkerSession> ConnectAsync(AgentRunner runner, IArtifactStore artifacts, CancellationToken cancellationToken)
+    {
+        var socket = new ClientWebSocket();
+        socket.Options.SetRequestHeader("Authorization", $"Bearer {_apiKey}");
+        socket.Options.CollectHttpResponseDetails = true;
+        socket.Options.KeepAliveInterval = TimeSpan.FromSeconds(10);
+        socket.Options.KeepAliveTimeout = TimeSpan.FromSeconds(10);
+        try
+        {
+            var scheme = _address.Scheme == Uri.UriSchemeHttps ? "wss" : "ws";
+            await socket.ConnectAsync(new UriBuilder(new Uri(_address, "/api/v1/workers/connect")) { Scheme = scheme }.Uri, cancellationToken);
+        }
+        catch (WebSocketException e)
+        {
+            var status = socket.HttpStatusCode;
+            socket.Dispose();
+            throw status switch
+            {
+                default(HttpStatusCode) => new AstraException(0, "No answer", $"No server answers at {_address}: {e.Message}"),
+                HttpStatusCode.Unauthorized => new AstraException(401, "Unauthorized", $"{_address} does not know this API key, or it was revoked."),
+                _ => new AstraException((int)status, "Refused", $"{_address} refused the worker with {(int)status}."),
+            };
+        }
+        var hello = new WorkerFrame.Hello(Name, [.. _agents.Select(agent => new AgentRegistration(agent.Name, agent.Description))], Slots);
+        return await WorkerSession.BeginAsync(new FrameSocket<ServerFrame, WorkerFrame>(socket), hello, runner, artifacts, cancellationToken);
+    }
+
+    /// <summary>With jitter, so that a thousand workers do not come back in the same second.</summary>
+    private static async Task<bool> PauseAsync(TimeSpan delay, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await Task.Delay(delay * (0.5 + Random.Shared.NextDouble()), cancellationToken);
+            return true;
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
+        }
+    }
+}

@@ -1,0 +1,207 @@
+using System.Collections.Concurrent;
+
+namespace Astra.Sdk;
+
+/// <summary>One connection of a worker, from the welcome to the end.</summary>
+internal sealed class WorkerSession : IAsyncDisposable
+{
+    private static readonly TimeSpan WelcomeTimeMax = TimeSpan.FromSeconds(15);
+
+    private readonly FrameSocket<ServerFrame, WorkerFrame> _socket;
+    private readonly AgentRunner _runner;
+    private readonly IArtifactStore _artifacts;
+    private readonly TaskPool _pool;
+    private readonly ConcurrentDictionary<TaskAttempt, TaskCompletionSource<ReportAnswer>> _reports = new();
+    private readonly ConcurrentDictionary<Guid, TaskCompletionSource<ServerFrame.ToolAnswer>> _calls = new();
+
+    private WorkerSession(FrameSocket<ServerFrame, WorkerFrame> socket, string workerId, AgentRunner runner, IArtifactStore artifacts)
+    {
+        (_socket, WorkerId, _runner, _artifacts) = (socket, workerId, runner, artifacts);
+        _pool = new TaskPool(HeartbeatAsync);
+    }
+
+    public string WorkerId { get; }
+
+    public static async Task<WorkerSession> BeginAsync(
+        FrameSocket<ServerFrame, WorkerFrame> socket, WorkerFrame.Hello hello, AgentRunner runner, IArtifactStore artifacts, CancellationToken cancellationToken)
+    {
+        try
+        {
+            socket.TrySend(hello);
+            using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            timeout.CancelAfter(WelcomeTimeMax);
+            return await socket.ReceiveAsync(timeout.Token) switch
+            {
+                ServerFrame.Welcome welcome => new WorkerSession(socket, welcome.WorkerId, runner, artifacts),
+                ServerFrame.Error error => throw new AstraException(400, "Refused", error.Reason),
+                null => throw new IOException("The server closed the connection before it welcomed the worker."),
+                var other => throw new IOException($"The server said {other.GetType().Name} where a welcome belongs."),
+            };
+        }
+        catch (Exception e)
+        {
+            await socket.DisposeAsync();
+            if (e is OperationCanceledException && !cancellationToken.IsCancellationRequested)
+                throw new IOException("The server did not welcome the worker in time.", e);
+            throw;
+        }
+    }
+
+    /// <summary>Until the connection ends, or until cancelled and drained.</summary>
+    public async Task RunAsync(TimeSpan drainTimeMax, CancellationToken cancellationToken)
+    {
+        var receiving = ReceiveAsync();
+        var stopping = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using (cancellationToken.Register(() => stopping.TrySetResult()))
+        {
+            if (await Task.WhenAny(receiving, stopping.Task) == receiving)
+            {
+                await receiving;
+                throw new IOException("The server closed the connection.");
+            }
+        }
+
+        // Nothing new is assigned once the server has read the drain; what is on its way until then is worked on too.
+        _socket.TrySend(new WorkerFrame.Drain());
+        await Task.WhenAny(_pool.WhenEmptyAsync(), receiving, Task.Delay(drainTimeMax, CancellationToken.None));
+        await _socket.CloseAsync();
+        await Task.WhenAny(receiving, Task.Delay(TimeSpan.FromSeconds(5), CancellationToken.None));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _socket.Abort();
+        await _pool.DisposeAsync();
+        await _socket.DisposeAsync();
+    }
+
+    private async Task ReceiveAsync()
+    {
+        try
+        {
+            while (await _socket.ReceiveAsync(CancellationToken.None) is { } frame)
+                Handle(frame);
+        }
+        catch (BadFrameException e)
+        {
+            throw new IOException($"The server does not speak this version of the protocol: {e.Message}", e);
+        }
+        finally
+        {
+            var gone = new IOException("The connection to the server is gone.");
+            foreach (var report in _reports.Values)
+                report.TrySetException(gone);
+            foreach (var call in _calls.Values)
+                call.TrySetException(gone);
+        }
+    }
+
+    private void Handle(ServerFrame frame)
+    {
+        switch (frame)
+        {
+            case ServerFrame.Assign assign:
+                _pool.Start(ToPooled(assign.Task));
+                break;
+            case ServerFrame.Revoke revoke:
+                _pool.Revoke(new TaskAttempt(revoke.TaskId, revoke.Attempt));
+                break;
+            case ServerFrame.Accepted accepted:
+                Answer(accepted.TaskId, accepted.Attempt, new ReportAnswer.Accepted());
+                break;
+            case ServerFrame.Late late:
+                Answer(late.TaskId, late.Attempt, new ReportAnswer.Late());
+                _pool.Revoke(new TaskAttempt(late.TaskId, late.Attempt));
+                break;
+            case ServerFrame.Refused refused:
+                Answer(refused.TaskId, refused.Attempt, new ReportAnswer.Refused(refused.Reason));
+                break;
+            case ServerFrame.ToolAnswer answer:
+                if (_calls.TryRemove(answer.CallId, out var call))
+                    call.TrySetResult(answer);
+                break;
+            case ServerFrame.Error error:
+                throw new IOException(error.Reason);
+        }
+    }
+
+    private PooledTask ToPooled(TaskAssignment assignment)
+    {
+        var attempt = new TaskAttempt(assignment.TaskId, assignment.Attempt);
+        return new PooledTask(
+            attempt,
+            TimeSpan.FromSeconds(assignment.LeaseSeconds),
+            revoked => _runner.RunAsync(assignment, new RemoteTools(this, attempt), _artifacts,
+                text => _socket.TrySend(new WorkerFrame.Progress(attempt.TaskId, attempt.Attempt, text)), revoked),
+            (report, revoked) => ReportAsync(attempt, report, revoked));
+    }
+
+    private async ValueTask<ReportAnswer> ReportAsync(TaskAttempt attempt, TaskReport report, CancellationToken revoked)
+    {
+        WorkerFrame frame = report switch
+        {
+            TaskReport.Completed done => new WorkerFrame.Complete(attempt.TaskId, attempt.Attempt, done.Output, done.Edits.Count == 0 ? null : done.Edits),
+            TaskReport.Failed failed => new WorkerFrame.Fail(attempt.TaskId, attempt.Attempt, failed.Kind, failed.Reason, failed.Fingerprint),
+            _ => throw new ArgumentException("A dropped attempt is not reported.", nameof(report)),
+        };
+        var answer = _reports.GetOrAdd(attempt, _ => NewAnswer<ReportAnswer>());
+        try
+        {
+            return _socket.TrySend(frame) ? await answer.Task.WaitAsync(revoked) : throw new IOException("The connection to the server is gone.");
+        }
+        finally
+        {
+            _reports.TryRemove(attempt, out _);
+        }
+    }
+
+    private void Answer(Guid task, int attempt, ReportAnswer answer)
+    {
+        if (_reports.TryRemove(new TaskAttempt(task, attempt), out var report))
+            report.TrySetResult(answer);
+    }
+
+    /// <summary>The server takes back what is lost by itself, with a revoke.</summary>
+    private ValueTask<IReadOnlyList<TaskAttempt>> HeartbeatAsync(IReadOnlyList<TaskAttempt> attempts, CancellationToken cancellationToken)
+    {
+        _socket.TrySend(new WorkerFrame.Heartbeat(attempts));
+        return ValueTask.FromResult<IReadOnlyList<TaskAttempt>>([]);
+    }
+
+    private static TaskCompletionSource<T> NewAnswer<T>() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>The tools of the server, under the authority of one attempt.</summary>
+    private sealed class RemoteTools(WorkerSession session, TaskAttempt attempt) : IToolGate
+    {
+        public async ValueTask<ToolResult> CallAsync(ToolCall call, CancellationToken cancellationToken)
+        {
+            var id = Guid.NewGuid();
+            var answer = NewAnswer<ServerFrame.ToolAnswer>();
+            session._calls[id] = answer;
+            try
+            {
+                var frame = new WorkerFrame.CallTool(id, attempt.TaskId, attempt.Attempt, call.Tool, AstraJson.ToElement(call.Input))
+                {
+                    Reads = call.Reads.Count == 0 ? null : call.Reads,
+                    DeadlineSeconds = call.Deadline?.TotalSeconds,
+                };
+                if (!session._socket.TrySend(frame))
+                    throw new IOException("The connection to the server is gone.");
+                return Read(await answer.Task.WaitAsync(cancellationToken));
+            }
+            finally
+            {
+                session._calls.TryRemove(id, out _);
+            }
+        }
+
+        private static ToolResult Read(ServerFrame.ToolAnswer answer) => answer switch
+        {
+            { Refusal: { } refusal } => throw new ToolRefusedException(refusal),
+            { Failure: { } failure, Receipt: { } receipt } => throw new ToolFailedException(failure, receipt),
+            { Output: var output, Receipt: { } receipt } => new ToolResult(output ?? AstraJson.ToElement(null), receipt),
+            { Failure: { } failure } => throw new IOException(failure),
+            _ => throw new IOException("The server answered a tool call without a receipt."),
+        };
+    }
+}

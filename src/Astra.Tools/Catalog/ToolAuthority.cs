@@ -1,0 +1,24 @@
+using Astra.Kernel;
+
+namespace Astra.Tools.Catalog;
+
+/// <summary>For whom a tool is called: one task of one goal.</summary>
+public sealed record ToolSubject(TenantId Tenant, string? Agent, GoalId Goal, ReadOnlyMemory<byte> GoalInput);
+
+/// <summary>What a subject may do with tools. Deny by default: what is not in here is refused.</summary>
+public sealed record ToolGrants
+{
+    public static ToolGrants None { get; } = new();
+
+    /// <summary>`name` grants every version, `name@version` that one, `*` every tool.</summary>
+    public IReadOnlyCollection<string> Tools { get; init; } = [];
+
+    /// <summary>Directories and files of the host under which a call may ask to read.</summary>
+    public IReadOnlyCollection<string> ReadableRoots { get; init; } = [];
+
+    public bool Allows(CatalogTool tool) =>
+        Tools.Contains("*") || Tools.Contains(tool.Definition.Name) || Tools.Contains(tool.Label);
+}
+
+/// <summary>Answers what a subject may do, at the moment of the call: a grant that was taken back is gone at once.</summary>
+public delegate ToolGrants ToolAuthority(ToolSubject subject);

@@ -1,0 +1,213 @@
+using System.Net;
+using System.Reflection;
+using Astra.Agents;
+using Astra.Auditor;
+using Astra.Commands;
+using Astra.Gateway;
+using Astra.Governance;
+using Astra.Kernel;
+using Astra.Postgres;
+using Astra.Postgres.Cluster;
+using Astra.Tools.Catalog;
+using Astra.Tools.Sandboxes;
+using Microsoft.AspNetCore.Builder;
+
+namespace Astra.Hosting;
+
+/// <summary>
+/// A whole Astra in this process: the database, the kernel's node, the agents and the gateway in front of them. What is
+/// started last is stopped first.
+/// </summary>
+public sealed class AstraServer(ServerOptions options) : IServerHost
+{
+    private const string HomeTenantName = "default";
+
+    private static readonly TimeSpan DrainTimeMax = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan SegmentCheckPeriod = TimeSpan.FromMinutes(1);
+
+    private readonly TaskCompletionSource _stopRequested = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly Stack<Func<ValueTask>> _started = new();
+    private Task _segments = Task.CompletedTask;
+    private Uri? _address;
+
+    public static string Version { get; } =
+        typeof(AstraServer).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "0";
+
+    public Uri Address => _address ?? throw new InvalidOperationException("The server has no address before it has started.");
+
+    public Task StopRequested => _stopRequested.Task;
+
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        var progress = new LogProgress(Say);
+        var cages = Sandboxes.ProbeAsync(cancellationToken);
+        var (store, node) = await OpenNodeAsync(progress, cancellationToken);
+        var report = await cages;
+        Say($"sandbox: {report.TierName}");
+
+        var home = await store.Tenants.EnsureAsync(HomeTenantName, cancellationToken);
+        await AdminKey.EnsureAsync(options.DataDirectory, home, store.ApiKeys, TimeProvider.System.GetUtcNow(), cancellationToken);
+
+        var editing = Owned(new PlanEditing(node));
+        var catalog = BuiltIn.Catalog();
+        var gate = new ToolGate(catalog, () => Sandboxes.Open(report), BuiltIn.AuthorityOf(home), new ToolGateOptions
+        {
+            Astra = BuiltIn.AstraInsideACage(),
+            NeverReadable = [options.DataDirectory],
+        });
+        var artifacts = new FileArtifacts(options.DataDirectory);
+        var feed = new ProgressFeed();
+        var host = new AgentHost(new AgentHostParts
+        {
+            Node = node, Editing = editing, Agents = [new AuditorAgent()], Catalog = catalog, Tools = gate, Artifacts = artifacts, Progress = feed,
+        });
+        await BuiltIn.RegisterAgentsAsync(host.Agents, home, store.Agents, cancellationToken);
+
+        var gateway = Gateway.Gateway.Build(
+            new GatewayOptions
+            {
+                Listen = new IPEndPoint(IPAddress.Parse(options.ListenAddress), Address.Port),
+                Version = Version,
+                Database = options.DatabaseUrl is null ? "private" : "external",
+                SandboxTier = report.TierName,
+                StartedAt = TimeProvider.System.GetUtcNow(),
+            },
+            new GatewayParts
+            {
+                Node = node, Keys = store.ApiKeys, Tenants = store.Tenants, Agents = store.Agents, HomeTenant = home, Editing = editing,
+                Catalog = catalog, Tools = gate, Artifacts = artifacts, Progress = feed,
+                DatabaseProblem = token => ProblemOfAsync(store, token),
+                RequestStop = () => _stopRequested.TrySetResult(),
+                OnError = (where, error) => Say($"error in {where}: {(options.Verbose ? error : error.Message)}"),
+            });
+        await ListenAsync(gateway, cancellationToken);
+        await node.StartAsync();
+        host.Start();
+        _started.Push(() => StopWorkAsync(host));
+        _segments = KeepSegmentsAsync(store);
+        Say($"listening on {Address}");
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _stopRequested.TrySetResult();
+        await _stopping.CancelAsync();
+        await _segments;
+        while (_started.TryPop(out var stop))
+            await stop();
+        _stopping.Dispose();
+    }
+
+    private async Task<(PostgresStore, KernelNode)> OpenNodeAsync(IProgress<string> progress, CancellationToken cancellationToken)
+    {
+        var held = Owned(DataDirectoryLock.Acquire(options.DataDirectory));
+        var cluster = options.DatabaseUrl is null ? Owned(await PrivateCluster.StartAsync(held, progress, cancellationToken)) : null;
+        var store = Owned(await PostgresStore.OpenAsync(
+            new PostgresOptions { Cluster = cluster, ConnectionString = options.DatabaseUrl }, progress, cancellationToken));
+
+        var port = options.Port == 0 ? Gateway.Gateway.FindFreePort(IPAddress.Parse(options.ListenAddress)) : options.Port;
+        _address = new Uri($"http://{Reachable(options.ListenAddress)}:{port}");
+        var clock = new SystemClock();
+        var randomness = new SystemRandomness();
+        var ports = new KernelPorts(
+            clock, randomness, new IdSource(clock, randomness), Owned(new ThreadPoolDispatcher()), store.Journal, store.Projection, store.Leases);
+        var node = Owned(new KernelNode(ports, new KernelLimits(), new NodeRegistration(held.Node, _address.ToString().TrimEnd('/'), Guid.NewGuid())));
+        node.OnNotice = notice => Say(Notices.Sentence(notice));
+        return (store, node);
+    }
+
+    private async Task ListenAsync(WebApplication gateway, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await gateway.StartAsync(cancellationToken);
+            Owned(gateway);
+        }
+        catch (IOException e)
+        {
+            await gateway.DisposeAsync();
+            throw new CommandException($"Port {Address.Port} on {options.ListenAddress} is taken by another program; stop that, or choose another with --port.", cause: e);
+        }
+    }
+
+    private static async ValueTask StopWorkAsync(AgentHost host)
+    {
+        await host.DrainAsync(DrainTimeMax);
+        await host.DisposeAsync();
+    }
+
+    private async Task KeepSegmentsAsync(PostgresStore store)
+    {
+        using var timer = new PeriodicTimer(SegmentCheckPeriod);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(_stopping.Token))
+            {
+                try
+                {
+                    await store.Segments.RollAsync(_stopping.Token);
+                }
+                catch (Exception e) when (e is not OperationCanceledException)
+                {
+                    Say($"the log's segments could not be looked after, and will be in a minute: {e.Message}");
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The server stops.
+        }
+    }
+
+    private static async ValueTask<string?> ProblemOfAsync(PostgresStore store, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await store.PingAsync(cancellationToken);
+            return null;
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            return $"The database does not answer: {e.Message}";
+        }
+    }
+
+    private T Owned<T>(T part)
+    {
+        _started.Push(part switch
+        {
+            IAsyncDisposable asynchronous => asynchronous.DisposeAsync,
+            IDisposable disposable => () =>
+            {
+                disposable.Dispose();
+                return default;
+            },
+            _ => () => default,
+        });
+        return part;
+    }
+
+    private void Say(string line)
+    {
+        lock (options.Log)
+        {
+            options.Log.WriteLine($"{TimeProvider.System.GetLocalNow():HH:mm:ss.fff} {line}");
+            options.Log.Flush();
+        }
+    }
+
+    /// <summary>Where clients on this machine and other nodes go when the server listens everywhere.</summary>
+    private static string Reachable(string listenAddress) => listenAddress switch
+    {
+        "0.0.0.0" or "::" => Dns.GetHostName(),
+        var v6 when v6.Contains(':') => $"[{v6}]",
+        var address => address,
+    };
+
+    /// <summary>Progress&lt;T&gt; would report later, on another thread, and out of order.</summary>
+    private sealed class LogProgress(Action<string> say) : IProgress<string>
+    {
+        public void Report(string value) => say(value);
+    }
+}

@@ -1,0 +1,26 @@
+namespace Astra.Hosting;
+
+/// <summary>Everything a server is started with.</summary>
+public sealed record ServerOptions
+{
+    public const int DefaultPort = 7777;
+
+    public required string DataDirectory { get; init; }
+
+    /// <summary>Somebody else's PostgreSQL; null runs a private cluster under the data directory.</summary>
+    public string? DatabaseUrl { get; init; }
+
+    /// <summary>Loopback unless asked otherwise: a server that the network can reach is a decision, not a default.</summary>
+    public string ListenAddress { get; init; } = "127.0.0.1";
+
+    /// <summary>0 takes any free port, for a server that lives as long as one command.</summary>
+    public int Port { get; init; }
+
+    /// <summary>Opens every door; see <see cref="DataDirectory.ReadOrCreateAdminKey"/>.</summary>
+    public required string AdminKey { get; init; }
+
+    /// <summary>What the server has to say while it runs, a line at a time.</summary>
+    public required TextWriter Log { get; init; }
+
+    public bool Verbose { get; init; }
+}

@@ -1,0 +1,149 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Sockets;
+using Astra.Agents;
+using Astra.Gateway;
+using Astra.Governance;
+using Astra.Kernel;
+using Astra.Kernel.InMemory;
+using Astra.Sdk;
+using Astra.Tools.Catalog;
+using Astra.Tools.Sandboxes;
+using Microsoft.AspNetCore.Builder;
+
+namespace Astra.Tests.Api;
+
+/// <summary>A database in memory and the sandbox of a test: what several servers share.</summary>
+internal sealed class ServerWorld
+{
+    public InMemoryStore Store { get; } = new(new SystemClock(), TimeSpan.FromSeconds(10));
+    public InMemoryGovernance Governance { get; } = new();
+    public FakeSandbox Sandbox { get; } = new();
+    public TenantId Home { get; } = new(Guid.NewGuid());
+}
+
+/// <summary>A whole server over memory: the real kernel, the real agent host, a real listener.</summary>
+internal sealed class ServerFixture : IAsyncDisposable
+{
+    private readonly ThreadPoolDispatcher _dispatcher = new();
+    private readonly string _directory = Directory.CreateTempSubdirectory("astra-api-").FullName;
+    private readonly List<IDisposable> _clients = [];
+    private readonly ServerWorld _world;
+    private readonly KernelNode _node;
+    private readonly PlanEditing _editing;
+    private readonly AgentHost _host;
+    private readonly WebApplication _app;
+
+    private ServerFixture(ServerWorld world, string nodeId, IReadOnlyCollection<Agent> agents)
+    {
+        _world = world;
+        var port = FreePort();
+        Address = new Uri($"http://127.0.0.1:{port}");
+        var clock = new SystemClock();
+        var randomness = new SystemRandomness();
+        _node = new KernelNode(
+            new KernelPorts(clock, randomness, new IdSource(clock, randomness), _dispatcher, world.Store.Journal, world.Store.Projection, world.Store.Leases),
+            new KernelLimits { RetryDelayMin = TimeSpan.FromMilliseconds(1), RetryDelayMax = TimeSpan.FromMilliseconds(5), LeaseRenewalInterval = TimeSpan.FromMilliseconds(100) },
+            new NodeRegistration(new NodeId(nodeId), Address.ToString(), Guid.NewGuid()));
+        _editing = new PlanEditing(_node);
+        var catalog = new ToolCatalog().Add(ShellForm.Definition, new ShellForm());
+        var tools = new ToolGate(catalog, () => world.Sandbox, _ => new ToolGrants { Tools = ["*"] }, new ToolGateOptions());
+        var artifacts = new FileArtifacts(_directory);
+        var progress = new ProgressFeed();
+        _host = new AgentHost(new AgentHostParts
+        {
+            Node = _node, Editing = _editing, Agents = agents, Catalog = catalog, Tools = tools, Artifacts = artifacts, Progress = progress, Slots = 8,
+        });
+        _app = Astra.Gateway.Gateway.Build(
+            new GatewayOptions
+            {
+                Listen = new IPEndPoint(IPAddress.Loopback, port), StartedAt = DateTimeOffset.UtcNow, Version = "test",
+                KeepAlivePeriod = TimeSpan.FromMilliseconds(50), KeyCheckPeriod = TimeSpan.FromMilliseconds(50),
+            },
+            new GatewayParts
+            {
+                Node = _node, Keys = world.Governance, Tenants = world.Governance, Agents = world.Governance, HomeTenant = world.Home, Editing = _editing,
+                Catalog = catalog, Tools = tools, Artifacts = artifacts, Progress = progress,
+                RequestStop = () => StopRequested.TrySetResult(),
+                OnError = (what, e) => Errors.Enqueue($"{what}: {e}"),
+            });
+    }
+
+    public Uri Address { get; }
+    public TaskCompletionSource StopRequested { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    public System.Collections.Concurrent.ConcurrentQueue<string> Errors { get; } = new();
+
+    public static Task<ServerFixture> StartAsync(params Agent[] agents) => StartAsync(new ServerWorld(), "node", agents);
+
+    public static async Task<ServerFixture> StartAsync(ServerWorld world, string nodeId, params Agent[] agents)
+    {
+        var server = new ServerFixture(world, nodeId, agents);
+        await server._node.StartAsync();
+        server._host.Start();
+        await server._app.StartAsync();
+        return server;
+    }
+
+    public FakeSandbox Sandbox => _world.Sandbox;
+    public InMemoryGovernance Governance => _world.Governance;
+
+    public Task<string> NewKeyAsync(Role role = Role.OrgAdmin) => NewKeyAsync(_world.Home, role);
+
+    public async Task<string> NewKeyAsync(TenantId tenant, Role role)
+    {
+        var secret = ApiKeys.NewSecret();
+        await _world.Governance.AddAsync(
+            new ApiKeyRecord(Guid.NewGuid(), tenant, "test", role, DateTimeOffset.UtcNow, null), ApiKeys.HashOf(secret)!, CancellationToken.None);
+        return secret;
+    }
+
+    public async Task<AstraClient> ClientAsync(TenantId? tenant = null, Role role = Role.OrgAdmin)
+    {
+        var client = new AstraClient(Address, await NewKeyAsync(tenant ?? _world.Home, role));
+        _clients.Add(client);
+        return client;
+    }
+
+    /// <summary>For what the SDK's client would not send.</summary>
+    public async Task<HttpClient> RawAsync()
+    {
+        var client = new HttpClient { BaseAddress = Address };
+        client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", await NewKeyAsync());
+        _clients.Add(client);
+        return client;
+    }
+
+    public ValueTask<NodeSummary> SummariseAsync() => _node.SummariseAsync();
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var client in _clients)
+            client.Dispose();
+        await _app.StopAsync();
+        await _app.DisposeAsync();
+        await _host.DisposeAsync();
+        await _node.DisposeAsync();
+        _editing.Dispose();
+        _dispatcher.Dispose();
+        Directory.Delete(_directory, recursive: true);
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+}
+
+internal static class ClientExtensions
+{
+    /// <summary>Waits for the goal's last event, not for a while.</summary>
+    public static async Task<GoalView> FinishAsync(this AstraClient client, Guid goal, CancellationToken cancellationToken)
+    {
+        await foreach (var _ in client.FollowAsync(goal, 0, cancellationToken))
+        {
+        }
+        return await client.GetGoalAsync(goal, cancellationToken);
+    }
+}

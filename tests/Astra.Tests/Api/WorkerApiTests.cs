@@ -1,0 +1,188 @@
+using System.Net.WebSockets;
+using System.Text;
+using System.Text.Json;
+using Astra.Governance;
+using Astra.Sdk;
+
+namespace Astra.Tests.Api;
+
+public sealed class WorkerApiTests
+{
+    private static CancellationToken Ct => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task A_remote_worker_runs_a_goal_with_tools_and_finishes_what_it_has_when_it_leaves()
+    {
+        await using var server = await ServerFixture.StartAsync();
+        var started = new TaskCompletionSource();
+        var leaving = new TaskCompletionSource();
+        var agent = new TestAgent("remote")
+        {
+            OnPlan = _ =>
+            {
+                var plan = new Plan();
+                plan.Step("work", "work");
+                return plan;
+            },
+            OnStep = async (turn, ct) =>
+            {
+                started.TrySetResult();
+                await leaving.Task;
+                var result = await turn.Tools.CallAsync(new ToolCall("shell", new { command = "echo hi" }), ct);
+                var refused = await Assert.ThrowsAsync<ToolRefusedException>(async () => await turn.Tools.CallAsync(new ToolCall("nothing", null), ct));
+                await turn.Artifacts.SaveAsync(turn.Goal.Id, "log.txt", Encoding.UTF8.GetBytes(refused.Message), ct);
+                return StepResult.Done(new { said = result.Output.GetProperty("stdout").GetString(), result.Receipt.SandboxTier });
+            },
+        };
+        var client = await server.ClientAsync();
+        using var stop = new CancellationTokenSource();
+        var working = new AstraWorker(server.Address, await server.NewKeyAsync(Role.Member)) { Slots = 2 }.Add(agent).RunAsync(stop.Token);
+        var goal = await client.SubmitAsync(new GoalSubmission { Agent = "remote" }, cancellationToken: Ct);
+        await started.Task.WaitAsync(Ct);
+        Assert.Equal(1, Assert.Single(await client.ListAgentsAsync(Ct)).WorkerCount);
+        await stop.CancelAsync();
+        leaving.SetResult();
+        await working.WaitAsync(Ct);
+        var work = (await client.GetPlanAsync(goal.Id, Ct)).Tasks.Single(task => task.Name == "work");
+        Assert.Equal((TaskState.Completed, 1), (work.State, work.Attempt));
+        Assert.Equal("ran echo hi", (await client.GetTaskAsync(work.Id, Ct)).Output!.Value.GetProperty("said").GetString());
+        Assert.Contains("nothing", Encoding.UTF8.GetString((await client.Artifacts.ReadAsync(goal.Id, "log.txt", Ct))!.Value.Span), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_a_vanished_worker_held_is_issued_anew_and_its_report_is_late()
+    {
+        await using var server = await ServerFixture.StartAsync();
+        var client = await server.ClientAsync();
+        await using var first = await RawWorker.ConnectAsync(server);
+        await first.HelloAsync();
+        var goal = await client.SubmitAsync(new GoalSubmission { Agent = "raw" }, cancellationToken: Ct);
+        var lost = await first.NextAsync<ServerFrame.Assign>();
+        first.Abort();
+
+        await using var second = await RawWorker.ConnectAsync(server);
+        await second.HelloAsync();
+        var again = await second.NextAsync<ServerFrame.Assign>();
+        Assert.Equal(lost.Task.TaskId, again.Task.TaskId);
+        Assert.True(again.Task.Attempt > lost.Task.Attempt);
+        second.Send(new WorkerFrame.Complete(lost.Task.TaskId, lost.Task.Attempt, AstraJson.ToElement(null), null));
+        Assert.Equal(lost.Task.Attempt, (await second.NextAsync<ServerFrame.Late>()).Attempt);
+        second.Send(new WorkerFrame.Complete(again.Task.TaskId, again.Task.Attempt, AstraJson.ToElement("done"), null));
+        await second.NextAsync<ServerFrame.Accepted>();
+        Assert.Equal("done", (await client.FinishAsync(goal.Id, Ct)).Result!.Value.GetString());
+    }
+
+    [Fact]
+    public async Task A_cancelled_task_is_revoked_and_a_bad_report_is_refused_without_losing_the_task()
+    {
+        await using var server = await ServerFixture.StartAsync();
+        var client = await server.ClientAsync();
+        await using var worker = await RawWorker.ConnectAsync(server);
+        await worker.HelloAsync();
+        var goal = await client.SubmitAsync(new GoalSubmission { Agent = "raw" }, cancellationToken: Ct);
+        var task = (await worker.NextAsync<ServerFrame.Assign>()).Task;
+        AddStep loop = new() { Name = "a", Executor = "agent:raw", After = [new StepDependency("a", true)] };
+        worker.Send(new WorkerFrame.Complete(task.TaskId, task.Attempt, AstraJson.ToElement(null), [loop]));
+        Assert.Contains("cycle", (await worker.NextAsync<ServerFrame.Refused>()).Reason, StringComparison.Ordinal);
+        worker.Send(new WorkerFrame.Heartbeat([new TaskAttempt(task.TaskId, task.Attempt)]));
+        await client.CancelGoalAsync(goal.Id, "enough", Ct);
+        Assert.Equal(task.TaskId, (await worker.NextAsync<ServerFrame.Revoke>()).TaskId);
+    }
+
+    [Fact]
+    public async Task Nothing_is_assigned_to_a_worker_that_drains()
+    {
+        await using var server = await ServerFixture.StartAsync();
+        var client = await server.ClientAsync();
+        await using var draining = await RawWorker.ConnectAsync(server);
+        await draining.HelloAsync();
+        var first = await client.SubmitAsync(new GoalSubmission { Agent = "raw" }, cancellationToken: Ct);
+        var held = (await draining.NextAsync<ServerFrame.Assign>()).Task;
+        draining.Send(new WorkerFrame.Drain());
+        draining.Send(new WorkerFrame.Complete(held.TaskId, held.Attempt, AstraJson.ToElement(null), null));
+        await draining.NextAsync<ServerFrame.Accepted>();
+
+        // A second worker gets what comes now; the first, asked in between, has been sent nothing.
+        await using var other = await RawWorker.ConnectAsync(server);
+        await other.HelloAsync();
+        await client.SubmitAsync(new GoalSubmission { Agent = "raw" }, cancellationToken: Ct);
+        await other.NextAsync<ServerFrame.Assign>();
+        draining.Send(new WorkerFrame.Complete(held.TaskId, held.Attempt, AstraJson.ToElement(null), null));
+        await draining.NextAsync<ServerFrame.Late>();
+        Assert.Equal(GoalState.Completed, (await client.FinishAsync(first.Id, Ct)).State);
+    }
+
+    [Theory]
+    [InlineData("""{"type":"drain"}""", "hello")]
+    [InlineData("""{"type":"hello","name":"w","agents":[],"slots":1}""", "agents")]
+    [InlineData("""{"type":"hello","name":"w","agents":[{"name":"Bad Name","description":""}],"slots":1}""", "name")]
+    [InlineData("""{"type":"hello","name":"w","agents":[{"name":"a","description":""}],"slots":0}""", "slots")]
+    [InlineData("""{"type":"dance"}""", "protocol")]
+    [InlineData("""nonsense""", "protocol")]
+    public async Task A_bad_frame_gets_one_sentence_and_the_end(string frame, string mentions)
+    {
+        await using var server = await ServerFixture.StartAsync();
+        await using var worker = await RawWorker.ConnectAsync(server);
+        await worker.SendRawAsync(frame);
+        Assert.Contains(mentions, (await worker.NextAsync<ServerFrame.Error>()).Reason, StringComparison.Ordinal);
+        Assert.True(await worker.IsClosedAsync());
+    }
+
+    [Fact]
+    public async Task The_end_of_a_key_is_the_end_of_its_workers()
+    {
+        await using var server = await ServerFixture.StartAsync();
+        var admin = await server.ClientAsync();
+        var made = await admin.CreateApiKeyAsync(new ApiKeyRequest("worker"), Ct);
+        await using var worker = await RawWorker.ConnectAsync(server, made.Secret);
+        await worker.HelloAsync();
+        await admin.RevokeApiKeyAsync(made.Key.Id, Ct);
+        Assert.Contains("revoked", (await worker.NextAsync<ServerFrame.Error>()).Reason, StringComparison.Ordinal);
+        using var late = new AstraWorkerProbe(server.Address, made.Secret);
+        Assert.Equal(401, (await Assert.ThrowsAsync<AstraException>(() => late.RunAsync(Ct))).Status);
+    }
+
+    private sealed class AstraWorkerProbe(Uri address, string key) : IDisposable
+    {
+        public Task RunAsync(CancellationToken cancellationToken) => new AstraWorker(address, key).Add(TestAgent.Echo()).RunAsync(cancellationToken);
+
+        public void Dispose()
+        {
+        }
+    }
+
+    /// <summary>A worker frame by frame.</summary>
+    private sealed class RawWorker : IAsyncDisposable
+    {
+        private readonly ClientWebSocket _socket;
+        private readonly FrameSocket<ServerFrame, WorkerFrame> _frames;
+
+        private RawWorker(ClientWebSocket socket) => (_socket, _frames) = (socket, new FrameSocket<ServerFrame, WorkerFrame>(socket));
+
+        public static async Task<RawWorker> ConnectAsync(ServerFixture server, string? key = null)
+        {
+            var socket = new ClientWebSocket();
+            socket.Options.SetRequestHeader("Authorization", $"Bearer {key ?? await server.NewKeyAsync(Role.Member)}");
+            await socket.ConnectAsync(new UriBuilder(server.Address) { Scheme = "ws", Path = "/api/v1/workers/connect" }.Uri, Ct);
+            return new RawWorker(socket);
+        }
+
+        public async Task HelloAsync()
+        {
+            Send(new WorkerFrame.Hello("raw worker", [new AgentRegistration("raw", "")], 1));
+            Assert.NotEmpty((await NextAsync<ServerFrame.Welcome>()).WorkerId);
+        }
+
+        public void Send(WorkerFrame frame) => Assert.True(_frames.TrySend(frame));
+
+        public Task SendRawAsync(string text) => _socket.SendAsync(Encoding.UTF8.GetBytes(text), WebSocketMessageType.Text, true, Ct);
+
+        public async Task<T> NextAsync<T>() where T : ServerFrame => Assert.IsType<T>(await _frames.ReceiveAsync(Ct));
+
+        public async Task<bool> IsClosedAsync() => await _frames.ReceiveAsync(Ct) is null;
+
+        public void Abort() => _frames.Abort();
+
+        public ValueTask DisposeAsync() => _frames.DisposeAsync();
+    }
+}

@@ -1,0 +1,280 @@
+using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
+using System.Threading.Channels;
+using Astra.Hosting;
+using Astra.Sdk;
+
+namespace Astra.Tests.CommandLine;
+
+/// <summary>A server as the command line sees it: goals in memory, moved by the test. It outlives the commands that
+/// start and stop it, as a database does.</summary>
+public sealed class FakeServer : IAstraClient
+{
+    private readonly ConcurrentDictionary<Guid, Goal> _goals = new();
+    private readonly ConcurrentDictionary<string, Guid> _keys = new();
+    private int _seq;
+
+    /// <summary>Runs when a goal is submitted: the test's own agent.</summary>
+    public Action<Goal> Agent { get; set; } = goal => goal.Complete();
+
+    public List<GoalSubmission> Submissions { get; } = [];
+    public List<string?> IdempotencyKeys { get; } = [];
+    public List<string> Calls { get; } = [];
+    public string? AcceptedKey { get; set; }
+    public bool IsRunning { get; private set; }
+    public int StartCount { get; private set; }
+    public ServerOptions? Options { get; private set; }
+    public bool RefusesToCancel { get; set; }
+    public Exception? StartFailure { get; set; }
+    public Guid LatestGoal => _goals.Values.MaxBy(goal => goal.Number)!.Id;
+
+    public Goal this[Guid id] => Find(id);
+
+    public IServerHost NewHost(ServerOptions options) => new Host(this, options);
+
+    public IServerLink Connect(Uri address, string key) => new Link(this, key);
+
+    public Task<GoalView> SubmitAsync(GoalSubmission submission, string? idempotencyKey = null, CancellationToken cancellationToken = default)
+    {
+        Submissions.Add(submission);
+        IdempotencyKeys.Add(idempotencyKey);
+        if (idempotencyKey is not null && _keys.TryGetValue(idempotencyKey, out var known))
+            return Task.FromResult(Find(known).View);
+        var goal = new Goal(this, submission, _goals.Count);
+        _goals[goal.Id] = goal;
+        if (idempotencyKey is not null)
+            _keys[idempotencyKey] = goal.Id;
+        Agent(goal);
+        return Task.FromResult(goal.View);
+    }
+
+    public Task<GoalView> GetGoalAsync(Guid goal, CancellationToken cancellationToken = default) => Task.FromResult(Find(goal).View);
+
+    public Task<Page<GoalView>> ListGoalsAsync(
+        GoalState? state = null, string? agent = null, string? cursor = null, int limit = 50, CancellationToken cancellationToken = default)
+    {
+        Calls.Add($"list {state} {agent} {cursor} {limit}");
+        var goals = _goals.Values.Select(goal => goal.View).Where(goal => state is null || goal.State == state).ToList();
+        return Task.FromResult(new Page<GoalView>(goals, null));
+    }
+
+    public Task<GoalView> CancelGoalAsync(Guid goal, string? reason = null, CancellationToken cancellationToken = default)
+    {
+        if (RefusesToCancel)
+            throw new AstraException(503, "Service Unavailable", "Not now.");
+        Find(goal).End(GoalState.Cancelled, reason: reason);
+        return GetGoalAsync(goal, cancellationToken);
+    }
+
+    public Task<PlanView> GetPlanAsync(Guid goal, CancellationToken cancellationToken = default) => Task.FromResult(Find(goal).Plan);
+
+    public Task<PlanView> EditPlanAsync(Guid goal, PlanPatch patch, long? revision, CancellationToken cancellationToken = default)
+    {
+        Calls.Add($"edit {revision} {string.Join(",", patch.Edits.Select(edit => edit.GetType().Name))} {patch.Reason}");
+        return revision is { } expected && expected != Find(goal).View.Revision
+            ? throw new AstraException(412, "Precondition Failed", $"The plan is at revision {Find(goal).View.Revision}, not {expected}; look at it again.")
+            : GetPlanAsync(goal, cancellationToken);
+    }
+
+    public Task<TaskView> GetTaskAsync(Guid task, CancellationToken cancellationToken = default) =>
+        Task.FromResult(_goals.Values.SelectMany(goal => goal.Plan.Tasks).FirstOrDefault(view => view.Id == task) ?? throw NotFound("task", task));
+
+    public Task<WhyView> WhyAsync(Guid id, CancellationToken cancellationToken = default) => Task.FromResult(
+        new WhyView(id, "goal", "waiting: tenant slots 4/4", new Dictionary<string, string> { ["running"] = "4" }));
+
+    public async IAsyncEnumerable<EventView> FollowAsync(Guid goal, long after = 0, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        await foreach (var happened in Find(goal).Events(cancellationToken))
+        {
+            if (happened.Seq > after)
+                yield return happened;
+        }
+    }
+
+    public Task<Page<DeadLetterView>> ListDeadLettersAsync(string? cursor = null, int limit = 50, CancellationToken cancellationToken = default) =>
+        Task.FromResult(new Page<DeadLetterView>(
+            [.. _goals.Values.SelectMany(goal => goal.Plan.Tasks
+                .Where(task => task.State is TaskState.Dead)
+                .Select(task => new DeadLetterView(task, goal.View.Title, goal.View.Agent, "fingerprint")))],
+            null));
+
+    public Task<TaskView> ReplayAsync(Guid task, CancellationToken cancellationToken = default) => GetTaskAsync(task, cancellationToken);
+
+    public Task<TaskView> DiscardAsync(Guid task, string reason, CancellationToken cancellationToken = default) => GetTaskAsync(task, cancellationToken);
+
+    public Task<IReadOnlyList<AgentView>> ListAgentsAsync(CancellationToken cancellationToken = default) => Task.FromResult<IReadOnlyList<AgentView>>(
+        [new AgentView { Name = "auditor", Description = "Audits [packages].", RegisteredAt = DateTimeOffset.UnixEpoch, WorkerCount = 1 }]);
+
+    public Task<StatusView> GetStatusAsync(CancellationToken cancellationToken = default) => Task.FromResult(new StatusView
+    {
+        Version = "0.1.0", NodeId = "node-1", StartedAt = DateTimeOffset.UnixEpoch, Database = "private", ShardsOwned = 4096, ShardsTotal = 4096,
+        Nodes = [], GoalsActive = 0, TasksReady = 0, TasksRunning = 0, WorkersConnected = 0, SandboxTier = "bubblewrap", ResidentBytes = 100 << 20,
+    });
+
+    private long NextSeq() => Interlocked.Increment(ref _seq);
+
+    private Goal Find(Guid id) => _goals.TryGetValue(id, out var goal) ? goal : throw NotFound("goal", id);
+
+    private static AstraException NotFound(string what, Guid id) => new(404, "Not Found", $"There is no {what} {id}; `astra goal list` shows what there is.");
+
+    public sealed class Goal(FakeServer server, GoalSubmission submission, int number)
+    {
+        private readonly object _gate = new();
+        private readonly List<EventView> _events = [];
+        private readonly List<TaskView> _tasks = [];
+        private readonly List<Channel<EventView>> _followers = [];
+        private GoalState _state = GoalState.Active;
+        private object? _result;
+        private string? _reason;
+
+        public Guid Id { get; } = Guid.CreateVersion7();
+        public int Number => number;
+        public GoalSubmission Submission => submission;
+
+        public GoalView View
+        {
+            get
+            {
+                lock (_gate)
+                {
+                    return new GoalView
+                    {
+                        Id = Id, Agent = submission.Agent, Title = submission.Title ?? "untitled", State = _state, Priority = 0, Revision = 1,
+                        LastSeq = _events.Count == 0 ? 0 : _events[^1].Seq, CreatedAt = DateTimeOffset.UnixEpoch,
+                        Tasks = new(Count(TaskState.Pending), Count(TaskState.Ready), Count(TaskState.Running), Count(TaskState.Completed),
+                            Count(TaskState.Cancelled), Count(TaskState.Dead)),
+                        Result = _result is null ? null : AstraJson.ToElement(_result), Reason = _reason,
+                    };
+                }
+            }
+        }
+
+        public PlanView Plan
+        {
+            get
+            {
+                lock (_gate)
+                    return new PlanView(Id, 1, [.. _tasks]);
+            }
+        }
+
+        public Goal Step(string name, TaskState state, string? reason = null)
+        {
+            lock (_gate)
+            {
+                var index = _tasks.FindIndex(task => task.Name == name);
+                var before = index < 0 ? (TaskState?)null : _tasks[index].State;
+                var task = index < 0
+                    ? new TaskView
+                    {
+                        Id = Guid.CreateVersion7(), GoalId = Id, Name = name, Executor = "agent:auditor", Kind = "", State = state, Priority = 0, Attempt = 1,
+                        AttemptCountMax = 3, After = [], CreatedAt = DateTimeOffset.UnixEpoch,
+                    }
+                    : _tasks[index];
+                task = task with { State = state, Failure = reason is null ? null : new TaskFailure(FailureKind.Permanent, reason, "fingerprint") };
+                if (index < 0)
+                    _tasks.Add(task);
+                else
+                    _tasks[index] = task;
+                Happened(new EventView
+                {
+                    Seq = server.NextSeq(), At = DateTimeOffset.UnixEpoch, Kind = "task." + state, GoalId = Id, TaskId = task.Id, Task = name,
+                    From = before, To = state, Text = reason,
+                });
+            }
+
+            return this;
+        }
+
+        public Goal Complete(object? result = null) => End(GoalState.Completed, result);
+
+        public Goal End(GoalState state, object? result = null, string? reason = null)
+        {
+            lock (_gate)
+            {
+                if (_state is not GoalState.Active)
+                    return this;
+                _state = state;
+                _result = result;
+                _reason = reason;
+                Happened(new EventView { Seq = server.NextSeq(), At = DateTimeOffset.UnixEpoch, Kind = "goal." + state, GoalId = Id });
+                foreach (var follower in _followers)
+                    follower.Writer.Complete();
+            }
+
+            return this;
+        }
+
+        public IAsyncEnumerable<EventView> Events(CancellationToken cancellationToken)
+        {
+            var follower = Channel.CreateUnbounded<EventView>();
+            lock (_gate)
+            {
+                foreach (var happened in _events)
+                    follower.Writer.TryWrite(happened);
+                if (_state is GoalState.Active)
+                    _followers.Add(follower);
+                else
+                    follower.Writer.Complete();
+            }
+
+            server.Followed.TrySetResult(this);
+            return follower.Reader.ReadAllAsync(cancellationToken);
+        }
+
+        private int Count(TaskState state) => _tasks.Count(task => task.State == state);
+
+        private void Happened(EventView happened)
+        {
+            _events.Add(happened);
+            foreach (var follower in _followers)
+                follower.Writer.TryWrite(happened);
+        }
+    }
+
+    /// <summary>Completes when a command has begun to follow a goal.</summary>
+    public TaskCompletionSource<Goal> Followed { get; set; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    private sealed class Host(FakeServer server, ServerOptions options) : IServerHost
+    {
+        private readonly TaskCompletionSource _stopRequested = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public Uri Address { get; } = new($"http://127.0.0.1:{(options.Port == 0 ? 41234 : options.Port)}/");
+
+        public Task StopRequested => _stopRequested.Task;
+
+        public Task StartAsync(CancellationToken cancellationToken)
+        {
+            if (server.StartFailure is { } failure)
+                throw failure;
+            server.StartCount++;
+            server.IsRunning = true;
+            server.Options = options;
+            server._stop = _stopRequested.SetResult;
+            return Task.CompletedTask;
+        }
+
+        public ValueTask DisposeAsync()
+        {
+            server.IsRunning = false;
+            return ValueTask.CompletedTask;
+        }
+    }
+
+    private Action _stop = () => { };
+
+    private sealed class Link(FakeServer server, string key) : IServerLink
+    {
+        public IAstraClient Client => server.AcceptedKey is { } accepted && accepted != key
+            ? throw new AstraException(401, "Unauthorized", "This key is not known here.")
+            : server;
+
+        public Task RequestStopAsync(CancellationToken cancellationToken)
+        {
+            server._stop();
+            return Task.CompletedTask;
+        }
+
+        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    }
+}

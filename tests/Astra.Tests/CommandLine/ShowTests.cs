@@ -1,0 +1,113 @@
+using System.Text.Json;
+using Astra.Commands;
+using Astra.Sdk;
+using Xunit;
+
+namespace Astra.Tests.CommandLine;
+
+public sealed class ShowTests : IDisposable
+{
+    private readonly CommandWorld _world = new();
+    private readonly FakeServer.Goal _goal;
+
+    public ShowTests()
+    {
+        _world.Server.SubmitAsync(new GoalSubmission { Agent = "auditor", Title = "audit [shop]" }).GetAwaiter().GetResult();
+        _goal = _world.Server[_world.Server.LatestGoal];
+    }
+
+    [Fact]
+    public async Task Every_list_and_show_has_json_that_parses()
+    {
+        _goal.Step("inspect a", TaskState.Dead, "broken");
+        var goal = _goal.Id.ToString();
+        var task = _goal.Plan.Tasks[0].Id.ToString();
+        string[][] commands =
+        [
+            ["goal", "list"], ["goal", "show", goal], ["goal", "cancel", goal], ["plan", "show", goal], ["task", "show", task], ["agent", "list"],
+            ["dead", "list"], ["dead", "show", task], ["dead", "replay", task], ["dead", "discard", task, "--reason", "withdrawn"], ["why", goal],
+            ["doctor"], ["plan", "edit", goal, "--edits", "[]"],
+        ];
+        foreach (var command in commands)
+            JsonElement.Parse((await _world.TypeAsync([.. command, "--json"])).Out);
+    }
+
+    [Fact]
+    public async Task Tables_print_names_as_they_are_and_ids_that_can_be_pasted()
+    {
+        var said = await _world.TypeAsync("goal", "list");
+        Assert.Contains("audit [shop]", said.Out);
+        Assert.Contains(_goal.Id.ToString(), said.Out);
+    }
+
+    [Fact]
+    public async Task An_empty_list_says_so() => Assert.Contains("No dead letters.", (await _world.TypeAsync("dead", "list")).Out);
+
+    [Fact]
+    public async Task Filters_reach_the_server()
+    {
+        await _world.TypeAsync("goal", "list", "--state", "completed", "--agent", "auditor", "--limit", "7", "--cursor", "abc");
+        Assert.Contains("list Completed auditor abc 7", _world.Server.Calls);
+    }
+
+    [Fact]
+    public async Task Why_is_a_sentence_with_its_evidence()
+    {
+        var said = await _world.TypeAsync("why", _goal.Id.ToString());
+        Assert.Equal(["waiting: tenant slots 4/4", "  running: 4"], said.Lines);
+    }
+
+    [Fact]
+    public async Task Events_end_where_the_goal_stood_unless_followed()
+    {
+        var active = await SubmitActiveAsync();
+        active.Step("a", TaskState.Ready).Step("a", TaskState.Running);
+        var said = await _world.TypeAsync("goal", "events", active.Id.ToString(), "--json");
+        Assert.Equal(2, said.Lines.Length);
+        Assert.All(said.Lines, line => JsonElement.Parse(line));
+    }
+
+    [Fact]
+    public async Task An_edit_carries_the_revision_it_was_made_against()
+    {
+        var edits = _world.NewFile("edits.json", """[{"op":"prioritise","name":"a","priority":5},{"op":"cancel","name":"b"}]""");
+        var goal = _goal.Id.ToString();
+        Assert.Equal(0, (await _world.TypeAsync("plan", "edit", goal, "--edits", "@" + edits, "--if-match", "1", "--reason", "late")).ExitCode);
+        Assert.Contains("edit 1 PrioritiseStep,CancelStep late", _world.Server.Calls);
+        (await _world.TypeAsync("plan", "edit", goal, "--edits", "[]", "--if-match", "6")).IsSentence(1, "at revision 1, not 6");
+    }
+
+    [Fact]
+    public async Task Help_of_every_command_ends_with_something_to_paste()
+    {
+        string[][] commands =
+        [
+            [], ["run"], ["run", "audit"], ["run", "agent"], ["serve"], ["up"], ["down"], ["status"], ["doctor"], ["goal"], ["goal", "list"],
+            ["goal", "show"], ["goal", "cancel"], ["goal", "events"], ["plan"], ["plan", "show"], ["plan", "edit"], ["task"], ["task", "show"],
+            ["agent"], ["agent", "list"], ["dead"], ["dead", "list"], ["dead", "show"], ["dead", "replay"], ["dead", "discard"], ["why"], ["version"],
+        ];
+        foreach (var command in commands)
+        {
+            var said = await _world.TypeAsync([.. command, "--help"]);
+            Assert.Equal(0, said.ExitCode);
+            Assert.Contains("Examples:\n  ./astra ", said.Out);
+        }
+    }
+
+    [Fact]
+    public async Task Help_documents_every_exit_code()
+    {
+        var said = await _world.TypeAsync();
+        Assert.Equal(0, said.ExitCode);
+        foreach (var code in typeof(ExitCodes).GetFields().Where(field => field.FieldType == typeof(int)))
+            Assert.Matches($@"(?m)^  {code.GetRawConstantValue()} ", said.Out);
+    }
+
+    private async Task<FakeServer.Goal> SubmitActiveAsync()
+    {
+        _world.Server.Agent = _ => { };
+        return _world.Server[(await _world.Server.SubmitAsync(new GoalSubmission { Title = "active" })).Id];
+    }
+
+    public void Dispose() => _world.Dispose();
+}

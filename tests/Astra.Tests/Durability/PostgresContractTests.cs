@@ -1,0 +1,38 @@
+using Astra.Kernel;
+using Astra.Postgres;
+using Astra.Testing.Contracts;
+
+namespace Astra.Tests.Durability;
+
+public sealed class PostgresJournalTests(PostgresFixture postgres) : JournalContract
+{
+    protected override ValueTask<IStoreUnderTest> OpenAsync() => PostgresUnderTest.OpenAsync(postgres);
+}
+
+public sealed class PostgresProjectionTests(PostgresFixture postgres) : ProjectionContract
+{
+    protected override ValueTask<IStoreUnderTest> OpenAsync() => PostgresUnderTest.OpenAsync(postgres);
+}
+
+public sealed class PostgresShardLeasesTests(PostgresFixture postgres) : ShardLeasesContract
+{
+    protected override ValueTask<IStoreUnderTest> OpenAsync() => PostgresUnderTest.OpenAsync(postgres);
+}
+
+internal sealed class PostgresUnderTest(TestDatabase database, PostgresStore store) : IStoreUnderTest
+{
+    public IJournal Journal => store.Journal;
+    public IProjection Projection => store.Projection;
+    public IShardLeases Leases => store.Leases;
+
+    public static async ValueTask<IStoreUnderTest> OpenAsync(PostgresFixture postgres)
+    {
+        var database = await postgres.CreateDatabaseAsync();
+        return new PostgresUnderTest(database, await database.OpenStoreAsync());
+    }
+
+    public async ValueTask ExpireAsync(NodeId node) =>
+        await database.ScalarAsync($"UPDATE nodes SET expires_at = clock_timestamp() WHERE node_id = '{node.Value}'");
+
+    public ValueTask DisposeAsync() => database.DisposeAsync();
+}

@@ -1,0 +1,3 @@
+# Opens a file for writing, without writing.
+open(my $file, '>>', $ARGV[0]) or do { print "HELD $!\n"; exit };
+print "ESCAPED\n";
