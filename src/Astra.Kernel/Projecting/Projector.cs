@@ -3,11 +3,12 @@ using Astra.Kernel.Shards;
 
 namespace Astra.Kernel.Projecting;
 
-internal sealed record ShardDirty(ShardId Shard, ActorRef Actor);
+internal sealed record ShardDirty(ShardId Shard, Epoch Epoch, ActorRef Actor);
 
 internal sealed record ShardImage(ShardProjection Image, ActorRef Actor);
 
-internal sealed record ShardGone(ShardId Shard);
+/// <summary>Nothing more will come of the shard under this epoch.</summary>
+internal sealed record ShardGone(ShardId Shard, Epoch Epoch);
 
 /// <summary>Answered when the rows show everything that was committed before it was asked.</summary>
 internal sealed record CatchUp
@@ -31,8 +32,8 @@ internal sealed class Projector(IProjection projection, KernelLimits limits, Ker
 
     private static readonly object Tick = new();
 
-    private readonly SortedDictionary<ShardId, ActorRef> _dirty = [];
-    private readonly SortedDictionary<ShardId, ActorRef> _awaited = [];
+    private readonly SortedDictionary<ShardId, ShardDirty> _dirty = [];
+    private readonly SortedDictionary<ShardId, ShardDirty> _awaited = [];
     private readonly List<ShardImage> _images = [];
     private readonly List<(ActorRef Shard, Projected Told)> _untold = [];
     private List<ActorRef> _waiting = [];
@@ -50,14 +51,16 @@ internal sealed class Projector(IProjection projection, KernelLimits limits, Ker
         switch (message)
         {
             case ShardDirty dirty:
-                _dirty[dirty.Shard] = dirty.Actor;
+                _dirty[dirty.Shard] = dirty;
                 return;
             case ShardGone gone:
-                _dirty.Remove(gone.Shard);
-                _awaited.Remove(gone.Shard);
-                _images.RemoveAll(image => image.Image.Shard == gone.Shard);
+                Remove(_dirty, gone.Shard, gone.Epoch);
+                Remove(_awaited, gone.Shard, gone.Epoch);
+                _images.RemoveAll(image => image.Image.Shard == gone.Shard && image.Image.Epoch <= gone.Epoch);
                 break;
-            case ShardImage image when _awaited.Remove(image.Image.Shard):
+            // Whether or not it was still waited for: what is in an image is in no later one.
+            case ShardImage image:
+                Remove(_awaited, image.Image.Shard, image.Image.Epoch);
                 _images.Add(image);
                 break;
             case CatchUp when turn.Sender is { } sender:
@@ -80,16 +83,22 @@ internal sealed class Projector(IProjection projection, KernelLimits limits, Ker
             EndRound(turn);
     }
 
+    private static void Remove(SortedDictionary<ShardId, ShardDirty> shards, ShardId shard, Epoch upTo)
+    {
+        if (shards.TryGetValue(shard, out var dirty) && dirty.Epoch <= upTo)
+            shards.Remove(shard);
+    }
+
     private void BeginRound(ActorTurn turn)
     {
         _isInRound = true;
-        foreach (var (shard, actor) in _dirty.ToList())
+        foreach (var (shard, dirty) in _dirty.ToList())
         {
             // A full mailbox keeps the shard dirty: the next round asks again.
-            if (actor.TrySend(TakeImage.Instance, turn.Self) == SendResult.Full)
+            if (dirty.Actor.TrySend(new TakeImage(dirty.Epoch), turn.Self) == SendResult.Full)
                 continue;
             _dirty.Remove(shard);
-            _awaited[shard] = actor;
+            _awaited[shard] = dirty;
         }
     }
 

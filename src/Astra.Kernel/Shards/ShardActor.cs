@@ -51,7 +51,7 @@ internal sealed class ShardActor : Actor
     protected internal override ValueTask StartedAsync(ActorTurn turn)
     {
         if (turn.Incarnation > FirstIncarnation)
-            _node.Region.TrySend(new ShardRestarted(_id));
+            _node.Region.TrySend(new ShardRestarted(_id, turn.Incarnation));
         return default;
     }
 
@@ -102,8 +102,10 @@ internal sealed class ShardActor : Actor
             case LeasesDue:
                 _work.ExpireLeases();
                 break;
-            case TakeImage:
-                SendImage(turn.Self);
+            case TakeImage take:
+                // The mailbox outlives a crash: this may have been meant for the incarnation before.
+                if (take.Epoch == _epoch)
+                    SendImage(turn.Self);
                 break;
             case Projected projected:
                 OnProjected(projected);
@@ -137,7 +139,7 @@ internal sealed class ShardActor : Actor
 
     private void Activate(ActivateShard activate, ActorTurn turn)
     {
-        if (_isOpen && activate.Epoch <= _epoch)
+        if (activate.Incarnation != turn.Incarnation || (_isOpen && activate.Epoch <= _epoch))
             return;
         if (_isOpen)
             throw new ShardLostException($"Shard {_id} changed hands and came back.");
@@ -208,7 +210,7 @@ internal sealed class ShardActor : Actor
                 _node.Load.RemoveActive(goal.Tenant);
         _node.Load.AddBacklog((int)(_projectedSeq - _log.CommittedSeq));
         _node.Scheduler.TrySend(new ForgetShard(_id, HasLeft: false));
-        _node.Projector.TrySend(new ShardGone(_id));
+        _node.Projector.TrySend(new ShardGone(_id, _epoch));
         _isOpen = false;
     }
 
@@ -283,7 +285,7 @@ internal sealed class ShardActor : Actor
         if (_isDirtyAnnounced || _log.LastSeq == _imagedSeq)
             return;
         _isDirtyAnnounced = true;
-        _node.Projector.TrySend(new ShardDirty(_id, self));
+        _node.Projector.TrySend(new ShardDirty(_id, _epoch, self));
     }
 
     /// <summary>The rows as of the last decided entry, handed over once that entry is durable: at the watermark the tables

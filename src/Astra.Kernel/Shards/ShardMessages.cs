@@ -54,7 +54,9 @@ internal sealed record ClaimTask(TaskId Task, int AttemptBefore, Epoch Epoch, Wo
 internal sealed record WorkerHandle(WorkerId Id, WorkerOffer Offer, IWorker Worker);
 
 /// <summary>From the region: the shard is owned under this epoch, and this is what it was when it was last committed.</summary>
-internal sealed record ActivateShard(Epoch Epoch, ShardSnapshot Snapshot, IReadOnlyList<JournalEntry> Tail, IReadOnlySet<Guid> LivingProcesses);
+/// <param name="Incarnation">The one it is meant for: the next one may run on nothing that an earlier one still appends to.</param>
+internal sealed record ActivateShard(
+    int Incarnation, Epoch Epoch, ShardSnapshot Snapshot, IReadOnlyList<JournalEntry> Tail, IReadOnlySet<Guid> LivingProcesses);
 
 /// <summary>From the region: take nothing more, finish what is on its way to the log, answer <see cref="ShardHandedOver"/>.</summary>
 internal sealed record HandOverShard;
@@ -62,7 +64,7 @@ internal sealed record HandOverShard;
 internal sealed record ShardHandedOver(ShardId Shard);
 
 /// <summary>To the region: the incarnation before crashed, and this one waits to be activated.</summary>
-internal sealed record ShardRestarted(ShardId Shard);
+internal sealed record ShardRestarted(ShardId Shard, int Incarnation);
 
 /// <summary>From the journal writer: look at the append that is under way.</summary>
 internal sealed record AppendEnded
@@ -75,11 +77,8 @@ internal sealed record LeasesDue
     public static readonly LeasesDue Instance = new();
 }
 
-/// <summary>From the projector: answer with everything that changed.</summary>
-internal sealed record TakeImage
-{
-    public static readonly TakeImage Instance = new();
-}
+/// <summary>From the projector: answer with everything that changed under this epoch.</summary>
+internal sealed record TakeImage(Epoch Epoch);
 
 /// <summary>From the projector: the rows show the shard as of this entry.</summary>
 internal sealed record Projected(long Watermark);

@@ -66,7 +66,7 @@ internal sealed class ShardRegion(NodeParts parts, ShardMap map, IShardLeases le
             case ShardRestarted restarted when _held.TryGetValue(restarted.Shard, out var held):
                 // An append of the incarnation that crashed may still be on its way. Only a new epoch keeps it out, so
                 // the shard is given back and taken again.
-                held.IsActive = false;
+                (held.IsActive, held.Incarnation) = (false, restarted.Incarnation);
                 notices.Publish(new KernelNotice.ShardLost(restarted.Shard, "It crashed and is rebuilt under a new epoch."));
                 Release(restarted.Shard, turn);
                 break;
@@ -189,7 +189,7 @@ internal sealed class ShardRegion(NodeParts parts, ShardMap map, IShardLeases le
                 var snapshot = await WithReopenedAsync(snapshots[i], tails[i]);
                 var (shard, held) = chunk[i];
                 // A full mailbox is emptied by refusals within a moment; the next renewal tries again.
-                if (held.Actor.TrySend(new ActivateShard(held.Epoch, snapshot, tails[i], _livingProcesses), turn.Self) != SendResult.Ok)
+                if (held.Actor.TrySend(new ActivateShard(held.Incarnation, held.Epoch, snapshot, tails[i], _livingProcesses), turn.Self) != SendResult.Ok)
                     continue;
                 held.IsActive = true;
                 map.SetLocal(shard, held.Actor);
@@ -219,6 +219,9 @@ internal sealed class ShardRegion(NodeParts parts, ShardMap map, IShardLeases le
     {
         public ActorRef Actor => actor;
         public Epoch Epoch { get; set; }
+
+        /// <summary>The latest that has said it is there. It is told under which epoch it lives, once per incarnation.</summary>
+        public int Incarnation { get; set; } = 1;
 
         /// <summary>Its latest incarnation was given the state it had under <see cref="Epoch"/>.</summary>
         public bool IsActive { get; set; }
