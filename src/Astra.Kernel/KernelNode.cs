@@ -42,7 +42,7 @@ public sealed class KernelNode : IAsyncDisposable
         _parts.Projector = Spawn("projector", () => new Projector(ports.Projection, limits, _notices));
         _parts.Scheduler = Spawn("scheduler", () => new Scheduler(ports.Clock, limits));
         _parts.Region = Spawn("shards", () => new ShardRegion(_parts, _map, ports.Leases, ports.Journal, ports.Projection, _notices), ShardRegion.ShardSupervision);
-        _door = new ShardDoor(_map, ports.Dispatcher);
+        _door = new ShardDoor(_map, self.Node, ports.Dispatcher);
         _explainer = new Explainer(ports.Clock, _parts.Scheduler);
     }
 

@@ -101,39 +101,21 @@ internal sealed class FaultyProjection(FaultyStore wire, Action crashSender) : I
         wire.CallAsync(() => _rows.ListDeadTasksAsync(tenant, after, countMax, CancellationToken.None), crashSender);
 }
 
-/// <summary>
-/// Ownership of a few of the 4,096 shards, spread evenly over them. The others are passed from node to node so that the
-/// fair shares come out right, but nobody starts them: a world this small has nothing to put there.
-/// </summary>
-internal sealed class FewShards(FaultyStore wire, int shardCount, Action crashSender, Action<LeaseRenewal> renewed) : IShardLeases
+internal sealed class FaultyLeases(FaultyStore wire, IShardLeases leases, Action crashSender, Action<LeaseRenewal> renewed) : IShardLeases
 {
-    private readonly HashSet<ShardId> _idleSurplus = [];
-
-    public static IReadOnlyList<ShardId> Of(int shardCount) =>
-        [.. Enumerable.Range(0, shardCount).Select(number => new ShardId(number * (ShardId.Count / shardCount)))];
-
-    public static bool Contains(int shardCount, ShardId shard) => shard.Value % (ShardId.Count / shardCount) == 0;
-
     public ValueTask<LeaseRenewal> RenewAsync(NodeRegistration self, IReadOnlyCollection<ShardId> release, CancellationToken cancellationToken) => wire.CallAsync(
         async () =>
         {
-            var renewal = await wire.Store.Leases.RenewAsync(self, [.. release, .. _idleSurplus], CancellationToken.None);
-            _idleSurplus.Clear();
-            _idleSurplus.UnionWith(renewal.Surplus.Where(shard => !Contains(shardCount, shard)));
-            var ours = renewal with
-            {
-                Owned = renewal.Owned.Where(owned => Contains(shardCount, owned.Key)).ToDictionary(),
-                Surplus = [.. renewal.Surplus.Where(shard => Contains(shardCount, shard))],
-            };
-            renewed(ours);
-            return ours;
+            var renewal = await leases.RenewAsync(self, release, CancellationToken.None);
+            renewed(renewal);
+            return renewal;
         },
         crashSender);
 
     public async ValueTask LeaveAsync(NodeRegistration self, CancellationToken cancellationToken) => await wire.CallAsync(
         async () =>
         {
-            await wire.Store.Leases.LeaveAsync(self, CancellationToken.None);
+            await leases.LeaveAsync(self, CancellationToken.None);
             return true;
         },
         crashSender);

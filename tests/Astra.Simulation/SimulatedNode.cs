@@ -47,7 +47,7 @@ internal sealed class SimulatedNode
             clock, dice, ids, process,
             new FaultyJournal(_run.Store, CrashSender, _run.Journal.Appended),
             new FaultyProjection(_run.Store, CrashSender),
-            new FewShards(_run.Store, _run.Options.ShardCount, CrashSender, _run.Journal.Granted));
+            new FaultyLeases(_run.Store, new FewShards(_run.Store.Store.Leases, _run.Options.ShardCount), CrashSender, _run.Journal.Granted));
         _run.Trace.Note($"{Name} starts");
         process.Post(() => _run.Verdict.Watch(() => StartAsync(process, new KernelNode(ports, SimulationOptions.Limits, self))));
     }
@@ -138,15 +138,5 @@ internal sealed class SimulatedNode
         process.Crash();
         IsUp = false;
         _run.Chaos.Schedule(RestartDelayMax * _dice.NextDouble(), Start);
-    }
-}
-
-internal static class VirtualDispatcherExtensions
-{
-    public static void Post(this VirtualDispatcher dispatcher, Action action) => dispatcher.Post(new Turn(action));
-
-    private sealed class Turn(Action action) : IThreadPoolWorkItem
-    {
-        public void Execute() => action();
     }
 }

@@ -26,7 +26,7 @@ internal sealed class SimulatedProcess : IDispatcher
 
     public void Post(IThreadPoolWorkItem turn) => Post(turn.Execute);
 
-    public void Post(Action action) => _dispatcher.Post(new Turn(this, action));
+    public void Post(Action action) => _dispatcher.Post(() => Run(action));
 
     public IDisposable Schedule(TimeSpan delay, Action callback) => _dispatcher.Schedule(delay, () => Run(callback));
 
@@ -60,11 +60,6 @@ internal sealed class SimulatedProcess : IDispatcher
         {
             SynchronizationContext.SetSynchronizationContext(before);
         }
-    }
-
-    private sealed class Turn(SimulatedProcess process, Action action) : IThreadPoolWorkItem
-    {
-        public void Execute() => process.Run(action);
     }
 
     private sealed class ProcessContinuations(SimulatedProcess process) : SynchronizationContext

@@ -3,7 +3,7 @@ using Astra.Kernel.Actors;
 namespace Astra.Kernel.Shards;
 
 /// <summary>Asks a shard, wherever it is, and turns everything that can go wrong on the way into a refusal.</summary>
-internal sealed class ShardDoor(ShardMap map, IDispatcher dispatcher)
+internal sealed class ShardDoor(ShardMap map, NodeId self, IDispatcher dispatcher)
 {
     private static readonly TimeSpan AskTimeout = TimeSpan.FromSeconds(15);
 
@@ -12,7 +12,8 @@ internal sealed class ShardDoor(ShardMap map, IDispatcher dispatcher)
     public async ValueTask<Answer<T>> AskAsync<T>(ShardId shard, object request)
     {
         if (map.Local(shard) is not { } actor)
-            return map.Owner(shard) is { } owner
+            // A shard that is ours and not here is being loaded; whoever asks must not be sent round in a circle.
+            return map.Owner(shard) is { } owner && owner.Node != self
                 ? new Refusal(RefusalKind.Elsewhere, $"Shard {shard} belongs to node {owner.Node}.", Address: owner.Address)
                 : ShardActor.Starting;
         try

@@ -50,9 +50,11 @@ internal sealed class ShardRegion(NodeParts parts, ShardMap map, IShardLeases le
 
     protected internal override ValueTask RestartingAsync(Exception why, object? message, ActorTurn turn)
     {
-        notices.Publish(new KernelNotice.LoadFailed($"The shards of this node are all started anew: {why.Message}"));
         foreach (var shard in _held.Keys)
+        {
             map.SetLocal(shard, null);
+            notices.Publish(new KernelNotice.ShardLost(shard, $"All shards of this node are started anew: {why.Message}"));
+        }
         return default;
     }
 

@@ -1,0 +1,137 @@
+using System.Text;
+using Astra.Kernel.Journal;
+using Astra.Kernel.Tasks;
+using FsCheck;
+using FsCheck.Fluent;
+using Xunit;
+
+namespace Astra.Kernel.Tests.Journal;
+
+/// <summary>
+/// What was written once is read for ever. When a frozen sample fails, the change belongs into a new codec version beside
+/// the old one, with samples of its own; the old samples stay.
+/// </summary>
+public sealed class EventCodecTests
+{
+    private static readonly Guid One = new("00112233-4455-6677-8899-aabbccddeeff");
+
+    public static TheoryData<EventKind, string> Samples => new()
+    {
+        { EventKind.GoalSubmitted, "01056167656E74057469746C65020102F9FFFFFF0201036B65791032547698BADCFE03616461" },
+        { EventKind.PlanEdited, "2C01000000000000047465787400" },
+        { EventKind.TaskAdded, "046E616D6508746F6F6C3A784031046B696E640103050000000300000000A3E111000000000100112233445566778899AABBCCDDEEFF02" },
+        { EventKind.TaskRemoved, "" },
+        { EventKind.TaskRewired, "0300112233445566778899AABBCCDDEEFF0100112233445566778899AABBCCDDEEFF0200112233445566778899AABBCCDDEEFF01" },
+        { EventKind.TaskPrioritised, "2C010000" },
+        { EventKind.TaskUnblocked, "" },
+        { EventKind.TaskBlocked, "" },
+        { EventKind.TaskDoomed, "00112233445566778899AABBCCDDEEFF" },
+        { EventKind.TaskClaimed, "00112233445566778899AABBCCDDEEFF047465787400112233445566778899AABBCCDDEEFF" },
+        { EventKind.TaskCompleted, "03040506" },
+        { EventKind.TaskRetried, "010474657874057072696E7480C03BA4BAC5E208" },
+        { EventKind.TaskDied, "0304746578740474657874" },
+        { EventKind.TaskExpired, "0474657874" },
+        { EventKind.TaskSuspended, "" },
+        { EventKind.TaskCancelled, "0474657874" },
+        { EventKind.TaskRedriven, "0474657874" },
+        { EventKind.GoalCompleted, "03040506" },
+        { EventKind.GoalFailed, "0474657874" },
+        { EventKind.GoalCancelled, "0474657874" },
+        { EventKind.GoalReopened, "0474657874" },
+    };
+
+    [Fact]
+    public void There_is_a_frozen_sample_of_every_kind() =>
+        Assert.Equal(Enum.GetValues<EventKind>(), Samples.Select(sample => sample.Data.Item1));
+
+    [Theory]
+    [MemberData(nameof(Samples))]
+    public void What_was_written_once_is_still_written_and_read_so(EventKind kind, string hex)
+    {
+        Assert.Equal(hex, Convert.ToHexString(EventCodec.Encode(SampleOf(kind))));
+        Assert.Equal(hex, Convert.ToHexString(EventCodec.Encode(EventCodec.Decode(kind, EventCodec.Version, Convert.FromHexString(hex)))));
+    }
+
+    [Fact]
+    public void Whatever_is_written_is_read_back_the_same() => Prop.ForAll<string, byte[], int>((anyText, bytes, number) =>
+    {
+        var text = Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(anyText ?? ""));
+        foreach (var kind in Enum.GetValues<EventKind>())
+        {
+            var written = EventCodec.Encode(Make(kind, text, bytes ?? [], number));
+            var read = EventCodec.Decode(kind, EventCodec.Version, written);
+            Assert.Equal(kind, read.Kind);
+            Assert.Equal(written, EventCodec.Encode(read));
+        }
+    }).QuickCheckThrowOnFailure();
+
+    [Fact]
+    public void Every_field_comes_back()
+    {
+        var submitted = Assert.IsType<KernelEvent.GoalSubmitted>(Read(SampleOf(EventKind.GoalSubmitted)));
+        Assert.Equal(("agent", "title", -7, DeadTaskPolicy.Wait, "key", 0xfedcba9876543210, "ada"), (submitted.Agent, submitted.Title, submitted.Priority, submitted.DeadTaskPolicy, submitted.IdempotencyKey, submitted.RequestDigest, submitted.SubmittedBy));
+        var added = Assert.IsType<KernelEvent.TaskAdded>(Read(SampleOf(EventKind.TaskAdded)));
+        Assert.Equal(("name", "tool:x@1", "kind", 5, 3, TimeSpan.FromSeconds(30)), (added.Spec.Name, added.Spec.Executor, added.Spec.Kind, added.Spec.Priority, added.Spec.AttemptCountMax, added.Spec.LeaseDuration));
+        Assert.Equal([new Dependency(new TaskId(One), DependencyKind.Ended)], added.After);
+        var retried = Assert.IsType<KernelEvent.TaskRetried>(Read(SampleOf(EventKind.TaskRetried)));
+        Assert.Equal((new Failure(FailureKind.Transient, "text", "print"), new DateTimeOffset(2030, 1, 2, 3, 4, 5, TimeSpan.Zero)), (retried.Failure, retried.DueAt));
+        Assert.Null(Assert.IsType<KernelEvent.TaskClaimed>(Read(new KernelEvent.TaskClaimed(new WorkerId(One), "w", null))).WorkerProcess);
+    }
+
+    [Fact]
+    public void A_damaged_entry_is_an_error_and_never_something_else()
+    {
+        var written = EventCodec.Encode(SampleOf(EventKind.TaskAdded));
+        for (var length = 0; length < written.Length; length++)
+            Assert.Throws<InvalidDataException>(() => EventCodec.Decode(EventKind.TaskAdded, EventCodec.Version, written.AsSpan(0, length)));
+        Assert.Throws<InvalidDataException>(() => EventCodec.Decode((EventKind)99, EventCodec.Version, written));
+        Assert.Throws<InvalidDataException>(() => EventCodec.Decode(EventKind.TaskAdded, 2, written));
+    }
+
+    private static KernelEvent Read(KernelEvent written) => EventCodec.Decode(written.Kind, EventCodec.Version, EventCodec.Encode(written));
+
+    private static KernelEvent SampleOf(EventKind kind) => kind switch
+    {
+        EventKind.GoalSubmitted => new KernelEvent.GoalSubmitted
+        {
+            Agent = "agent", Title = "title", Input = new byte[] { 1, 2 }, Priority = -7, DeadTaskPolicy = DeadTaskPolicy.Wait,
+            IdempotencyKey = "key", RequestDigest = 0xfedcba9876543210, SubmittedBy = "ada",
+        },
+        EventKind.TaskAdded => new KernelEvent.TaskAdded(
+            new TaskSpec { Name = "name", Executor = "tool:x@1", Kind = "kind", Input = new byte[] { 3 }, Priority = 5 }, [new Dependency(new TaskId(One), DependencyKind.Ended)]),
+        EventKind.TaskRetried => new KernelEvent.TaskRetried(new Failure(FailureKind.Transient, "text", "print"), new DateTimeOffset(2030, 1, 2, 3, 4, 5, TimeSpan.Zero)),
+        _ => Make(kind, "text", [4, 5, 6], 300),
+    };
+
+    private static KernelEvent Make(EventKind kind, string text, byte[] bytes, int number) => kind switch
+    {
+        EventKind.GoalSubmitted => new KernelEvent.GoalSubmitted
+        {
+            Agent = number % 2 == 0 ? null : text, Title = text, Input = bytes, Priority = number, DeadTaskPolicy = DeadTaskPolicy.Doom,
+            IdempotencyKey = number % 3 == 0 ? null : text, RequestDigest = (ulong)number, SubmittedBy = text,
+        },
+        EventKind.PlanEdited => new KernelEvent.PlanEdited(number, text, number % 2 == 0 ? null : text),
+        EventKind.TaskAdded => new KernelEvent.TaskAdded(new TaskSpec { Name = text, Executor = text, Kind = text, Input = bytes, Priority = number }, Dependencies(bytes)),
+        EventKind.TaskRemoved => new KernelEvent.TaskRemoved(),
+        EventKind.TaskRewired => new KernelEvent.TaskRewired(Dependencies(bytes)),
+        EventKind.TaskPrioritised => new KernelEvent.TaskPrioritised(number),
+        EventKind.TaskUnblocked => new KernelEvent.TaskUnblocked(),
+        EventKind.TaskBlocked => new KernelEvent.TaskBlocked(),
+        EventKind.TaskDoomed => new KernelEvent.TaskDoomed(new TaskId(One)),
+        EventKind.TaskClaimed => new KernelEvent.TaskClaimed(new WorkerId(One), text, number % 2 == 0 ? One : null),
+        EventKind.TaskCompleted => new KernelEvent.TaskCompleted(bytes),
+        EventKind.TaskRetried => new KernelEvent.TaskRetried(new Failure(FailureKind.Transient, text, text), DateTimeOffset.UnixEpoch.AddTicks(number)),
+        EventKind.TaskDied => new KernelEvent.TaskDied(new Failure(FailureKind.Poison, text, text)),
+        EventKind.TaskExpired => new KernelEvent.TaskExpired(text),
+        EventKind.TaskSuspended => new KernelEvent.TaskSuspended(),
+        EventKind.TaskCancelled => new KernelEvent.TaskCancelled(text),
+        EventKind.TaskRedriven => new KernelEvent.TaskRedriven(text),
+        EventKind.GoalCompleted => new KernelEvent.GoalCompleted(bytes),
+        EventKind.GoalFailed => new KernelEvent.GoalFailed(text),
+        EventKind.GoalCancelled => new KernelEvent.GoalCancelled(text),
+        EventKind.GoalReopened => new KernelEvent.GoalReopened(text),
+        _ => throw new InvalidOperationException($"Give {kind} a sample here and a frozen one above."),
+    };
+
+    private static Dependency[] Dependencies(byte[] bytes) => [.. bytes.Select(value => new Dependency(new TaskId(One), value % 2 == 0 ? DependencyKind.Completed : DependencyKind.Ended))];
+}

@@ -1,0 +1,56 @@
+using Astra.Kernel.Journal;
+using Astra.Kernel.Tasks;
+using Xunit;
+
+namespace Astra.Kernel.Tests.Journal;
+
+/// <summary>
+/// Numbers that are on somebody's disk. When a test here fails, put the old number back and give the new thing a new one:
+/// a number that changes makes every log written before say something else. A member that is not wanted any more stays,
+/// and is no longer written. A new member is added here as it is added there.
+/// </summary>
+public sealed class FrozenNumbersTests
+{
+    [Fact]
+    public void The_states_of_a_task() => Check<TaskState>("Pending=1 Ready=2 Running=3 Completed=4 Cancelled=5 Dead=6");
+
+    [Fact]
+    public void The_commands_of_a_task() => Check<TaskCommand>(
+        "Unblock=1 Block=2 Doom=3 Claim=4 Complete=5 Retry=6 Exhaust=7 Expire=8 Suspend=9 Cancel=10 Redrive=11");
+
+    [Fact]
+    public void The_states_of_a_goal() => Check<GoalState>("Active=1 Completed=2 Failed=3 Cancelled=4");
+
+    [Fact]
+    public void The_policies_for_dead_tasks() => Check<DeadTaskPolicy>("Doom=1 Wait=2");
+
+    [Fact]
+    public void The_kinds_of_dependencies() => Check<DependencyKind>("Completed=1 Ended=2");
+
+    [Fact]
+    public void The_kinds_of_failures() => Check<FailureKind>("Transient=1 Permanent=2 Poison=3");
+
+    [Fact]
+    public void The_kinds_of_events() => Check<EventKind>(
+        "GoalSubmitted=1 PlanEdited=2 TaskAdded=3 TaskRemoved=4 TaskRewired=5 TaskPrioritised=6 TaskUnblocked=7 TaskBlocked=8 TaskDoomed=9 TaskClaimed=10 "
+        + "TaskCompleted=11 TaskRetried=12 TaskDied=13 TaskExpired=14 TaskSuspended=15 TaskCancelled=16 TaskRedriven=17 "
+        + "GoalCompleted=20 GoalFailed=21 GoalCancelled=22 GoalReopened=23");
+
+    [Fact]
+    public void The_number_of_shards_is_inside_every_id() => Assert.Equal(4096, ShardId.Count);
+
+    [Fact]
+    public void An_id_carries_its_shard_where_it_always_did() =>
+        Assert.Equal(0xabc, ShardId.OfId(new Guid("0198c5d7-1234-7abc-8def-0123456789ab")).Value);
+
+    [Theory]
+    [InlineData("", 2084)]
+    [InlineData("order-17", 1778)]
+    [InlineData("Größe 🛰", 1226)]
+    public void A_name_lives_on_the_shard_it_always_did(string name, int shard) =>
+        Assert.Equal(shard, ShardId.OfName(new TenantId(new Guid("00000000-0000-0000-0000-000000000007")), name).Value);
+
+    private static void Check<T>(string expected)
+        where T : struct, Enum =>
+        Assert.Equal(expected, string.Join(' ', Enum.GetValues<T>().Select(value => $"{value}={Convert.ToInt64(value)}")));
+}

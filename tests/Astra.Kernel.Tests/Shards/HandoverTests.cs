@@ -1,0 +1,107 @@
+using Astra.Kernel.Tasks;
+using Astra.Kernel.Tests.Simulation;
+using Xunit;
+
+namespace Astra.Kernel.Tests.Shards;
+
+public sealed class HandoverTests
+{
+    [Fact]
+    public void Two_nodes_share_the_shards_and_each_knows_where_the_others_are()
+    {
+        var world = World.With(nodes: 2);
+        Assert.Equal((2, 2), (world.Nodes[0].ShardsOwned, world.Nodes[1].ShardsOwned));
+        var goal = world.Submit("a");
+        var refusal = world.Nodes[1].Refused(node => node.GetGoalAsync(world.Tenant, goal));
+        Assert.Equal((RefusalKind.Elsewhere, "http://node-1"), (refusal.Kind, refusal.Address));
+    }
+
+    [Fact]
+    public void A_goal_goes_on_where_its_shard_has_gone()
+    {
+        var world = World.With(nodes: 2);
+        var goals = Enumerable.Range(0, 4).Select(_ => world.Submit("a", "b after a")).ToList();
+        world.Node.StopCleanly();
+        world.Advance(seconds: 5);
+        Assert.Equal(4, world.Nodes[1].ShardsOwned);
+        world.Nodes[1].Worker().CompleteAll();
+        Assert.All(goals, goal => Assert.Equal(GoalState.Completed, world.Nodes[1].Ask(node => node.GetGoalAsync(world.Tenant, goal)).Value.State));
+    }
+
+    [Fact]
+    public void The_shards_of_a_dead_node_are_taken_over_when_its_lease_ends()
+    {
+        var world = World.With(nodes: 2);
+        var goal = world.Submit("a");
+        world.Node.Crash();
+        world.Advance(seconds: 1);
+        Assert.Equal(2, world.Nodes[1].ShardsOwned);
+        world.Advance(seconds: World.ShardLease.TotalSeconds + 3);
+        Assert.Equal(4, world.Nodes[1].ShardsOwned);
+        Assert.Equal(GoalState.Active, world.Nodes[1].Ask(node => node.GetGoalAsync(world.Tenant, goal)).Value.State);
+    }
+
+    [Fact]
+    public void A_node_that_comes_back_under_its_name_has_its_shards_at_once()
+    {
+        var world = World.With(nodes: 2);
+        var goal = world.Submit("a");
+        world.Node.Restart();
+        Assert.Equal(2, world.Node.ShardsOwned);
+        world.AssertStates(goal, "a Ready");
+    }
+
+    [Fact]
+    public void What_was_promised_before_a_handover_is_kept_by_the_next_owner()
+    {
+        var world = World.With();
+        var goals = Enumerable.Range(0, 20).Select(_ => world.Submit("a")).ToList();
+        var second = new TestNode(world, "node-2");
+        second.Start();
+        world.Advance(seconds: 10);
+        Assert.Equal((2, 2), (world.Node.ShardsOwned, second.ShardsOwned));
+        Assert.All(goals, goal =>
+        {
+            var answer = world.Node.Ask(node => node.GetGoalAsync(world.Tenant, goal));
+            Assert.True(answer.IsOk || answer.Refusal!.Address == "http://node-2");
+            Assert.True(answer.IsOk || second.Ask(node => node.GetGoalAsync(world.Tenant, goal)).IsOk);
+        });
+    }
+
+    [Fact]
+    public void Work_of_a_shard_that_moves_away_is_taken_from_the_workers_here()
+    {
+        var world = World.With();
+        var worker = world.Worker(slots: 20);
+        for (var i = 0; i < 20; i++)
+            world.Submit("a");
+        Assert.Equal(20, worker.Given.Count);
+        var second = new TestNode(world, "node-2");
+        second.Start();
+        world.Advance(seconds: 10);
+        Assert.Equal(20 - worker.Revoked.Count, worker.Holds.Count);
+        Assert.NotEmpty(worker.Revoked);
+        Assert.Equal(worker.Holds.Count, world.Node.Do(node => node.SummariseAsync()).TasksRunning);
+    }
+
+    [Fact]
+    public void A_node_that_is_loading_its_shards_says_so_and_does_not_point_at_itself()
+    {
+        var world = World.With();
+        var goal = world.Submit("a");
+        world.Node.Crash();
+        world.Node.StartWithSlowRows();
+        Assert.Equal(RefusalKind.Unavailable, world.Node.Refused(node => node.GetGoalAsync(world.Tenant, goal)).Kind);
+        world.Node.Rows.Release();
+        world.RunUntilQuiet();
+        Assert.Equal(GoalState.Active, world.Goal(goal).State);
+    }
+
+    [Fact]
+    public void A_node_that_stops_takes_nothing_more()
+    {
+        var world = World.With();
+        world.Node.StopCleanly();
+        Assert.Equal(RefusalKind.Unavailable, world.Node.Refused(node => node.SubmitAsync(world.Caller, World.Request("a"))).Kind);
+    }
+}
