@@ -41,7 +41,7 @@ internal sealed class PlanDice(SimulationOptions options)
     public (List<GraphEdit> Edits, bool MustFail) DrawEdits(GoalSnapshot plan, IRandomness dice, string prefix)
     {
         var names = plan.Tasks.Select(task => task.Spec.Name).ToList();
-        if (dice.Chance(0.15))
+        if (names.Count == 0 || dice.Chance(0.15))
             return (DrawCircle(dice, prefix), true);
 
         var edits = new List<GraphEdit>();

@@ -107,8 +107,9 @@ internal sealed class WorkDesk(ShardId shard, ShardGoals goals, ShardLog log, Go
     {
         if (entry.Command == TaskCommand.Claim)
         {
-            var lease = task.Lease!;
-            return () => lease.Worker?.Assign(AssignmentOf(goal, task, entry));
+            // What it waited for is handed over as it is now: by the time the claim is durable some of it may have been redriven.
+            var (lease, assignment) = (task.Lease!, AssignmentOf(goal, task, entry));
+            return () => lease.Worker?.Assign(assignment with { Now = parts.Clock.UtcNow });
         }
         if (entry.From == TaskState.Running && task.Lease is { } held)
         {

@@ -40,6 +40,22 @@ public sealed class CommitBeforeReplyTests
     }
 
     [Fact]
+    public void A_worker_is_handed_what_a_task_waited_for_as_it_was_when_it_was_claimed()
+    {
+        var first = _world.Worker();
+        var goal = _world.Submit(DeadTaskPolicy.Wait, "a", "b ended a");
+        first.Fail("a");
+        var dead = _world.Task(goal, "a").Id;
+        first.Disconnect();
+        Journal.Hold();
+        var worker = _world.Worker(slots: 1);
+        _ = _world.Node.Begin(node => node.RedriveAsync(_world.Caller, dead));
+        Journal.Release();
+        _world.RunUntilQuiet();
+        Assert.Equal(TaskState.Dead, Assert.Single(worker["b"].Dependencies).State);
+    }
+
+    [Fact]
     public void A_subscriber_hears_of_an_event_when_it_is_durable()
     {
         var goal = _world.Submit("a");
