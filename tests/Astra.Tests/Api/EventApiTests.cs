@@ -61,7 +61,7 @@ public sealed class EventApiTests
     [Fact]
     public async Task What_a_worker_says_is_seen_by_who_watches_and_kept_by_nobody()
     {
-        var watching = new TaskCompletionSource();
+        var (watching, heard) = (new TaskCompletionSource(), new TaskCompletionSource());
         var agent = new TestAgent("talker")
         {
             OnPlan = _ =>
@@ -74,6 +74,8 @@ public sealed class EventApiTests
             {
                 await watching.Task;
                 turn.Report("half way");
+                // A stream ends with its goal and does not wait for words that nobody keeps.
+                await heard.Task;
                 return StepResult.Done();
             },
         };
@@ -86,6 +88,8 @@ public sealed class EventApiTests
             seen.Add(view);
             if (view is { Kind: "task_claimed", Task: "talk" })
                 watching.TrySetResult();
+            if (view.Kind == "progress")
+                heard.TrySetResult();
         }
         Assert.Equal("half way", Assert.Single(seen, view => view.Kind == "progress").Text);
         Assert.DoesNotContain((await client.ListEventsAsync(goal.Id, cancellationToken: Ct)).Items, view => view.Kind == "progress");
