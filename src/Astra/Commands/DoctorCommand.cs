@@ -4,7 +4,7 @@ using Astra.Hosting;
 
 namespace Astra.Commands;
 
-/// <summary>`astra doctor`: what this machine offers and lacks, each with what to do. Looks only; starts and changes nothing.</summary>
+/// <summary>`astra doctor`: what this machine offers and lacks, each with what to do. Starts no server and changes nothing; the sandbox is found by using it.</summary>
 public static class DoctorCommand
 {
     public static Command Create(Surroundings surroundings, SharedOptions shared)
@@ -16,7 +16,7 @@ public static class DoctorCommand
         {
             var access = shared.ServerOf(parsed, surroundings);
             var hasDatabase = (parsed.GetValue(shared.Database) ?? surroundings.Environment("ASTRA_DATABASE")) is { Length: > 0 };
-            var findings = MachineChecks.All(access.Data, hasDatabase, surroundings.Environment).ToList();
+            var findings = await MachineChecks.AllAsync(access.Data, hasDatabase, surroundings.Environment, cancellationToken);
             await using (var server = await access.FindAsync(cancellationToken))
             {
                 findings.Add(server is null

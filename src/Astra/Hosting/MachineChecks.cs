@@ -1,3 +1,5 @@
+using Astra.Tools.Sandboxes;
+
 namespace Astra.Hosting;
 
 public enum CheckOutcome { Fine, Poor, Bad }
@@ -6,27 +8,17 @@ public enum CheckOutcome { Fine, Poor, Bad }
 /// <param name="WhatToDo">What to type or change; null when nothing needs to be.</param>
 public sealed record CheckFinding(string Name, CheckOutcome Outcome, string Says, string? WhatToDo = null);
 
-/// <summary>What this machine offers, read from files: no program is started to find out.</summary>
+/// <summary>What this machine offers.</summary>
 public static class MachineChecks
 {
     private const int PostgresMajorMin = 15;
     private const long FreeBytesMin = 1L << 30;
 
-    public static IEnumerable<CheckFinding> All(DataDirectory data, bool hasDatabase, Func<string, string?> environment)
-    {
-        yield return Runtime();
-        yield return Postgres(hasDatabase, environment);
-        if (OperatingSystem.IsLinux())
-        {
-            yield return Bubblewrap(environment);
-            yield return UserNamespaces();
-            yield return Landlock();
-            yield return Cgroups();
-        }
-
-        yield return DataDirectoryFit(data);
-        yield return Disk(data);
-    }
+    public static async Task<List<CheckFinding>> AllAsync(
+        DataDirectory data, bool hasDatabase, Func<string, string?> environment, CancellationToken cancellationToken) =>
+    [
+        Runtime(), Postgres(hasDatabase, environment), .. await SandboxAsync(cancellationToken), DataDirectoryFit(data), Disk(data),
+    ];
 
     private static CheckFinding Runtime() => new("runtime", CheckOutcome.Fine,
         $".NET {Environment.Version}, {System.Runtime.InteropServices.RuntimeInformation.RuntimeIdentifier}, {Environment.ProcessorCount} processors");
@@ -63,34 +55,16 @@ public static class MachineChecks
             yield return (0, other);
     }
 
-    private static CheckFinding Bubblewrap(Func<string, string?> environment) => OnPath("bwrap", environment) is { } path
-        ? new("bubblewrap", CheckOutcome.Fine, path)
-        : new("bubblewrap", CheckOutcome.Bad, "missing; programs cannot be caged without it", "sudo apt-get install bubblewrap, or let ./astra do it");
-
-    private static CheckFinding UserNamespaces()
+    /// <summary>What the strongest cage of this machine enforces, found by using it, and each protection it lacks with
+    /// the command that brings it.</summary>
+    private static async Task<IEnumerable<CheckFinding>> SandboxAsync(CancellationToken cancellationToken)
     {
-        if (Environment.IsPrivilegedProcess)
-            return new("user namespaces", CheckOutcome.Fine, "not needed as root");
-        if (Read("/proc/sys/kernel/unprivileged_userns_clone") == "0")
-            return new("user namespaces", CheckOutcome.Bad, "forbidden to users, so nothing can be caged", "sudo sysctl -w kernel.unprivileged_userns_clone=1");
-        if (Read("/proc/sys/user/max_user_namespaces") == "0")
-            return new("user namespaces", CheckOutcome.Bad, "none are allowed, so nothing can be caged", "sudo sysctl -w user.max_user_namespaces=10000");
-        return Read("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == "1"
-            ? new("user namespaces", CheckOutcome.Poor, "AppArmor restricts them; bubblewrap needs a profile that allows them",
-                "if tools fail to start: sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0")
-            : new("user namespaces", CheckOutcome.Fine, "allowed");
+        var report = await Sandboxes.ProbeAsync(cancellationToken);
+        var first = report.Tier == SandboxTier.None
+            ? new CheckFinding("sandbox", CheckOutcome.Bad, "none works here, so tools are refused")
+            : new CheckFinding("sandbox", CheckOutcome.Fine, $"{report.TierName}; enforced: {string.Join(", ", report.Enforced)}");
+        return [first, .. report.Missing.Select(missing => new CheckFinding("sandbox", CheckOutcome.Poor, $"{missing.What}: {missing.Why}", missing.Remedy))];
     }
-
-    private static CheckFinding Landlock() => Read("/sys/kernel/security/lsm") switch
-    {
-        null => new("landlock", CheckOutcome.Poor, "cannot be seen from here; Astra tries it when it starts"),
-        var modules when modules.Split(',').Contains("landlock") => new("landlock", CheckOutcome.Fine, "on"),
-        _ => new("landlock", CheckOutcome.Poor, "off; cages hold without it, with one wall less", "add landlock to the kernel's lsm= boot parameter"),
-    };
-
-    private static CheckFinding Cgroups() => File.Exists("/sys/fs/cgroup/cgroup.controllers")
-        ? new("cgroups", CheckOutcome.Fine, "version 2")
-        : new("cgroups", CheckOutcome.Poor, "no version 2 here; limits on memory and processes are then per process", "boot with systemd.unified_cgroup_hierarchy=1");
 
     private static CheckFinding DataDirectoryFit(DataDirectory data)
     {
@@ -124,16 +98,4 @@ public static class MachineChecks
         .Split(':', StringSplitOptions.RemoveEmptyEntries)
         .Select(directory => Path.Combine(directory, program))
         .FirstOrDefault(File.Exists);
-
-    private static string? Read(string path)
-    {
-        try
-        {
-            return File.ReadAllText(path).Trim();
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return null;
-        }
-    }
 }
