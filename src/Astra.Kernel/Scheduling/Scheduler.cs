@@ -57,6 +57,10 @@ internal sealed class Scheduler(IClock clock, KernelLimits limits) : Actor
             case ForgetShard forget:
                 Forget(forget);
                 break;
+            case ShardAdopted adopted:
+                foreach (var taken in _workers.TakenOf(adopted.Shard).Where(taken => !adopted.Running.Contains(taken.Attempt)))
+                    TakeAway(taken, "The attempt is over.");
+                break;
             case ExplainReady explain:
                 turn.Reply(Explain(explain));
                 return default;
@@ -175,12 +179,15 @@ internal sealed class Scheduler(IClock clock, KernelLimits limits) : Actor
         foreach (var task in _byShard.GetValueOrDefault(forget.Shard)?.ToList() ?? [])
             Drop(task);
         foreach (var taken in _workers.TakenOf(forget.Shard).Where(taken => forget.HasLeft || !taken.IsConfirmed))
-        {
-            _workers.Release(taken.Claim.Worker.Id, taken.Attempt);
-            _queue.Charge(taken.Ready, (taken.IsConfirmed ? clock.Elapsed - taken.Since : TimeSpan.Zero) - taken.Estimate);
-            if (taken.IsConfirmed)
-                taken.Claim.Worker.Worker.Revoke(taken.Ready.Task, taken.Attempt.Attempt, "Its shard has moved to another node.");
-        }
+            TakeAway(taken, "Its shard has moved to another node.");
+    }
+
+    private void TakeAway(TakenTask taken, string reason)
+    {
+        _workers.Release(taken.Claim.Worker.Id, taken.Attempt);
+        _queue.Charge(taken.Ready, (taken.IsConfirmed ? clock.Elapsed - taken.Since : TimeSpan.Zero) - taken.Estimate);
+        if (taken.IsConfirmed)
+            taken.Claim.Worker.Worker.Revoke(taken.Ready.Task, taken.Attempt.Attempt, reason);
     }
 
     private void Lose(WorkerId worker)

@@ -21,6 +21,10 @@ internal sealed record SlotFreed(AttemptId Attempt, WorkerId Worker);
 /// they still hold of it is taken from them.</param>
 internal sealed record ForgetShard(ShardId Shard, bool HasLeft);
 
+/// <summary>A shard is back, and these attempts go on. Whatever else of it a worker still holds ended in a commit whose
+/// effects were lost with the incarnation that made it.</summary>
+internal sealed record ShardAdopted(ShardId Shard, IReadOnlySet<AttemptId> Running);
+
 internal sealed record WorkerJoined(WorkerHandle Worker);
 
 internal sealed record WorkerDrained(WorkerId Worker);

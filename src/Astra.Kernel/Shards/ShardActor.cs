@@ -155,7 +155,10 @@ internal sealed class ShardActor : Actor
         _goals.Open(_node.Clock.Elapsed);
         _work.Open(turn.Self, activate.Epoch);
 
-        foreach (var goal in _goals.All.Where(goal => goal.State == GoalState.Active).OrderBy(goal => goal.Id.Value).ToList())
+        var active = _goals.All.Where(goal => goal.State == GoalState.Active).OrderBy(goal => goal.Id.Value).ToList();
+        var running = active.SelectMany(goal => goal.Graph.Tasks).Where(node => node.State == TaskState.Running).Select(node => new AttemptId(node.Id, node.Attempt));
+        _node.Scheduler.TrySend(new ShardAdopted(_id, running.ToHashSet()));
+        foreach (var goal in active)
             foreach (var node in goal.Graph.Tasks.OrderBy(node => node.Order).ToList())
                 _work.Adopt(goal, node, activate.LivingProcesses);
     }

@@ -125,6 +125,19 @@ public sealed class CommitBeforeReplyTests
     }
 
     [Fact]
+    public void A_lease_that_ended_in_a_commit_nobody_heard_of_gives_its_slot_back()
+    {
+        var silent = _world.Worker(slots: 1);
+        var goal = _world.Submit("a");
+        _world.Advance(seconds: 29);
+        Journal.LosesNextReply = true;
+        _world.Advance(seconds: 5);
+        Assert.Equal(["a"], silent.Revoked);
+        Assert.Equal(["a", "a"], silent.Given);
+        Assert.Equal(2, _world.Task(goal, "a").Attempt);
+    }
+
+    [Fact]
     public void A_request_that_meets_a_crashing_shard_is_told_to_ask_again()
     {
         var goal = _world.Submit("a");

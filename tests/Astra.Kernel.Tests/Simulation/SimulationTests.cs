@@ -40,6 +40,7 @@ public sealed class SimulationTests
     [InlineData(110)] // a lost attempt was ready again while what it waited for was being redriven
     [InlineData(472)] // the rows of a shard were lost between two of its lives, and with them its goals
     [InlineData(1981)] // a worker was handed a task with what it waited for as it was after the claim
+    [InlineData(11830)] // a lease ended in a commit nobody heard of, and its slot was never free again
     public void A_seed_that_once_found_a_bug_is_clean(ulong seed) =>
         Assert.Null(SimulationRun.Run(seed).Finding);
 }
