@@ -17,6 +17,9 @@ public abstract class Agent
 
     public virtual string Description => "";
 
+    /// <summary>Methods of the agent's own that its turns call by name, like any other tool.</summary>
+    public virtual IReadOnlyCollection<MethodTool> Tools => [];
+
     public abstract ValueTask<Plan> PlanAsync(PlanningTurn turn, CancellationToken cancellationToken);
 
     public abstract ValueTask<StepResult> ExecuteAsync(StepTurn turn, CancellationToken cancellationToken);

@@ -46,7 +46,8 @@ public sealed class AgentRunner
             var name = assignment.Executor.StartsWith("agent:", StringComparison.Ordinal) ? assignment.Executor["agent:".Length..] : "";
             if (!_agents.TryGetValue(name, out var agent))
                 throw new PermanentFailureException($"This worker has no agent for {assignment.Executor}.");
-            var turn = new TurnParts(new GoalInfo(assignment.GoalId, name, assignment.GoalInput), tools, artifacts, report);
+            var gate = agent.Tools is { Count: > 0 } methods ? new MethodToolGate(methods, tools) : tools;
+            var turn = new TurnParts(new GoalInfo(assignment.GoalId, name, assignment.GoalInput), gate, artifacts, report);
             return assignment.Kind switch
             {
                 PlanKind => await PlanAsync(agent, assignment, turn, revoked),
