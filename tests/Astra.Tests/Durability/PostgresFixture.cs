@@ -97,6 +97,9 @@ public sealed class TestDatabase(PostgresFixture postgres, PrivateCluster cluste
 
     public PrivateCluster Cluster => cluster;
 
+    /// <summary>For `--database`.</summary>
+    public string Address => cluster.ConnectionStringFor(PrivateCluster.Superuser, name);
+
     /// <summary>The test changed the schema, so nobody else can use the database.</summary>
     public bool IsSpoiled { get; set; }
 

@@ -1,0 +1,60 @@
+using System.Text.RegularExpressions;
+using Xunit;
+
+namespace Astra.Tests.Structure;
+
+/// <summary>What the documents claim about the repository and about themselves.</summary>
+public sealed partial class DocumentTests
+{
+    [Fact]
+    public void Every_link_to_a_file_leads_to_one()
+    {
+        var dead = from document in Repository.Files("*.md")
+                   from Match link in Link().Matches(WithoutCode(Repository.Read(document)))
+                   let target = Uri.UnescapeDataString(link.Groups["target"].Value.Split('#')[0])
+                   where target.Length > 0 && !target.Contains(':')
+                   let path = Path.Combine(Repository.Root, Path.GetDirectoryName(document)!, target)
+                   where !File.Exists(path) && !Directory.Exists(path)
+                   select $"{document}: {target}";
+        Assert.Empty(dead);
+    }
+
+    [Fact]
+    public void The_glossary_is_in_alphabetical_order_and_has_each_word_once()
+    {
+        var words = Rows(Repository.Read("GLOSSARY.md")).Skip(1).Select(cells => cells[0]).ToList();
+        Assert.NotEmpty(words);
+        Assert.Equal(words.Order(StringComparer.OrdinalIgnoreCase), words);
+        Assert.Equal(words.Distinct(StringComparer.OrdinalIgnoreCase), words);
+    }
+
+    [Fact]
+    public void Every_test_that_a_document_names_exists()
+    {
+        var sources = Repository.Files("*.cs", "tests").Select(Repository.Read).ToList();
+        var missing = from document in Repository.Files("*.md")
+                      from cells in Rows(Repository.Read(document))
+                      from Match name in TestName().Matches(string.Join(' ', cells))
+                      let isThere = sources.Any(source => Regex.IsMatch(source, $@"\bclass {name.Groups["class"].Value}\b") && Regex.IsMatch(source, $@"\b{name.Groups["test"].Value}\("))
+                      where !isThere
+                      select $"{document}: {name.Value}";
+        Assert.Empty(missing);
+    }
+
+    /// <summary>The cells of every row of every table; the first row is the heading.</summary>
+    private static IEnumerable<string[]> Rows(string markdown) =>
+        from line in markdown.Split('\n')
+        where line.StartsWith('|') && !line.All(c => c is '|' or '-' or ':' or ' ')
+        select line.Trim().Trim('|').Split('|').Select(cell => cell.Trim()).ToArray();
+
+    private static string WithoutCode(string markdown) => Code().Replace(markdown, "");
+
+    [GeneratedRegex(@"\]\((?<target>[^)\s]+)\)")]
+    private static partial Regex Link();
+
+    [GeneratedRegex("```.*?```|`[^`\n]*`", RegexOptions.Singleline)]
+    private static partial Regex Code();
+
+    [GeneratedRegex(@"`(?<class>[A-Z]\w+)\.(?<test>[A-Z][A-Za-z0-9]*_\w+)`")]
+    private static partial Regex TestName();
+}
