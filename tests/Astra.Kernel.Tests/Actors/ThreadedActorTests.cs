@@ -9,7 +9,7 @@ namespace Astra.Kernel.Tests.Actors;
 /// </summary>
 public sealed class ThreadedActorTests : IAsyncDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
 
     private readonly ThreadPoolDispatcher _dispatcher = new();
     private readonly ActorSystem _system;
@@ -314,10 +314,11 @@ public sealed class ThreadedActorTests : IAsyncDisposable
     {
         var fired = new ConcurrentQueue<int>();
         var done = new TaskCompletionSource();
-        _dispatcher.Schedule(TimeSpan.FromMilliseconds(30), done.SetResult);
-        _dispatcher.Schedule(TimeSpan.FromMilliseconds(20), () => fired.Enqueue(2));
+        // So far apart that a thread that loses its core between two of these lines changes nothing.
+        _dispatcher.Schedule(TimeSpan.FromMilliseconds(2000), done.SetResult);
+        _dispatcher.Schedule(TimeSpan.FromMilliseconds(1000), () => fired.Enqueue(2));
         _dispatcher.Schedule(TimeSpan.FromMilliseconds(10), () => fired.Enqueue(1));
-        _dispatcher.Schedule(TimeSpan.FromMilliseconds(10), () => fired.Enqueue(0)).Dispose();
+        _dispatcher.Schedule(TimeSpan.FromMilliseconds(1500), () => fired.Enqueue(0)).Dispose();
         await done.Task.WaitAsync(Patience);
         Assert.Equal([1, 2], fired);
     }
