@@ -2,6 +2,9 @@ using System.Net.Http;
 using System.Net.Sockets;
 using Astra.Commands;
 using Astra.Hosting;
+using Astra.Kernel;
+using Astra.Postgres;
+using Astra.Postgres.Cluster;
 using Astra.Sdk;
 
 namespace Astra;
@@ -23,6 +26,10 @@ public static class Sentences
                     return ($"{refusal.Message} Try again in {Math.Ceiling(wait.TotalSeconds):0} s.", ExitCodes.Error);
                 case AstraException refusal:
                     return (refusal.Message, ExitCodes.Error);
+                case ClusterException or DatabaseException:
+                    return (e.Message, ExitCodes.Error);
+                case JournalUnavailableException:
+                    return ($"{e.Message} Type the same command again when the database answers; it goes on where it was.", ExitCodes.Error);
                 case OperationCanceledException:
                     return ("Interrupted.", ExitCodes.Interrupted);
                 case SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse }:

@@ -30,7 +30,8 @@ public static class BenchCommand
         if (chosen.FirstOrDefault(workload => !TasksSuite.Workloads.Contains(workload)) is { } unknown)
             throw new CommandException($"There is no workload {unknown}; choose from {string.Join(", ", TasksSuite.Workloads)}.", ExitCodes.Usage);
 
-        var directory = Directory.CreateTempSubdirectory("astra-bench-").FullName;
+        // Made by the data directory's own rules: as root, PostgreSQL's account has to pass through.
+        var directory = Path.Combine(Path.GetTempPath(), $"astra-bench-{Environment.ProcessId}");
         try
         {
             var data = new DataDirectory(directory);
@@ -54,7 +55,8 @@ public static class BenchCommand
         }
         finally
         {
-            Directory.Delete(directory, recursive: true);
+            if (Directory.Exists(directory))
+                Directory.Delete(directory, recursive: true);
         }
     }
 }
