@@ -51,7 +51,8 @@ internal sealed class AstraMachine : IAsyncDisposable
         start.Environment["HOME"] = Folder("home");
         start.Environment["NUGET_PACKAGES"] = Path.Combine(Root, "home", "nuget");
         start.Environment["npm_config_cache"] = Path.Combine(Root, "home", "npm");
-        start.Environment.Remove("VIRTUAL_ENV");
+        foreach (var name in (string[])["VIRTUAL_ENV", "PYENV_ROOT", "npm_config_prefix", "NPM_CONFIG_PREFIX", "NPM_CONFIG_CACHE"])
+            start.Environment.Remove(name);
         foreach (var (name, value) in Environment)
             start.Environment[name] = value;
         return Run(start);
