@@ -1,6 +1,6 @@
 using Astra.Sdk;
 
-// Run `astra goal submit --agent hello --input '{"names":["Ada","Alan"]}'` in another terminal.
+// Run `astra run agent hello --input '{"names":["Ada","Alan"]}'` in another terminal.
 using var stop = new CancellationTokenSource();
 Console.CancelKeyPress += (_, pressed) => { pressed.Cancel = true; stop.Cancel(); };
 await new AstraWorker(new Uri(args[0]), File.ReadAllText(args[1]).Trim()) { Log = Console.WriteLine }.Add(new HelloAgent()).RunAsync(stop.Token);
