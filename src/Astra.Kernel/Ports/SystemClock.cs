@@ -12,5 +12,14 @@ public sealed class SystemClock : IClock
 
     public TimeSpan Elapsed => Stopwatch.GetElapsedTime(_origin);
 
-    public DateTimeOffset UtcNow => DateTimeOffset.UtcNow;
+    /// <remarks>In whole microseconds, which is what PostgreSQL keeps: the same instant is then told the same before and
+    /// after a restart.</remarks>
+    public DateTimeOffset UtcNow
+    {
+        get
+        {
+            var now = DateTimeOffset.UtcNow;
+            return now.AddTicks(-(now.Ticks % TimeSpan.TicksPerMicrosecond));
+        }
+    }
 }

@@ -12,6 +12,8 @@ namespace Astra.Tests.EndToEnd;
 /// </summary>
 internal sealed class AstraMachine : IAsyncDisposable
 {
+    private static readonly TimeSpan QuitTimeMax = TimeSpan.FromSeconds(5);
+
     private readonly List<AstraProcess> _started = [];
 
     public AstraMachine() => Folder("home");
@@ -51,7 +53,8 @@ internal sealed class AstraMachine : IAsyncDisposable
         start.Environment["HOME"] = Folder("home");
         start.Environment["NUGET_PACKAGES"] = Path.Combine(Root, "home", "nuget");
         start.Environment["npm_config_cache"] = Path.Combine(Root, "home", "npm");
-        start.Environment.Remove("VIRTUAL_ENV");
+        foreach (var name in (string[])["VIRTUAL_ENV", "PYENV_ROOT", "npm_config_prefix", "NPM_CONFIG_PREFIX", "NPM_CONFIG_CACHE"])
+            start.Environment.Remove(name);
         foreach (var (name, value) in Environment)
             start.Environment[name] = value;
         return Run(start);
@@ -95,27 +98,17 @@ internal sealed class AstraMachine : IAsyncDisposable
     {
         foreach (var process in _started)
             process.Dispose();
+        var asked = Stopwatch.StartNew();
         await Eventually.HoldsAsync("every process of the test is gone", () =>
         {
+            // PostgreSQL gives its shared memory back when it may end by itself.
+            var signal = asked.Elapsed < QuitTimeMax ? AstraProcess.QuitSignal : AstraProcess.KillSignal;
             var left = Processes();
             foreach (var process in left)
-                KillById(int.Parse(process.Split(' ')[0]));
+                _ = AstraProcess.Signal(int.Parse(process.Split(' ')[0]), signal);
             return Task.FromResult(left.Count == 0);
         });
         Directory.Delete(Root, recursive: true);
-    }
-
-    private static void KillById(int id)
-    {
-        try
-        {
-            using var process = Process.GetProcessById(id);
-            process.Kill();
-        }
-        catch (Exception e) when (e is ArgumentException or InvalidOperationException)
-        {
-            // It has ended by itself.
-        }
     }
 
     private static string CommandOf(string process)

@@ -8,6 +8,9 @@ namespace Astra.Tests.EndToEnd;
 /// <summary>A program that was started for a test, and what it has said so far.</summary>
 internal sealed partial class AstraProcess : IDisposable
 {
+    public const int QuitSignal = 3;
+    public const int KillSignal = 9;
+
     private const int InterruptSignal = 2;
 
     private readonly Process _process;
@@ -106,5 +109,5 @@ internal sealed partial class AstraProcess : IDisposable
     }
 
     [LibraryImport("libc", EntryPoint = "kill")]
-    private static partial int Signal(int pid, int signal);
+    public static partial int Signal(int pid, int signal);
 }

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Astra.Tests.CommandLine;
 using Xunit;
 
 namespace Astra.Tests.Structure;
@@ -41,6 +42,30 @@ public sealed partial class DocumentTests
         Assert.Empty(missing);
     }
 
+    [Fact]
+    public async Task Every_command_that_a_document_or_an_example_names_exists()
+    {
+        using var world = new CommandWorld();
+        var missing = new List<string>();
+        foreach (var document in (string[])[.. Repository.Files("*.md"), .. Repository.Files("*", "examples")])
+        {
+            foreach (Match command in Command().Matches(Repository.Read(document)))
+            {
+                var (verb, second) = (command.Groups["verb"].Value, command.Groups["second"].Value);
+                // The script's own.
+                if (verb == "test")
+                    continue;
+                if (!await IsListedAsync(world, verb) || (second.Length > 0 && !await IsListedAsync(world, second, verb)))
+                    missing.Add($"{document}: {command.Value}");
+            }
+        }
+
+        Assert.Empty(missing);
+    }
+
+    private static async Task<bool> IsListedAsync(CommandWorld world, string word, params string[] under) =>
+        (await world.TypeAsync([.. under, "--help"])).Out.Split('\n').Any(line => line.StartsWith($"  {word} ", StringComparison.Ordinal));
+
     /// <summary>The cells of every row of every table; the first row is the heading.</summary>
     private static IEnumerable<string[]> Rows(string markdown) =>
         from line in markdown.Split('\n')
@@ -54,6 +79,9 @@ public sealed partial class DocumentTests
 
     [GeneratedRegex("```.*?```|`[^`\n]*`", RegexOptions.Singleline)]
     private static partial Regex Code();
+
+    [GeneratedRegex(@"(?<=[`/ ]|^)astra (?<verb>[a-z]+)(?= |`|\r?$)(?: (?<second>[a-z]+)(?= |`|\r?$))?", RegexOptions.Multiline)]
+    private static partial Regex Command();
 
     [GeneratedRegex(@"`(?<class>[A-Z]\w+)\.(?<test>[A-Z][A-Za-z0-9]*_\w+)`")]
     private static partial Regex TestName();
