@@ -33,7 +33,7 @@ public sealed class SdkPackageTests(PostgresFixture postgres) : IAsyncDisposable
             async () => (await client.ListAgentsAsync(TestContext.Current.CancellationToken)).Any(known => known is { Name: "hello", WorkerCount: > 0 }),
             agent.ToString);
         var goal = await client.SubmitAsync(
-            new GoalSubmission { Agent = "hello", Input = JsonSerializer.SerializeToElement(new { names = new[] { "Ada", "Alan" } }) },
+            new GoalSubmission { Agent = "hello", Input = JsonSerializer.SerializeToElement(new[] { "Ada", "Alan" }) },
             cancellationToken: TestContext.Current.CancellationToken);
         await foreach (var _ in client.FollowAsync(goal.Id, cancellationToken: TestContext.Current.CancellationToken))
         {
