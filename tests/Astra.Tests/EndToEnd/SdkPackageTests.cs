@@ -17,8 +17,9 @@ public sealed class SdkPackageTests(PostgresFixture postgres) : IAsyncDisposable
     {
         await using var database = await postgres.CreateDatabaseAsync();
         var server = _machine.ServeAsync(_machine.Data, "--database", database.Address);
-        var configuration = new DirectoryInfo(AppContext.BaseDirectory).Parent!.Name;
-        await DotnetAsync("pack", Path.Combine(Repository.Root, "src/Astra.Sdk"), "--no-build", "-c", configuration, "-o", _machine.Folder("packages"));
+        // Built anew, beside whatever build runs this test, and with the caches of whoever builds Astra.
+        await Dotnet(isUsersOwn: false, "pack", Path.Combine(Repository.Root, "src/Astra.Sdk"), "-c", "Release", "-v", "q",
+            "--artifacts-path", _machine.Folder("sdk-build"), "-o", _machine.Folder("packages"), "-p:UseSharedCompilation=false").EndsWithAsync(0);
         foreach (var file in (string[])["Program.cs", "hello-agent.csproj"])
             _machine.Write($"agent/{file}", await File.ReadAllTextAsync(Path.Combine(Repository.Root, "examples/hello-agent", file), TestContext.Current.CancellationToken));
         _machine.Write("agent/nuget.config", """<configuration><packageSources><clear /><add key="packed" value="../packages" /></packageSources></configuration>""");
@@ -50,11 +51,17 @@ public sealed class SdkPackageTests(PostgresFixture postgres) : IAsyncDisposable
 
     private Task DotnetAsync(params string[] arguments) => Dotnet(arguments).EndsWithAsync(0);
 
-    private AstraProcess Dotnet(params string[] arguments)
+    private AstraProcess Dotnet(params string[] arguments) => Dotnet(isUsersOwn: true, arguments);
+
+    /// <param name="isUsersOwn">Somebody with an empty home, who has never seen this repository.</param>
+    private AstraProcess Dotnet(bool isUsersOwn, params string[] arguments)
     {
         var start = new ProcessStartInfo(AstraMachine.Dotnet, arguments) { WorkingDirectory = _machine.Root };
-        start.Environment["HOME"] = _machine.Folder("home");
-        start.Environment["NUGET_PACKAGES"] = _machine.Folder("restored");
+        if (isUsersOwn)
+        {
+            start.Environment["HOME"] = _machine.Folder("home");
+            start.Environment["NUGET_PACKAGES"] = _machine.Folder("restored");
+        }
         start.Environment["DOTNET_NOLOGO"] = "1";
         start.Environment["DOTNET_SKIP_FIRST_TIME_EXPERIENCE"] = "1";
         start.Environment["DOTNET_CLI_TELEMETRY_OPTOUT"] = "1";
