@@ -75,6 +75,7 @@ public static class Gateway
     private static void Map(WebApplication app, GatewayOptions options, GatewayParts parts, RequestCounts counts, Replies replies)
     {
         app.MapOpenApi("/openapi.json").For(Access.Anyone);
+        parts.Bus.Map(app);
         var api = app.MapGroup("/api/v1");
         new ServerEndpoints(parts, options, counts).Map(app, api);
         new GoalEndpoints(parts.Node, parts.Catalog, replies).Map(api);

@@ -37,6 +37,7 @@ public sealed record GatewayOptions
 public sealed record GatewayParts
 {
     public required KernelNode Node { get; init; }
+    public required HttpBus Bus { get; init; }
     public required IApiKeyStore Keys { get; init; }
     public required ITenantStore Tenants { get; init; }
     public required IAgentRegistry Agents { get; init; }

@@ -26,6 +26,7 @@ public sealed class KernelNode : IAsyncDisposable
     private readonly NodeParts _parts;
     private readonly ShardDoor _door;
     private readonly Explainer _explainer;
+    private IDisposable? _serving;
     private int _isStopping;
 
     public KernelNode(KernelPorts ports, KernelLimits limits, NodeRegistration self)
@@ -40,9 +41,9 @@ public sealed class KernelNode : IAsyncDisposable
         };
         writer.Attach(Spawn("journal-writer", () => writer));
         _parts.Projector = Spawn("projector", () => new Projector(ports.Projection, limits, _notices));
-        _parts.Scheduler = Spawn("scheduler", () => new Scheduler(ports.Clock, limits));
+        _door = new ShardDoor(_map, self.Node, ports.Bus, ports.Dispatcher);
+        _parts.Scheduler = Spawn("scheduler", () => new Scheduler(ports.Clock, limits, _door));
         _parts.Region = Spawn("shards", () => new ShardRegion(_parts, _map, ports.Leases, ports.Journal, ports.Projection, _notices), ShardRegion.ShardSupervision);
-        _door = new ShardDoor(_map, self.Node, ports.Dispatcher);
         _explainer = new Explainer(ports.Clock, _parts.Scheduler);
     }
 
@@ -62,6 +63,8 @@ public sealed class KernelNode : IAsyncDisposable
     /// <exception cref="JournalUnavailableException">The database does not answer.</exception>
     public async ValueTask StartAsync()
     {
+        // Before anybody can learn that this node owns a shard.
+        _serving ??= _ports.Bus.Serve(Self, _door.AnswerAsync);
         switch (await _parts.Region.AskAsync<object>(new BeginRegion(), StartTimeout))
         {
             case RegionFailed failed:
@@ -84,6 +87,7 @@ public sealed class KernelNode : IAsyncDisposable
             _notices.Publish(new KernelNotice.ProjectionDelayed("The rows did not catch up before the stop; the next start does it from the log."));
         }
         await _actors.StopAsync(StopTimeout);
+        _serving?.Dispose();
         _parts.Events.Close();
         try
         {
@@ -315,7 +319,7 @@ public sealed class KernelNode : IAsyncDisposable
 
 /// <summary>Everything the kernel is handed; see ARCHITECTURE.md for who implements what.</summary>
 public sealed record KernelPorts(
-    IClock Clock, IRandomness Randomness, IIdSource Ids, IDispatcher Dispatcher, IJournal Journal, IProjection Projection, IShardLeases Leases);
+    IClock Clock, IRandomness Randomness, IIdSource Ids, IDispatcher Dispatcher, IJournal Journal, IProjection Projection, IShardLeases Leases, IBus Bus);
 
 public sealed record GoalRequest
 {

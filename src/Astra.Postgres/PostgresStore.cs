@@ -56,6 +56,13 @@ public sealed class PostgresStore : IAsyncDisposable
         await command.ExecuteScalarAsync(cancellationToken);
     }
 
+    /// <summary>The 256 bits that the nodes of this database share; see the bus.</summary>
+    public async ValueTask<byte[]> ReadFleetSecretAsync(CancellationToken cancellationToken)
+    {
+        await using var command = _database.Leases.CreateCommand("SELECT secret FROM fleet_secret");
+        return (byte[])(await command.ExecuteScalarAsync(cancellationToken))!;
+    }
+
     public ValueTask DisposeAsync() => _database.DisposeAsync();
 
     /// <summary>Asked on the very connections that append: a role or a database may have settings of its own.</summary>

@@ -29,7 +29,7 @@ static int RunOne(ulong seed, bool isTraced)
 static int RunMany(ulong first, int count)
 {
     var clock = Stopwatch.StartNew();
-    var (clean, done, entries) = (0, 0, 0L);
+    var (clean, done, entries, answers) = (0, 0, 0L, 0L);
     var gate = new object();
     Parallel.For(0, count, number =>
     {
@@ -38,13 +38,14 @@ static int RunMany(ulong first, int count)
         {
             done++;
             entries += report.EntryCount;
+            answers += report.BusAnswerCount;
             if (report.Finding is null)
                 clean++;
             else
                 Tell(report);
         }
     });
-    Console.WriteLine($"{done} worlds, {entries} entries of the log, in {clock.Elapsed.TotalSeconds:0.0} s.");
+    Console.WriteLine($"{done} worlds, {entries} entries of the log, {answers} answers from other nodes, in {clock.Elapsed.TotalSeconds:0.0} s.");
     return Conclude(clean, count);
 }
 

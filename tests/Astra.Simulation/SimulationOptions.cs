@@ -10,6 +10,12 @@ namespace Astra.Simulation;
 /// <param name="CrashShare">Calls whose node crashes around the moment the reply arrives.</param>
 public sealed record StoreFaults(TimeSpan LatencyMax, double ErrorShare, double LostReplyShare, double CrashShare);
 
+/// <summary>What goes wrong between nodes.</summary>
+/// <param name="LossShare">Questions that never arrive.</param>
+/// <param name="LostAnswerShare">Questions that take effect, and whose asker never hears of it.</param>
+/// <param name="RefusalShare">Questions that are refused on the way.</param>
+public sealed record BusFaults(TimeSpan LatencyMax, double LossShare, double LostAnswerShare, double RefusalShare);
+
 /// <summary>How workers misbehave: the share of attempts that end so.</summary>
 public sealed record WorkerFaults(
     double TransientShare, double PermanentShare, double VanishShare, double LateShare, double TwiceShare, double DisconnectShare);
@@ -29,6 +35,7 @@ public sealed record SimulationOptions
     public required double FanOutShare { get; init; }
     public required TimeSpan FaultsDuration { get; init; }
     public required StoreFaults Store { get; init; }
+    public required BusFaults Bus { get; init; }
     public required WorkerFaults Workers { get; init; }
     public required NodeFaults Nodes { get; init; }
 
@@ -64,6 +71,9 @@ public sealed record SimulationOptions
                 Share(0.5, 0.1), Share(0.5, 0.1), Share(0.3, 0.02)),
             Workers = new WorkerFaults(Share(0.6, 0.4), Share(0.5, 0.2), Share(0.4, 0.2), Share(0.4, 0.2), Share(0.4, 0.3), Share(0.3, 0.1)),
             Nodes = new NodeFaults(Every(0.5, 3, 20), Every(0.4, 5, 20), Every(0.3, 10, 30), Every(0.3, 8, 30)),
+            Bus = new BusFaults(
+                dice.Pick([TimeSpan.Zero, TimeSpan.FromMilliseconds(20), TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(8)]),
+                Share(0.4, 0.4), Share(0.4, 0.4), Share(0.3, 0.4)),
         };
     }
 }

@@ -7,7 +7,9 @@ namespace Astra.Simulation;
 
 /// <param name="Finding">The invariant that did not hold, or null.</param>
 /// <param name="Fingerprint">The same for two runs of one seed.</param>
-public sealed record SimulationReport(SimulationOptions Options, string? Finding, ulong Fingerprint, long StepCount, int EntryCount, int GoalCount, TimeSpan Simulated);
+/// <param name="BusAnswerCount">Questions of one node that another answered.</param>
+public sealed record SimulationReport(SimulationOptions Options, string? Finding, ulong Fingerprint, long StepCount, int EntryCount, int GoalCount, TimeSpan Simulated,
+    long BusAnswerCount);
 
 /// <summary>
 /// One world from one seed: nodes with the real kernel on one thread and in virtual time, sharing a store, with clients
@@ -34,9 +36,11 @@ public sealed class SimulationRun
         Plans = new PlanDice(options);
         Nodes = [.. Enumerable.Range(0, options.NodeCount).Select(number => new SimulatedNode(this, $"node-{(char)('a' + number)}", Dice.Fork()))];
         Clients = [.. Enumerable.Range(0, options.ClientCount).Select(number => new SimulatedClient(this, $"client-{number}", PlanDice.Tenants[number % PlanDice.Tenants.Count], Dice.Fork()))];
+        Bus = new FaultyBus(World.Node(), () => HasFaults ? Options.Bus : CalmBus, Dice.Fork(), Verdict);
     }
 
     private static readonly StoreFaults Calm = new(TimeSpan.FromMilliseconds(2), 0, 0, 0);
+    private static readonly BusFaults CalmBus = new(TimeSpan.FromMilliseconds(2), 0, 0, 0);
 
     internal SimulationOptions Options { get; }
     internal SeededRandomness Dice { get; }
@@ -50,6 +54,7 @@ public sealed class SimulationRun
     internal JournalAudit Journal { get; }
     internal ReplyAudit Replies { get; }
     internal FaultyStore Store { get; }
+    internal FaultyBus Bus { get; }
     internal Network Network { get; }
     internal PlanDice Plans { get; }
     internal IReadOnlyList<SimulatedNode> Nodes { get; }
@@ -69,7 +74,8 @@ public sealed class SimulationRun
             // The verdict has it.
         }
         return new SimulationReport(
-            run.Options, run.Verdict.Finding, run.Trace.Fingerprint, run.World.StepCount, run.Journal.EntryCount, run.Journal.Goals.Count, run.World.Clock.Elapsed);
+            run.Options, run.Verdict.Finding, run.Trace.Fingerprint, run.World.StepCount, run.Journal.EntryCount, run.Journal.Goals.Count, run.World.Clock.Elapsed,
+            run.Bus.AnswerCount);
     }
 
     private void RunToTheEnd()

@@ -15,5 +15,6 @@ internal sealed record ReadyTask
     public required int AttemptBefore { get; init; }
     public required string Executor { get; init; }
     public required int Priority { get; init; }
+    public required TimeSpan LeaseDuration { get; init; }
     public required DateTimeOffset? DueAt { get; init; }
 }

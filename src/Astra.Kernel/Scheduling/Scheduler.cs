@@ -8,15 +8,21 @@ namespace Astra.Kernel.Scheduling;
 /// Hands ready tasks to free slots: one per node, for all its shards, so that being spread over shards earns nothing.
 /// It proposes; the shard that owns the task disposes, and the claim is durable before the worker hears of it.
 /// </summary>
-internal sealed class Scheduler(IClock clock, KernelLimits limits) : Actor
+internal sealed class Scheduler(IClock clock, KernelLimits limits, ShardDoor door) : Actor
 {
     // What a task of an executor nobody has timed yet is charged in advance.
     private static readonly TimeSpan FirstEstimate = TimeSpan.FromMilliseconds(10);
 
     private static readonly TimeSpan BusyShardDelay = TimeSpan.FromMilliseconds(5);
     private static readonly TimeSpan RefusedClaimDelay = TimeSpan.FromMilliseconds(100);
+
+    // The owner on another node counts a lease from when it has taken the shard over. A report waits that long for it, and
+    // so does the slot.
+    private static readonly TimeSpan AwayPatience = WorkerLink.ReportPatience;
+
     private static readonly object DueTick = new();
     private static readonly object FillTick = new();
+    private static readonly object AwayTick = new();
 
     private readonly FairQueue _queue = new();
     private readonly PriorityQueue<ReadyTask, DateTimeOffset> _later = new();
@@ -25,6 +31,7 @@ internal sealed class Scheduler(IClock clock, KernelLimits limits) : Actor
     private readonly WorkerPool _workers = new();
     private readonly Dictionary<string, TimeSpan> _estimates = new(StringComparer.Ordinal);
     private DateTimeOffset? _dueTimer;
+    private TimeSpan? _awayTimer;
 
     protected internal override ValueTask ReceiveAsync(object message, ActorTurn turn)
     {
@@ -55,11 +62,13 @@ internal sealed class Scheduler(IClock clock, KernelLimits limits) : Actor
                 Lose(left.Worker);
                 break;
             case ForgetShard forget:
-                Forget(forget);
+                Forget(forget, turn);
                 break;
             case ShardAdopted adopted:
-                foreach (var taken in _workers.TakenOf(adopted.Shard).Where(taken => !adopted.Running.Contains(taken.Attempt)))
-                    TakeAway(taken, "The attempt is over.");
+                Adopt(adopted);
+                break;
+            case LeasesKept kept:
+                Keep(kept);
                 break;
             case ExplainReady explain:
                 turn.Reply(Explain(explain));
@@ -70,6 +79,10 @@ internal sealed class Scheduler(IClock clock, KernelLimits limits) : Actor
             case var tick when ReferenceEquals(tick, DueTick):
                 _dueTimer = null;
                 TakeDue(turn);
+                break;
+            case var tick when ReferenceEquals(tick, AwayTick):
+                _awayTimer = null;
+                EndSilence(turn);
                 break;
             case var tick when ReferenceEquals(tick, FillTick):
                 break;
@@ -174,12 +187,56 @@ internal sealed class Scheduler(IClock clock, KernelLimits limits) : Actor
 
     private bool IsOnOffer(TaskId task) => _queue.Contains(task) || _laterById.ContainsKey(task);
 
-    private void Forget(ForgetShard forget)
+    private void Forget(ForgetShard forget, ActorTurn turn)
     {
         foreach (var task in _byShard.GetValueOrDefault(forget.Shard)?.ToList() ?? [])
             Drop(task);
-        foreach (var taken in _workers.TakenOf(forget.Shard).Where(taken => forget.HasLeft || !taken.IsConfirmed))
-            TakeAway(taken, "Its shard has moved to another node.");
+        foreach (var taken in _workers.TakenOf(forget.Shard))
+            if (!taken.IsConfirmed)
+                TakeAway(taken, "Its claim was lost with its shard.");
+            else if (forget.HasLeft)
+                taken.AwaySince = clock.Elapsed;
+        if (forget.HasLeft)
+            WatchSilence(turn);
+    }
+
+    private void Adopt(ShardAdopted adopted)
+    {
+        foreach (var taken in _workers.TakenOf(adopted.Shard))
+            if (adopted.Running.Contains(taken.Attempt))
+                taken.AwaySince = null;
+            else
+                TakeAway(taken, "The attempt is over.");
+    }
+
+    private void Keep(LeasesKept kept)
+    {
+        foreach (var attempt in kept.Attempts)
+            if (_workers.Find(kept.Worker, attempt) is { AwaySince: not null } taken)
+                taken.AwaySince = clock.Elapsed;
+    }
+
+    private static TimeSpan SilentAt(TakenTask taken) => taken.AwaySince!.Value + taken.Ready.LeaseDuration + AwayPatience;
+
+    private void EndSilence(ActorTurn turn)
+    {
+        foreach (var taken in _workers.TakenAway)
+            if (SilentAt(taken) <= clock.Elapsed)
+                TakeAway(taken, "Its shard is on another node, and the lease was not renewed there.");
+        WatchSilence(turn);
+    }
+
+    /// <summary>One timer, as for a shard's leases: when it fires it looks, and sets itself again.</summary>
+    private void WatchSilence(ActorTurn turn)
+    {
+        if (_workers.TakenAway is not { Count: > 0 } away)
+            return;
+        var first = away.Min(SilentAt);
+        if (_awayTimer is { } set && set <= first)
+            return;
+        _awayTimer = first;
+        var delay = first - clock.Elapsed;
+        turn.Schedule(delay > TimeSpan.Zero ? delay : TimeSpan.Zero, AwayTick);
     }
 
     private void TakeAway(TakenTask taken, string reason)
@@ -195,8 +252,7 @@ internal sealed class Scheduler(IClock clock, KernelLimits limits) : Actor
         foreach (var taken in _workers.Leave(worker))
         {
             _queue.Charge(taken.Ready, clock.Elapsed - taken.Since - taken.Estimate);
-            // If the shard's mailbox is full the lease ends by itself, a little later.
-            taken.Ready.Owner.TrySend(new WorkerReport.Lost(taken.Attempt, worker, "its worker disconnected"));
+            door.Tell(new WorkerReport.Lost(taken.Attempt, worker, "its worker disconnected"));
         }
     }
 

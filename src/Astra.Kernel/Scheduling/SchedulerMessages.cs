@@ -17,13 +17,16 @@ internal sealed record SlotFreed(AttemptId Attempt, WorkerId Worker);
 
 /// <summary>What this shard offered is not on offer any more, and claims that it has not answered will never be. It offers
 /// anew when it is back.</summary>
-/// <param name="HasLeft">This node has given it up. Its new owner cannot reach workers that are connected here, so what
-/// they still hold of it is taken from them.</param>
+/// <param name="HasLeft">This node has given it up. Workers that are connected here keep what they hold of it and report it
+/// to the next owner over the bus; it cannot say here that a lease has ended, so that is watched from here.</param>
 internal sealed record ForgetShard(ShardId Shard, bool HasLeft);
 
 /// <summary>A shard is back, and these attempts go on. Whatever else of it a worker still holds ended in a commit whose
 /// effects were lost with the incarnation that made it.</summary>
 internal sealed record ShardAdopted(ShardId Shard, IReadOnlySet<AttemptId> Running);
+
+/// <summary>The owner, on another node, has renewed these.</summary>
+internal sealed record LeasesKept(WorkerId Worker, IReadOnlyList<AttemptId> Attempts);
 
 internal sealed record WorkerJoined(WorkerHandle Worker);
 

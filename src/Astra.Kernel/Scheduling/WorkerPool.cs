@@ -12,6 +12,9 @@ internal sealed record TakenTask(ReadyTask Ready, ClaimTask Claim, TimeSpan Sinc
 
     /// <summary>The claim is durable. Until then a shard that is lost takes it along.</summary>
     public bool IsConfirmed { get; set; }
+
+    /// <summary>Set while its shard lives on another node: when the owner there was last known to count on this worker.</summary>
+    public TimeSpan? AwaySince { get; set; }
 }
 
 /// <summary>The connected workers, their free slots, and who runs how much.</summary>
@@ -102,10 +105,17 @@ internal sealed class WorkerPool
     public IReadOnlyList<TakenTask> TakenOf(ShardId shard) =>
         [.. _members.Values.SelectMany(member => member.Taken.Values).Where(taken => taken.Ready.Shard == shard).OrderBy(taken => taken.Ready.Task.Value)];
 
+    public IReadOnlyList<TakenTask> TakenAway =>
+        [.. _members.Values.SelectMany(member => member.Taken.Values).Where(taken => taken.AwaySince is not null).OrderBy(taken => taken.Ready.Task.Value)];
+
+    public TakenTask? Find(WorkerId worker, AttemptId attempt) =>
+        _members.TryGetValue(worker, out var member) && member.Taken.TryGetValue(attempt.Task, out var taken) && taken.Attempt == attempt ? taken : null;
+
     public TakenTask? Release(WorkerId worker, AttemptId attempt)
     {
-        if (!_members.TryGetValue(worker, out var member) || !member.Taken.TryGetValue(attempt.Task, out var taken) || taken.Attempt != attempt)
+        if (Find(worker, attempt) is not { } taken)
             return null;
+        var member = _members[worker];
         member.Taken.Remove(attempt.Task);
         if (!member.IsDraining)
             _freeSlots++;

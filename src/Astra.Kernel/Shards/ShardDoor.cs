@@ -1,11 +1,19 @@
 using Astra.Kernel.Actors;
+using Astra.Kernel.Tasks;
 
 namespace Astra.Kernel.Shards;
 
 /// <summary>Asks a shard, wherever it is, and turns everything that can go wrong on the way into a refusal.</summary>
-internal sealed class ShardDoor(ShardMap map, NodeId self, IDispatcher dispatcher)
+/// <remarks>What people ask of a shard of another node is refused with its address: the gateway hands the request on with
+/// their own key. What workers report goes over the bus, once: a node that is asked and does not own the shard refuses.</remarks>
+internal sealed class ShardDoor(ShardMap map, NodeId self, IBus bus, IDispatcher dispatcher)
 {
     private static readonly TimeSpan AskTimeout = TimeSpan.FromSeconds(15);
+
+    // Shorter than a report's patience, so that a lost message is sent again within it.
+    private static readonly TimeSpan BusTimeout = TimeSpan.FromSeconds(5);
+
+    private static readonly TimeSpan BusRetryDelay = TimeSpan.FromMilliseconds(500);
 
     private static readonly Refusal Full = new(RefusalKind.Overloaded, "The shard has more requests than it can queue. Try again in a moment.", TimeSpan.FromMilliseconds(100));
 
@@ -44,10 +52,81 @@ internal sealed class ShardDoor(ShardMap map, NodeId self, IDispatcher dispatche
         }
     }
 
+    public bool IsHere(ShardId shard) => map.Local(shard) is not null;
+
+    public ValueTask<Answer<TaskState>> ReportAsync(WorkerReport report) => AskWhereverAsync<TaskState>(report.Attempt.Task.Shard, report);
+
+    /// <param name="renew">Attempts of this shard only.</param>
+    public ValueTask<Answer<LostLeases>> RenewAsync(ShardId shard, RenewLeases renew) => AskWhereverAsync<LostLeases>(shard, renew);
+
+    /// <summary>Says it once and does not wait. If it is lost the lease ends by itself, a little later.</summary>
+    public void Tell(WorkerReport.Lost report)
+    {
+        if (map.Local(report.Attempt.Task.Shard) is { } actor)
+            actor.TrySend(report);
+        else
+            _ = ReportAsync(report).AsTask();
+    }
+
+    /// <summary>What another node asks. Never asks on: two nodes that each take the other for the owner would not stop.</summary>
+    public async ValueTask<ReadOnlyMemory<byte>> AnswerAsync(ReadOnlyMemory<byte> question)
+    {
+        try
+        {
+            return BusCodec.EncodeAnswer(BusCodec.DecodeQuestion(question.Span) switch
+            {
+                WorkerReport report => Outcome(await AskAsync<TaskState>(report.Attempt.Task.Shard, report)),
+                RenewLeases { Attempts: [var first, ..] } renew => Outcome(await AskAsync<LostLeases>(first.Task.Shard, renew)),
+                _ => new LostLeases([]),
+            });
+        }
+        catch (InvalidDataException e)
+        {
+            return BusCodec.EncodeAnswer(new Refusal(RefusalKind.Unavailable, $"Node {self} does not understand the question: {e.Message}", BusRetryDelay));
+        }
+    }
+
+    private static object Outcome<T>(Answer<T> answer) => answer.Refusal switch
+    {
+        null => answer.Value!,
+        { Kind: RefusalKind.Elsewhere } elsewhere => new Refusal(RefusalKind.Unavailable, elsewhere.Reason, BusRetryDelay),
+        var refusal => refusal,
+    };
+
+    private ValueTask<Answer<T>> AskWhereverAsync<T>(ShardId shard, object question) =>
+        !IsHere(shard) && map.Owner(shard) is { } owner && owner.Node != self ? AskOverBusAsync<T>(owner, question) : AskAsync<T>(shard, question);
+
+    private async ValueTask<Answer<T>> AskOverBusAsync<T>(NodeRegistration owner, object question)
+    {
+        // Never disposed: it has no timer and no handle, and the turn that ends it may come late.
+        var patience = new CancellationTokenSource();
+        // Cancelling runs what waits for it, and that is a turn's work and not a timer's.
+        using var timer = dispatcher.Schedule(BusTimeout, () => dispatcher.Post(new EndOf(patience)));
+        try
+        {
+            return BusCodec.DecodeAnswer((await bus.AskAsync(owner, BusCodec.EncodeQuestion(question), patience.Token)).Span) switch
+            {
+                Refusal refusal => refusal,
+                T value => value,
+                var other => throw new InvalidDataException($"{question.GetType().Name} was answered with {other.GetType().Name}."),
+            };
+        }
+        catch (Exception e) when (e is BusUnavailableException or OperationCanceledException or InvalidDataException)
+        {
+            var why = e is OperationCanceledException ? $"no answer within {BusTimeout.TotalSeconds} seconds" : e.Message;
+            return new Refusal(RefusalKind.Unavailable, $"Node {owner.Node}, which owns the shard, could not be asked: {why}", BusRetryDelay);
+        }
+    }
+
     public async ValueTask DelayAsync(TimeSpan delay)
     {
         var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         using var timer = dispatcher.Schedule(delay, done.SetResult);
         await done.Task;
+    }
+
+    private sealed class EndOf(CancellationTokenSource patience) : IThreadPoolWorkItem
+    {
+        public void Execute() => patience.Cancel();
     }
 }

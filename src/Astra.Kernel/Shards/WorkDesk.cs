@@ -149,7 +149,7 @@ internal sealed class WorkDesk(ShardId shard, ShardGoals goals, ShardLog log, Go
         parts.Scheduler.TrySend(new ReadyTask
         {
             Shard = shard, Epoch = _epoch, Owner = _self!, Tenant = goal.Tenant, Agent = goal.Agent, Goal = goal.Id, Task = task.Id, AttemptBefore = task.Attempt,
-            Executor = task.Spec.Executor, Priority = Math.Clamp(goal.Priority + task.Spec.Priority, -100, 100), DueAt = task.DueAt,
+            Executor = task.Spec.Executor, Priority = Math.Clamp(goal.Priority + task.Spec.Priority, -100, 100), LeaseDuration = task.Spec.LeaseDuration, DueAt = task.DueAt,
         });
     }
 

@@ -9,7 +9,7 @@ public sealed class WorkerLink : IAsyncDisposable
 {
     // A shard that moves or is rebuilt is back within a few seconds. A report is worth waiting that long for: the
     // alternative is to do the work again.
-    private static readonly TimeSpan ReportPatience = TimeSpan.FromSeconds(20);
+    internal static readonly TimeSpan ReportPatience = TimeSpan.FromSeconds(20);
 
     private readonly ShardDoor _door;
     private readonly NodeParts _parts;
@@ -21,19 +21,9 @@ public sealed class WorkerLink : IAsyncDisposable
     /// <summary>Renews the leases of these attempts, in memory. Answers those that are not this worker's any more.</summary>
     public async ValueTask<IReadOnlyList<AttemptId>> HeartbeatAsync(IReadOnlyList<AttemptId> attempts)
     {
-        var lost = new List<AttemptId>();
-        foreach (var ofShard in attempts.GroupBy(attempt => attempt.Task.Shard))
-        {
-            var answer = await _door.AskAsync<LostLeases>(ofShard.Key, new RenewLeases(Id, [.. ofShard]));
-            if (answer.IsOk)
-                lost.AddRange(answer.Value.Attempts);
-            else if (answer.Refusal!.Kind == RefusalKind.Elsewhere)
-                lost.AddRange(ofShard);
-        }
-        // The shard that took an attempt away says so itself, unless it has moved to another node since.
-        foreach (var attempt in lost)
-            _parts.Scheduler.TrySend(new SlotFreed(attempt, Id));
-        return lost;
+        // Side by side: a shard whose owner does not answer must not cost the others their leases.
+        var lost = await Task.WhenAll(attempts.GroupBy(attempt => attempt.Task.Shard).Select(ofShard => RenewAsync(ofShard.Key, [.. ofShard])).ToList());
+        return [.. lost.SelectMany(ofShard => ofShard)];
     }
 
     /// <summary>Durable when it answers. The edits take effect in the same commit; a bad edit refuses the report, and the
@@ -57,13 +47,28 @@ public sealed class WorkerLink : IAsyncDisposable
         return default;
     }
 
+    private async Task<IReadOnlyList<AttemptId>> RenewAsync(ShardId shard, IReadOnlyList<AttemptId> attempts)
+    {
+        var answer = await _door.RenewAsync(shard, new RenewLeases(Id, attempts));
+        if (!answer.IsOk)
+            return [];
+        var lost = answer.Value.Attempts;
+        // The shard that took an attempt away says so itself, unless it lives on another node.
+        foreach (var attempt in lost)
+            _parts.Scheduler.TrySend(new SlotFreed(attempt, Id));
+        if (!_door.IsHere(shard))
+            _parts.Scheduler.TrySend(new LeasesKept(Id, [.. attempts.Except(lost)]));
+        return lost;
+    }
+
     private async ValueTask<Answer<TaskState>> ReportAsync(AttemptId attempt, WorkerReport report)
     {
         var since = _parts.Clock.Elapsed;
         while (true)
         {
-            var answer = await _door.AskAsync<TaskState>(attempt.Task.Shard, report);
-            var isWorthAnother = answer.Refusal is { Kind: RefusalKind.Unavailable or RefusalKind.Overloaded } && _parts.Clock.Elapsed - since < ReportPatience;
+            var answer = await _door.ReportAsync(report);
+            // Elsewhere only in the moment in which the shard leaves.
+            var isWorthAnother = answer.Refusal is { Kind: RefusalKind.Unavailable or RefusalKind.Overloaded or RefusalKind.Elsewhere } && _parts.Clock.Elapsed - since < ReportPatience;
             if (!isWorthAnother)
             {
                 if (answer.Refusal is not { Kind: RefusalKind.Invalid or RefusalKind.Conflict or RefusalKind.NotFound })

@@ -42,7 +42,7 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
     {
         var progress = new LogProgress(Say);
         var cages = Sandboxes.ProbeAsync(cancellationToken);
-        var (store, node) = await OpenNodeAsync(progress, cancellationToken);
+        var (store, node, bus) = await OpenNodeAsync(progress, cancellationToken);
         var report = await cages;
         Say($"sandbox: {report.TierName}");
 
@@ -75,7 +75,7 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
             },
             new GatewayParts
             {
-                Node = node, Keys = store.ApiKeys, Tenants = store.Tenants, Agents = store.Agents, HomeTenant = home, Editing = editing,
+                Node = node, Bus = bus, Keys = store.ApiKeys, Tenants = store.Tenants, Agents = store.Agents, HomeTenant = home, Editing = editing,
                 Catalog = catalog, Tools = gate, Artifacts = artifacts, Progress = feed,
                 DatabaseProblem = token => ProblemOfAsync(store, token),
                 RequestStop = () => _stopRequested.TrySetResult(),
@@ -99,7 +99,7 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
         _stopping.Dispose();
     }
 
-    private async Task<(PostgresStore, KernelNode)> OpenNodeAsync(IProgress<string> progress, CancellationToken cancellationToken)
+    private async Task<(PostgresStore, KernelNode, HttpBus)> OpenNodeAsync(IProgress<string> progress, CancellationToken cancellationToken)
     {
         var held = Owned(DataDirectoryLock.Acquire(options.DataDirectory));
         var cluster = options.DatabaseUrl is null ? Owned(await PrivateCluster.StartAsync(held, progress, cancellationToken)) : null;
@@ -110,11 +110,12 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
         _address = new Uri($"http://{Reachable(options.ListenAddress)}:{port}");
         var clock = new SystemClock();
         var randomness = new SystemRandomness();
+        var bus = Owned(new HttpBus(new FleetSecret(await store.ReadFleetSecretAsync(cancellationToken)), TimeProvider.System));
         var ports = new KernelPorts(
-            clock, randomness, new IdSource(clock, randomness), Owned(new ThreadPoolDispatcher()), store.Journal, store.Projection, store.Leases);
+            clock, randomness, new IdSource(clock, randomness), Owned(new ThreadPoolDispatcher()), store.Journal, store.Projection, store.Leases, bus);
         var node = Owned(new KernelNode(ports, new KernelLimits(), new NodeRegistration(held.Node, _address.ToString().TrimEnd('/'), Guid.NewGuid())));
         node.OnNotice = notice => Say(Notices.Sentence(notice));
-        return (store, node);
+        return (store, node, bus);
     }
 
     private async Task ListenAsync(WebApplication gateway, CancellationToken cancellationToken)

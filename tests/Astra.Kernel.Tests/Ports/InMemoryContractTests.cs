@@ -18,6 +18,21 @@ public sealed class InMemoryShardLeasesTests : ShardLeasesContract
     protected override ValueTask<IStoreUnderTest> OpenAsync() => new(new MemoryUnderTest());
 }
 
+public sealed class InMemoryBusTests : BusContract
+{
+    protected override ValueTask<IBusUnderTest> OpenAsync() => new(new MemoryBusUnderTest());
+
+    private sealed class MemoryBusUnderTest : IBusUnderTest
+    {
+        private readonly InMemoryBus _bus = new();
+
+        public ValueTask<(IBus Bus, NodeRegistration Self)> JoinAsync(string name) =>
+            new((_bus, new NodeRegistration(new NodeId(name), $"http://{name}", Guid.NewGuid())));
+
+        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    }
+}
+
 /// <summary>Leases are decided by the store's clock, and this one moves when a test says so.</summary>
 internal sealed class MemoryUnderTest : IStoreUnderTest, IShardLeases, IClock
 {

@@ -69,22 +69,6 @@ public sealed class HandoverTests
     }
 
     [Fact]
-    public void Work_of_a_shard_that_moves_away_is_taken_from_the_workers_here()
-    {
-        var world = World.With();
-        var worker = world.Worker(slots: 20);
-        for (var i = 0; i < 20; i++)
-            world.Submit("a");
-        Assert.Equal(20, worker.Given.Count);
-        var second = new TestNode(world, "node-2");
-        second.Start();
-        world.Advance(seconds: 10);
-        Assert.Equal(20 - worker.Revoked.Count, worker.Holds.Count);
-        Assert.NotEmpty(worker.Revoked);
-        Assert.Equal(worker.Holds.Count, world.Node.Do(node => node.SummariseAsync()).TasksRunning);
-    }
-
-    [Fact]
     public void A_node_that_is_loading_its_shards_says_so_and_does_not_point_at_itself()
     {
         var world = World.With();

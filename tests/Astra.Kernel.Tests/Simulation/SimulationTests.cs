@@ -11,15 +11,18 @@ public sealed class SimulationTests
     public void Nothing_that_goes_wrong_in_500_worlds_breaks_a_promise()
     {
         var findings = new List<string>();
+        var busAnswers = 0L;
         Parallel.For(1, SeedCount + 1, seed =>
         {
             var report = SimulationRun.Run((ulong)seed);
+            Interlocked.Add(ref busAnswers, report.BusAnswerCount);
             if (report.Finding is null)
                 return;
             lock (findings)
                 findings.Add($"astra-simulation --seed {seed} --trace\n{report.Options}\n{report.Finding}");
         });
         Assert.True(findings.Count == 0, $"{findings.Count} of {SeedCount} worlds broke a promise.\n{string.Join("\n\n", findings)}");
+        Assert.True(busAnswers > SeedCount / 5, $"The worlds hardly used the bus: {busAnswers} answers.");
     }
 
     [Theory]

@@ -40,6 +40,7 @@ internal sealed class World
     public SeededRandomness Dice { get; } = new(1);
     public KernelLimits Limits { get; }
     public InMemoryStore Store { get; }
+    public HeardBus Bus { get; } = new();
     public IReadOnlyList<TestNode> Nodes { get; }
     public TestNode Node => Nodes[0];
     public TenantId Tenant { get; } = new(new Guid(7, 7, 7, new byte[8]));

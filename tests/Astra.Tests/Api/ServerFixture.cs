@@ -2,6 +2,7 @@ using Astra.Testing.Governance;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Sockets;
+using System.Security.Cryptography;
 using Astra.Agents;
 using Astra.Gateway;
 using Astra.Governance;
@@ -20,6 +21,7 @@ internal sealed class ServerWorld
     public InMemoryStore Store { get; } = new(new SystemClock(), TimeSpan.FromSeconds(10));
     public InMemoryGovernance Governance { get; } = new(new SystemClock());
     public FakeSandbox Sandbox { get; } = new();
+    public FleetSecret Fleet { get; } = new(RandomNumberGenerator.GetBytes(32));
     public TenantId Home { get; } = new(Guid.NewGuid());
 }
 
@@ -30,6 +32,7 @@ internal sealed class ServerFixture : IAsyncDisposable
     private readonly string _directory = Directory.CreateTempSubdirectory("astra-api-").FullName;
     private readonly List<IDisposable> _clients = [];
     private readonly ServerWorld _world;
+    private readonly HttpBus _bus;
     private readonly KernelNode _node;
     private readonly PlanEditing _editing;
     private readonly AgentHost _host;
@@ -42,8 +45,9 @@ internal sealed class ServerFixture : IAsyncDisposable
         Address = new Uri($"http://127.0.0.1:{port}");
         var clock = new SystemClock();
         var randomness = new SystemRandomness();
+        _bus = new HttpBus(world.Fleet, TimeProvider.System);
         _node = new KernelNode(
-            new KernelPorts(clock, randomness, new IdSource(clock, randomness), _dispatcher, world.Store.Journal, world.Store.Projection, world.Store.Leases),
+            new KernelPorts(clock, randomness, new IdSource(clock, randomness), _dispatcher, world.Store.Journal, world.Store.Projection, world.Store.Leases, _bus),
             new KernelLimits { RetryDelayMin = TimeSpan.FromMilliseconds(1), RetryDelayMax = TimeSpan.FromMilliseconds(5), LeaseRenewalInterval = TimeSpan.FromMilliseconds(100) },
             new NodeRegistration(new NodeId(nodeId), Address.ToString(), Guid.NewGuid()));
         _editing = new PlanEditing(_node);
@@ -63,7 +67,7 @@ internal sealed class ServerFixture : IAsyncDisposable
             },
             new GatewayParts
             {
-                Node = _node, Keys = world.Governance, Tenants = world.Governance, Agents = world.Governance, HomeTenant = world.Home, Editing = _editing,
+                Node = _node, Bus = _bus, Keys = world.Governance, Tenants = world.Governance, Agents = world.Governance, HomeTenant = world.Home, Editing = _editing,
                 Catalog = catalog, Tools = tools, Artifacts = artifacts, Progress = progress,
                 RequestStop = () => StopRequested.TrySetResult(),
                 OnError = (what, e) =>
@@ -89,6 +93,16 @@ internal sealed class ServerFixture : IAsyncDisposable
         return server;
     }
 
+    /// <summary>A listener whose node never starts, so that a test serves in its place.</summary>
+    public static async Task<ServerFixture> StartWithoutNodeAsync(ServerWorld world, string nodeId)
+    {
+        var server = new ServerFixture(world, nodeId, []);
+        await server._app.StartAsync();
+        return server;
+    }
+
+    public IBus Bus => _bus;
+    public NodeRegistration Registration => _node.Self;
     public FakeSandbox Sandbox => _world.Sandbox;
     public InMemoryGovernance Governance => _world.Governance;
 
@@ -129,6 +143,7 @@ internal sealed class ServerFixture : IAsyncDisposable
         await _host.DisposeAsync();
         await _node.DisposeAsync();
         _editing.Dispose();
+        _bus.Dispose();
         _dispatcher.Dispose();
         Directory.Delete(_directory, recursive: true);
     }

@@ -18,6 +18,7 @@ public sealed class SchemaTests(PostgresFixture postgres) : IAsyncLifetime
     {
         ["nodes"] = "processes of the fleet",
         ["shards"] = "numbers, epochs and leases",
+        ["fleet_secret"] = "what nodes sign with; one row",
         ["shard_watermarks"] = "how far each shard's rows have come",
         ["log_segments"] = "which part of the log is open",
         ["schema_migrations"] = "what the schema is",
@@ -90,6 +91,9 @@ public sealed class SchemaTests(PostgresFixture postgres) : IAsyncLifetime
     [InlineData("astra_journal", "UPDATE shards SET epoch = epoch + 1")]
     [InlineData("astra_journal", "INSERT INTO log_00 SELECT * FROM log")]
     [InlineData("astra_leases", "SELECT data FROM log")]
+    [InlineData("astra_app", "SELECT secret FROM fleet_secret")]
+    [InlineData("astra_journal", "SELECT secret FROM fleet_secret")]
+    [InlineData("astra_leases", "UPDATE fleet_secret SET secret = secret")]
     [InlineData("astra_app", "INSERT INTO goals SELECT * FROM goals")]
     [InlineData("astra_app", "UPDATE shards SET fence = true")]
     [InlineData("astra_app", "SET ROLE astra_journal")]
@@ -172,7 +176,7 @@ public sealed class SchemaTests(PostgresFixture postgres) : IAsyncLifetime
 
         await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => fresh.OpenStoreAsync().AsTask()));
 
-        Assert.Equal(3L, await fresh.ScalarAsync("SELECT count(*) FROM schema_migrations"));
+        Assert.Equal(4L, await fresh.ScalarAsync("SELECT count(*) FROM schema_migrations"));
     }
 
     [Fact]

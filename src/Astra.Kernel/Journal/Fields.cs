@@ -1,0 +1,174 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using System.Text;
+using Astra.Kernel.Tasks;
+
+namespace Astra.Kernel.Journal;
+
+/// <summary>
+/// The fields of every binary form of the kernel. Little-endian numbers; text and bytes are length-prefixed (LEB128); what
+/// may be absent has a byte in front, 0 or 1.
+/// </summary>
+internal sealed class FieldWriter
+{
+    private readonly ArrayBufferWriter<byte> _buffer = new(64);
+
+    public byte[] ToArray() => _buffer.WrittenSpan.ToArray();
+
+    public void Byte(byte value)
+    {
+        _buffer.GetSpan(1)[0] = value;
+        _buffer.Advance(1);
+    }
+
+    public void Int32(int value)
+    {
+        BinaryPrimitives.WriteInt32LittleEndian(_buffer.GetSpan(4), value);
+        _buffer.Advance(4);
+    }
+
+    public void Int64(long value)
+    {
+        BinaryPrimitives.WriteInt64LittleEndian(_buffer.GetSpan(8), value);
+        _buffer.Advance(8);
+    }
+
+    public void Id(Guid value)
+    {
+        value.TryWriteBytes(_buffer.GetSpan(16), bigEndian: true, out _);
+        _buffer.Advance(16);
+    }
+
+    public void Bytes(ReadOnlySpan<byte> value)
+    {
+        Length(value.Length);
+        _buffer.Write(value);
+    }
+
+    public void Text(string value)
+    {
+        var length = Encoding.UTF8.GetByteCount(value);
+        Length(length);
+        Encoding.UTF8.GetBytes(value, _buffer.GetSpan(length));
+        _buffer.Advance(length);
+    }
+
+    public void OptionalText(string? value)
+    {
+        Byte(value is null ? (byte)0 : (byte)1);
+        if (value is not null)
+            Text(value);
+    }
+
+    public void Failure(Failure value)
+    {
+        Byte((byte)value.Kind);
+        Text(value.Reason);
+        Text(value.Fingerprint);
+    }
+
+    public void Spec(TaskSpec value)
+    {
+        Text(value.Name);
+        Text(value.Executor);
+        Text(value.Kind);
+        Bytes(value.Input.Span);
+        Int32(value.Priority);
+        Int32(value.AttemptCountMax);
+        Int64(value.LeaseDuration.Ticks);
+    }
+
+    public void Dependencies(IReadOnlyList<Dependency> value)
+    {
+        Length(value.Count);
+        foreach (var dependency in value)
+        {
+            Id(dependency.On.Value);
+            Byte((byte)dependency.Kind);
+        }
+    }
+
+    /// <summary>Of bytes, or of a list of what is written next.</summary>
+    public void Length(int value)
+    {
+        var rest = (uint)value;
+        for (; rest >= 0x80; rest >>= 7)
+            Byte((byte)(rest | 0x80));
+        Byte((byte)rest);
+    }
+}
+
+/// <summary>Reads what a <see cref="FieldWriter"/> wrote; whatever else it is given is an InvalidDataException.</summary>
+internal ref struct FieldReader(ReadOnlySpan<byte> data)
+{
+    private const string EndsTooEarly = "The bytes are damaged: they end too early.";
+
+    private ReadOnlySpan<byte> _rest = data;
+
+    public byte Byte() => Take(1)[0];
+
+    public int Int32() => BinaryPrimitives.ReadInt32LittleEndian(Take(4));
+
+    public long Int64() => BinaryPrimitives.ReadInt64LittleEndian(Take(8));
+
+    public Guid Id() => new(Take(16), bigEndian: true);
+
+    public Guid? OptionalId() => Id() is var id && id == Guid.Empty ? null : id;
+
+    public byte[] Bytes() => Take(Length()).ToArray();
+
+    public string Text() => Encoding.UTF8.GetString(Take(Length()));
+
+    public string? OptionalText() => Byte() == 0 ? null : Text();
+
+    public Failure Failure() => new((FailureKind)Byte(), Text(), Text());
+
+    public TaskSpec Spec() => new()
+    {
+        Name = Text(),
+        Executor = Text(),
+        Kind = Text(),
+        Input = Bytes(),
+        Priority = Int32(),
+        AttemptCountMax = Int32(),
+        LeaseDuration = TimeSpan.FromTicks(Int64()),
+    };
+
+    public Dependency[] Dependencies()
+    {
+        var dependencies = new Dependency[Count(bytesEachMin: 17)];
+        for (var i = 0; i < dependencies.Length; i++)
+            dependencies[i] = new Dependency(new TaskId(Id()), (DependencyKind)Byte());
+        return dependencies;
+    }
+
+    /// <summary>The length of a list. One that cannot be in what is left is found out before anything is made for it.</summary>
+    public int Count(int bytesEachMin)
+    {
+        var count = Length();
+        return (uint)count <= (uint)(_rest.Length / bytesEachMin) ? count : throw new InvalidDataException(EndsTooEarly);
+    }
+
+    private int Length()
+    {
+        uint value = 0;
+        for (var shift = 0; ; shift += 7)
+        {
+            var next = Byte();
+            value |= (uint)(next & 0x7F) << shift;
+            if (next < 0x80)
+                return (int)value;
+            if (shift > 28)
+                throw new InvalidDataException("The bytes are damaged: a length does not end.");
+        }
+    }
+
+    private ReadOnlySpan<byte> Take(int count)
+    {
+        if ((uint)count > (uint)_rest.Length)
+            throw new InvalidDataException(EndsTooEarly);
+        var taken = _rest[..count];
+        _rest = _rest[count..];
+        return taken;
+    }
+}

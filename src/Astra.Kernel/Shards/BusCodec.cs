@@ -1,0 +1,238 @@
+using Astra.Kernel.Journal;
+using Astra.Kernel.Tasks;
+using Astra.Kernel.Workers;
+
+namespace Astra.Kernel.Shards;
+
+/// <summary>
+/// The binary form of what nodes ask each other. It is on no disk: nodes of two versions that do not understand each other
+/// refuse, which is a lost message like any other.
+/// </summary>
+internal static class BusCodec
+{
+    public const byte Version = 1;
+
+    private enum QuestionKind : byte
+    {
+        Completed = 1,
+        Failed = 2,
+        Lost = 3,
+        RenewLeases = 4,
+    }
+
+    private enum AnswerKind : byte
+    {
+        TaskState = 1,
+        LostLeases = 2,
+        Refusal = 3,
+    }
+
+    private enum EditKind : byte
+    {
+        Add = 1,
+        Remove = 2,
+        Rewire = 3,
+        Prioritise = 4,
+        Cancel = 5,
+    }
+
+    /// <param name="question">A <see cref="WorkerReport"/> or a <see cref="RenewLeases"/>.</param>
+    public static byte[] EncodeQuestion(object question)
+    {
+        var writer = new FieldWriter();
+        writer.Byte(Version);
+        switch (question)
+        {
+            case WorkerReport.Completed completed:
+                writer.Report(QuestionKind.Completed, completed);
+                writer.Bytes(completed.Output.Span);
+                writer.Length(completed.Edits.Count);
+                foreach (var edit in completed.Edits)
+                    writer.Edit(edit);
+                break;
+            case WorkerReport.Failed failed:
+                writer.Report(QuestionKind.Failed, failed);
+                writer.Failure(failed.Failure);
+                break;
+            case WorkerReport.Lost lost:
+                writer.Report(QuestionKind.Lost, lost);
+                writer.Text(lost.Reason);
+                break;
+            case RenewLeases renew:
+                writer.Byte((byte)QuestionKind.RenewLeases);
+                writer.Id(renew.Worker.Value);
+                writer.Attempts(renew.Attempts);
+                break;
+            default:
+                throw new InvalidOperationException($"{question.GetType().Name} does not travel between nodes.");
+        }
+        return writer.ToArray();
+    }
+
+    public static object DecodeQuestion(ReadOnlySpan<byte> data)
+    {
+        var reader = Open(data);
+        var kind = (QuestionKind)reader.Byte();
+        return kind switch
+        {
+            QuestionKind.Completed => new WorkerReport.Completed(reader.Attempt(), reader.Worker(), reader.Bytes(), reader.Edits()),
+            QuestionKind.Failed => new WorkerReport.Failed(reader.Attempt(), reader.Worker(), reader.Failure()),
+            QuestionKind.Lost => new WorkerReport.Lost(reader.Attempt(), reader.Worker(), reader.Text()),
+            QuestionKind.RenewLeases => new RenewLeases(reader.Worker(), reader.Attempts()),
+            _ => throw new InvalidDataException($"A question is of the unknown kind {(byte)kind}."),
+        };
+    }
+
+    /// <param name="answer">A <see cref="TaskState"/>, a <see cref="LostLeases"/> or a <see cref="Refusal"/>.</param>
+    public static byte[] EncodeAnswer(object answer)
+    {
+        var writer = new FieldWriter();
+        writer.Byte(Version);
+        switch (answer)
+        {
+            case TaskState state:
+                writer.Byte((byte)AnswerKind.TaskState);
+                writer.Byte((byte)state);
+                break;
+            case LostLeases lost:
+                writer.Byte((byte)AnswerKind.LostLeases);
+                writer.Attempts(lost.Attempts);
+                break;
+            case Refusal refusal:
+                writer.Byte((byte)AnswerKind.Refusal);
+                writer.Byte((byte)refusal.Kind);
+                writer.Text(refusal.Reason);
+                writer.Int64(refusal.RetryAfter?.Ticks ?? -1);
+                writer.OptionalText(refusal.Address);
+                break;
+            default:
+                throw new InvalidOperationException($"{answer.GetType().Name} does not travel between nodes.");
+        }
+        return writer.ToArray();
+    }
+
+    public static object DecodeAnswer(ReadOnlySpan<byte> data)
+    {
+        var reader = Open(data);
+        var kind = (AnswerKind)reader.Byte();
+        return kind switch
+        {
+            AnswerKind.TaskState => (TaskState)reader.Byte(),
+            AnswerKind.LostLeases => new LostLeases(reader.Attempts()),
+            AnswerKind.Refusal => new Refusal((RefusalKind)reader.Byte(), reader.Text(), reader.OptionalDuration(), reader.OptionalText()),
+            _ => throw new InvalidDataException($"An answer is of the unknown kind {(byte)kind}."),
+        };
+    }
+
+    private static FieldReader Open(ReadOnlySpan<byte> data)
+    {
+        var reader = new FieldReader(data);
+        return reader.Byte() is var version && version == Version
+            ? reader
+            : throw new InvalidDataException($"The other node speaks version {version}, and this one only {Version}.");
+    }
+
+    private static void Report(this FieldWriter writer, QuestionKind kind, WorkerReport report)
+    {
+        writer.Byte((byte)kind);
+        writer.Attempt(report.Attempt);
+        writer.Id(report.Worker.Value);
+    }
+
+    private static void Attempts(this FieldWriter writer, IReadOnlyList<AttemptId> attempts)
+    {
+        writer.Length(attempts.Count);
+        foreach (var attempt in attempts)
+            writer.Attempt(attempt);
+    }
+
+    private static void Attempt(this FieldWriter writer, AttemptId attempt)
+    {
+        writer.Id(attempt.Task.Value);
+        writer.Int32(attempt.Attempt);
+    }
+
+    private static void Edit(this FieldWriter writer, GraphEdit edit)
+    {
+        switch (edit)
+        {
+            case GraphEdit.Add add:
+                writer.Byte((byte)EditKind.Add);
+                writer.Spec(add.Spec);
+                writer.Named(add.After);
+                break;
+            case GraphEdit.Remove remove:
+                writer.Byte((byte)EditKind.Remove);
+                writer.Text(remove.Name);
+                break;
+            case GraphEdit.Rewire rewire:
+                writer.Byte((byte)EditKind.Rewire);
+                writer.Text(rewire.Name);
+                writer.Named(rewire.After);
+                break;
+            case GraphEdit.Prioritise prioritise:
+                writer.Byte((byte)EditKind.Prioritise);
+                writer.Text(prioritise.Name);
+                writer.Int32(prioritise.Priority);
+                break;
+            case GraphEdit.Cancel cancel:
+                writer.Byte((byte)EditKind.Cancel);
+                writer.Text(cancel.Name);
+                writer.Text(cancel.Reason);
+                break;
+            default:
+                throw new InvalidOperationException($"No binary form for {edit.GetType().Name}.");
+        }
+    }
+
+    private static void Named(this FieldWriter writer, IReadOnlyList<NamedDependency> after)
+    {
+        writer.Length(after.Count);
+        foreach (var dependency in after)
+        {
+            writer.Text(dependency.Name);
+            writer.Byte((byte)dependency.Kind);
+        }
+    }
+
+    private static WorkerId Worker(this ref FieldReader reader) => new(reader.Id());
+
+    private static AttemptId Attempt(this ref FieldReader reader) => new(new TaskId(reader.Id()), reader.Int32());
+
+    private static AttemptId[] Attempts(this ref FieldReader reader)
+    {
+        var attempts = new AttemptId[reader.Count(bytesEachMin: 20)];
+        for (var i = 0; i < attempts.Length; i++)
+            attempts[i] = reader.Attempt();
+        return attempts;
+    }
+
+    private static TimeSpan? OptionalDuration(this ref FieldReader reader) => reader.Int64() is var ticks and >= 0 ? TimeSpan.FromTicks(ticks) : null;
+
+    private static GraphEdit[] Edits(this ref FieldReader reader)
+    {
+        var edits = new GraphEdit[reader.Count(bytesEachMin: 2)];
+        for (var i = 0; i < edits.Length; i++)
+        {
+            var kind = (EditKind)reader.Byte();
+            edits[i] = kind switch
+            {
+                EditKind.Add => new GraphEdit.Add(reader.Spec(), reader.Named()),
+                EditKind.Remove => new GraphEdit.Remove(reader.Text()),
+                EditKind.Rewire => new GraphEdit.Rewire(reader.Text(), reader.Named()),
+                EditKind.Prioritise => new GraphEdit.Prioritise(reader.Text(), reader.Int32()),
+                EditKind.Cancel => new GraphEdit.Cancel(reader.Text(), reader.Text()),
+                _ => throw new InvalidDataException($"An edit is of the unknown kind {(byte)kind}."),
+            };
+        }
+        return edits;
+    }
+
+    private static NamedDependency[] Named(this ref FieldReader reader)
+    {
+        var after = new NamedDependency[reader.Count(bytesEachMin: 2)];
+        for (var i = 0; i < after.Length; i++)
+            after[i] = new NamedDependency(reader.Text(), (DependencyKind)reader.Byte());
+        return after;
+    }
+}

@@ -1,0 +1,19 @@
+using Astra.Kernel.InMemory;
+
+namespace Astra.Kernel.Tests.Simulation;
+
+/// <summary>The bus of a <see cref="World"/>: keeps the questions that nodes asked each other.</summary>
+internal sealed class HeardBus : IBus
+{
+    private readonly InMemoryBus _bus = new();
+
+    public List<byte[]> Questions { get; } = [];
+
+    public ValueTask<ReadOnlyMemory<byte>> AskAsync(NodeRegistration to, ReadOnlyMemory<byte> question, CancellationToken cancellationToken)
+    {
+        Questions.Add(question.ToArray());
+        return _bus.AskAsync(to, question, cancellationToken);
+    }
+
+    public IDisposable Serve(NodeRegistration self, Func<ReadOnlyMemory<byte>, ValueTask<ReadOnlyMemory<byte>>> answer) => _bus.Serve(self, answer);
+}
