@@ -159,11 +159,23 @@ public sealed class KernelNode : IAsyncDisposable
 
     public async ValueTask<Answer<TaskRow>> GetTaskAsync(TenantId tenant, TaskId task)
     {
-        var live = await _door.AskAsync<TaskRow>(task.Shard, new ShardRequest.ReadTask(tenant, task));
+        var reading = await ReadTaskAsync(tenant, task);
+        return reading.Refusal is { } refusal ? refusal : reading.Value.Task;
+    }
+
+    /// <summary>The task with the names of what it waits for, without reading the rest of its goal.</summary>
+    public async ValueTask<Answer<TaskReading>> ReadTaskAsync(TenantId tenant, TaskId task)
+    {
+        var live = await _door.AskAsync<TaskReading>(task.Shard, new ShardRequest.ReadTask(tenant, task));
         if (live.Refusal is not { Kind: RefusalKind.NotFound } notFound)
             return live;
         var finished = await LoadGoalOfAsync(tenant, task);
-        return finished.Refusal ?? (finished.Value?.Tasks.FirstOrDefault(row => row.Id == task) is { } found ? found : (Answer<TaskRow>)notFound);
+        if (finished.Refusal is { } refusal)
+            return refusal;
+        if (finished.Value?.Tasks.FirstOrDefault(row => row.Id == task) is not { } found)
+            return notFound;
+        var names = finished.Value.Tasks.ToDictionary(row => row.Id, row => row.Spec.Name);
+        return new TaskReading(found, [.. found.After.Select(after => names[after.On])]);
     }
 
     /// <summary>For the id of a goal or a task: one true sentence about why it is not done, with evidence.</summary>
