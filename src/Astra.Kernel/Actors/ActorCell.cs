@@ -252,8 +252,11 @@ internal sealed partial class ActorCell : ActorRef, IThreadPoolWorkItem
 
     // The turn has a new owner, who knows nothing of this thread. What the handler returned is only watched, so that
     // the count of lost handlers tells how many are still running.
-    private static void LeaveLost(Incarnation incarnation, ValueTask handling) =>
+    private static void LeaveLost(Incarnation incarnation, ValueTask handling)
+    {
+        incarnation.Cell.System.Lost.ThreadCameBack();
         new Activity(ActivityKind.Receiving, incarnation, message: null, sender: null, handling).Register();
+    }
 
     private void Await(Activity activity)
     {
