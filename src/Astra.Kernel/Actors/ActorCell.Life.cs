@@ -146,8 +146,13 @@ internal sealed partial class ActorCell
         if (message is not null)
             LetGo(message, sender, DeadLetterReason.HandlerFailed, why);
         System.Publish(new ActorFailed(this, why, message));
-        if (TryMove(LifeCommand.Fail))
-            Parent?.Tell(new ChildFailed(this, why, message, HasLivingIncarnation));
+        if (!TryMove(LifeCommand.Fail))
+            return;
+        if (Parent is null)
+            // The root itself, which runs no code but the runtime's: a bug, and nobody is above to decide.
+            System.Publish(new NodeFailed(this, why));
+        else
+            Parent.Tell(new ChildFailed(this, why, message, HasLivingIncarnation));
     }
 
     internal void KeepFailure(Exception failure) => _lastFailure = failure;
