@@ -156,9 +156,16 @@ public sealed class SupervisionPolicy
     // From the first failure to the one that escalates, for a child that dies as soon as it is started.
     private TimeSpan ShortestExhaustion()
     {
-        var total = TimeSpan.Zero;
-        for (int restart = 1; restart <= Intensity.RestartsMax && total <= Intensity.Window; restart++)
-            total += Backoff.LongestBefore(restart) * (1 - Backoff.Jitter);
-        return total;
+        double total = 0;
+        for (int restart = 1; restart <= Intensity.RestartsMax && total <= Intensity.Window.Ticks; restart++)
+        {
+            var longest = Backoff.LongestBefore(restart);
+            // From the cap on they are all alike.
+            int alike = longest == Backoff.Cap ? Intensity.RestartsMax - restart + 1 : 1;
+            total += longest.Ticks * (1 - Backoff.Jitter) * alike;
+            restart += alike - 1;
+        }
+
+        return total < TimeSpan.MaxValue.Ticks ? TimeSpan.FromTicks((long)total) : TimeSpan.MaxValue;
     }
 }

@@ -76,6 +76,9 @@ public class SupervisionPolicyTests
     {
         Refused(() => new(intensity: new RestartIntensity(int.MaxValue, TimeSpan.MaxValue)));
         Refused(() => new(backoff: new Backoff(Second, TimeSpan.MaxValue)));
+        Refused(() => new(
+            backoff: new Backoff(TimeSpan.FromDays(365), TimeSpan.FromDays(365)),
+            intensity: new RestartIntensity(1_000_000, TimeSpan.FromDays(365))));
     }
 
     public static TheoryData<string, Func<ActorOptions, ActorOptions>> IllegalOptions => new()
