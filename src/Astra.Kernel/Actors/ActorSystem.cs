@@ -61,6 +61,7 @@ public sealed class ActorSystem : IAsyncDisposable
         IDispatcher dispatcher, IClock clock, IRandomness randomness, ActorSystemOptions? options = null)
     {
         Dispatcher = dispatcher;
+        Metronome = dispatcher.Metronome;
         Clock = clock;
         Randomness = randomness;
         Options = options ?? new ActorSystemOptions();
@@ -99,6 +100,8 @@ public sealed class ActorSystem : IAsyncDisposable
     internal ActorSystemOptions Options { get; }
 
     internal IDispatcher Dispatcher { get; }
+
+    internal Metronome Metronome { get; }
 
     internal IClock Clock { get; }
 
