@@ -28,11 +28,13 @@ public sealed class KernelNode : IAsyncDisposable
     private readonly Explainer _explainer;
     private IDisposable? _serving;
     private int _isStopping;
+    private int _isUnfit;
 
     public KernelNode(KernelPorts ports, KernelLimits limits, NodeRegistration self)
     {
         (_ports, _limits) = (ports, limits);
-        _actors = new ActorSystem(ports.Dispatcher, ports.Clock, ports.Randomness);
+        _actors = new ActorSystem(
+            ports.Dispatcher, ports.Clock, ports.Randomness, new ActorSystemOptions { Observe = GiveUpIfUnfit });
         var writer = new JournalWriter(ports.Journal, limits);
         _parts = new NodeParts
         {
@@ -58,6 +60,15 @@ public sealed class KernelNode : IAsyncDisposable
 
     /// <summary>The tree of actors as it is now.</summary>
     public ActorSnapshot InspectActors() => _actors.Inspect();
+
+    // Nothing is promised any more: what is asked from here on is refused, as on a node that stops.
+    private void GiveUpIfUnfit(LifecycleEvent happened)
+    {
+        if (happened is not NodeFailed failed || Interlocked.Exchange(ref _isUnfit, 1) == 1)
+            return;
+        _parts.Ownership.End();
+        _notices.Publish(new KernelNotice.NodeFailed(failed.Actor.ToString() ?? "", failed.Why.Message));
+    }
 
     /// <summary>Registers the node, takes its share of the shards and loads them.</summary>
     /// <exception cref="JournalUnavailableException">The database does not answer.</exception>
