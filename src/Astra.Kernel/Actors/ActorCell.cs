@@ -257,6 +257,7 @@ internal sealed partial class ActorCell : ActorRef, IThreadPoolWorkItem
 
     private void Await(Activity activity)
     {
+        activity.Since = System.Clock.Elapsed;
         _pending = activity;
         if (_state is ActorState.Stopping or ActorState.Halting)
             LimitPatience();

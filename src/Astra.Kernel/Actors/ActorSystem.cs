@@ -53,6 +53,7 @@ public sealed class ActorSystem : IAsyncDisposable
         AskDeadlines = new AskDeadlines(this);
         var root = new ActorOptions { Name = "root", Create = () => new Root(), Children = Options.TopLevel };
         _root = new ActorCell(this, parent: null, root, spawnNumber: 0);
+        Operator = new ActorOperator(this);
         _root.StartFirst();
     }
 
@@ -62,6 +63,11 @@ public sealed class ActorSystem : IAsyncDisposable
     /// Handlers whose incarnation was revoked and that have not come back: threads or awaits lost for now.
     /// </summary>
     public long LostHandlerCount => Volatile.Read(ref _lostHandlerCount);
+
+    /// <summary>For operators: to look, to restart and to stop by path.</summary>
+    public ActorOperator Operator { get; }
+
+    internal ActorCell RootCell => _root;
 
     internal ActorSystemOptions Options { get; }
 

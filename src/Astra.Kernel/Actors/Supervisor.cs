@@ -58,6 +58,32 @@ internal sealed class Supervisor(ActorCell cell)
         return children;
     }
 
+    public int Count
+    {
+        get
+        {
+            lock (_gate)
+                return _children.Count;
+        }
+    }
+
+    public ActorCell? Child(string name)
+    {
+        lock (_gate)
+            return _children.GetValueOrDefault(name);
+    }
+
+    /// <summary>Every child, in no order that means anything: a family of a million is copied in milliseconds.</summary>
+    public ActorCell[] Copy()
+    {
+        lock (_gate)
+        {
+            var children = new ActorCell[_children.Count];
+            _children.Values.CopyTo(children, 0);
+            return children;
+        }
+    }
+
     public IReadOnlyList<ActorSnapshot> Snapshots() => Children().ConvertAll(static child => child.Snapshot());
 
     /// <summary>No more children, and an end to those there are, youngest first.</summary>
@@ -101,6 +127,15 @@ internal sealed class Supervisor(ActorCell cell)
                 Escalate(child, why);
                 break;
         }
+    }
+
+    /// <summary>No failure, so neither the policy's directive nor its intensity is asked; see ActorOperator.</summary>
+    public void OnRestartRequested(ActorCell child, Exception why)
+    {
+        if (_isClosed || child.RestartGroup is not null || !IsMine(child))
+            return;
+        _escalated?.Remove(child);
+        BeginRestart(child, why, message: null, TimeSpan.Zero);
     }
 
     private (Directive, TimeSpan Delay) Decide(ActorCell child, ref Exception why, bool canResume)

@@ -11,6 +11,8 @@ internal static class Notices
         KernelNotice.RenewalFailed failed => $"the lease of this node's shards was not renewed: {failed.Reason}",
         KernelNotice.LoadFailed failed => $"some shards could not be loaded and will be tried again: {failed.Reason}",
         KernelNotice.ProjectionDelayed delayed => $"the tables are behind the log: {delayed.Reason}",
+        KernelNotice.ActorCommanded command => $"actor {command.Path}: {command.Command}, asked for by {command.By}",
+        KernelNotice.ActorGivenUp actor => $"actor {actor.Path} cannot live and is not started again; restart this server: {actor.Reason}",
         KernelNotice.GoalQuarantined goal => $"goal {goal.Goal} is in quarantine, its rows are not kept up: {goal.Reason}",
         _ => notice.ToString(),
     };
