@@ -34,8 +34,11 @@ public sealed record Terminated(ActorRef Actor);
 /// <summary>How an actor is made and what it is allowed.</summary>
 public sealed record ActorOptions
 {
-    /// <summary>Unique among its living siblings.</summary>
-    public required string Name { get; init; }
+    /// <summary>
+    /// Unique among its living siblings. An actor without one is called by its place among all that its parent ever
+    /// spawned, such as <c>$17</c>; options without a name may be shared by any number of actors.
+    /// </summary>
+    public string? Name { get; init; }
 
     /// <summary>Makes an incarnation: once at the start, once more after each restart.</summary>
     public required Func<Actor> Create { get; init; }
@@ -64,8 +67,9 @@ public sealed record ActorOptions
 
     internal void Check()
     {
-        if (string.IsNullOrEmpty(Name) || Name.Contains('/'))
-            throw new ArgumentException($"'{Name}' is not an actor name: it must not be empty or contain '/'.");
+        if (Name is not null && (Name.Length == 0 || Name.Contains('/') || Name[0] == '$'))
+            throw new ArgumentException(
+                $"'{Name}' is not an actor name: it must not be empty, contain '/' or begin with '$'.");
         if (MailboxCapacityMax is < 1 or > 1 << 30)
             throw new ArgumentException($"A mailbox of {MailboxCapacityMax} messages is not possible ({Name}).");
         if (StopDeadline < TimeSpan.Zero)

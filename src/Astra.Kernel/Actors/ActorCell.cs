@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Astra.Kernel.Actors;
 
 /// <summary>
@@ -36,7 +38,14 @@ internal sealed partial class ActorCell : ActorRef, IThreadPoolWorkItem
     /// <summary>Orders siblings by age.</summary>
     internal long SpawnNumber { get; }
 
-    public override string Path => Parent is null ? "" : $"{Parent.Path}/{Options.Name}";
+    /// <summary>Neighbours among its <see cref="Siblings"/>, which alone touch them.</summary>
+    internal ActorCell? Elder { get; set; }
+
+    internal ActorCell? Younger { get; set; }
+
+    private string Name => Options.Name ?? string.Create(CultureInfo.InvariantCulture, $"${SpawnNumber}");
+
+    public override string Path => Parent is null ? "" : $"{Parent.Path}/{Name}";
 
     public override int MailboxDepth => _mailbox.Depth;
 

@@ -6,8 +6,7 @@ namespace Astra.Kernel.Actors;
 /// </summary>
 internal sealed class Supervisor(ActorCell cell)
 {
-    // By name, and never enumerated without sorting by age: no order may depend on a hash.
-    private readonly Dictionary<string, ActorCell> _children = new(StringComparer.Ordinal);
+    private readonly Siblings _children = new();
     private readonly Lock _gate = new();
     private long _spawnedCount;
     private bool _isClosed;
@@ -24,7 +23,7 @@ internal sealed class Supervisor(ActorCell cell)
         get
         {
             lock (_gate)
-                return _children.Count == 0;
+                return _children.IsEmpty;
         }
     }
 
@@ -40,7 +39,7 @@ internal sealed class Supervisor(ActorCell cell)
             if (_isClosed || by is { IsRevoked: true })
                 throw new ActorStoppedException(parent.ToString());
             child = new ActorCell(cell.System, cell, options, ++_spawnedCount);
-            if (!_children.TryAdd(options.Name, child))
+            if (!_children.TryAdd(child))
                 throw new ArgumentException($"{cell} already has a child named '{options.Name}'.");
         }
 
@@ -51,11 +50,8 @@ internal sealed class Supervisor(ActorCell cell)
     /// <summary>Every child, oldest first.</summary>
     public List<ActorCell> Children()
     {
-        List<ActorCell> children;
         lock (_gate)
-            children = [.. _children.Values];
-        children.Sort(static (a, b) => a.SpawnNumber.CompareTo(b.SpawnNumber));
-        return children;
+            return _children.ToList();
     }
 
     public int Count
@@ -215,10 +211,12 @@ internal sealed class Supervisor(ActorCell cell)
 
     public void OnChildStopped(ActorCell child)
     {
-        if (!IsMine(child))
-            return;
         lock (_gate)
-            _children.Remove(child.Options.Name);
+        {
+            if (!_children.Remove(child))
+                return;
+        }
+
         _escalated?.Remove(child);
         if (child.RestartGroup is { } group)
         {
@@ -274,6 +272,6 @@ internal sealed class Supervisor(ActorCell cell)
     private bool IsMine(ActorCell child)
     {
         lock (_gate)
-            return _children.TryGetValue(child.Options.Name, out var mine) && mine == child;
+            return _children.Contains(child);
     }
 }
