@@ -43,7 +43,7 @@ internal sealed partial class ActorCell : ActorRef, IThreadPoolWorkItem
 
     internal ActorCell? Younger { get; set; }
 
-    private string Name => Options.Name ?? string.Create(CultureInfo.InvariantCulture, $"${SpawnNumber}");
+    internal string Name => Options.Name ?? string.Create(CultureInfo.InvariantCulture, $"${SpawnNumber}");
 
     public override string Path => Parent is null ? "" : $"{Parent.Path}/{Name}";
 

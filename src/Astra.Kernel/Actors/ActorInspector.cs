@@ -58,7 +58,7 @@ internal sealed class ActorInspector(ActorCell root, IClock clock)
         var branches = new List<ActorBranch>(listed.Count);
         foreach (var child in listed)
             branches.Add(Describe(child, depth - 1, childrenMax, ref room));
-        return Describe(cell, children.Length, branches, Sum(children, listed));
+        return Describe(cell, children.Count, branches, Sum(children, listed));
     }
 
     private ActorBranch Describe(ActorCell cell, int childCount, IReadOnlyList<ActorBranch> children, ActorTotals unlisted) => new()
@@ -78,10 +78,10 @@ internal sealed class ActorInspector(ActorCell root, IClock clock)
 
     /// <summary>Those that need attention: not running, then the deepest mailbox, then the most restarts, then the busiest,
     /// then the oldest.</summary>
-    private static List<ActorCell> Choose(ActorCell[] children, int countMax)
+    private static List<ActorCell> Choose(List<ActorCell> children, int countMax)
     {
         List<ActorCell> chosen;
-        if (children.Length <= countMax)
+        if (children.Count <= countMax)
             chosen = [.. children];
         else
         {
@@ -94,7 +94,7 @@ internal sealed class ActorInspector(ActorCell root, IClock clock)
         return chosen;
     }
 
-    private static ActorTotals Sum(ActorCell[] children, List<ActorCell> listed)
+    private static ActorTotals Sum(List<ActorCell> children, List<ActorCell> listed)
     {
         var totals = default(ActorTotals);
         var isListed = listed.ToHashSet();

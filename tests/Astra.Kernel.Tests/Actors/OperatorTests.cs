@@ -54,6 +54,24 @@ public sealed class OperatorTests
     }
 
     [Fact]
+    public void An_actor_without_a_name_is_found_by_the_path_it_shows()
+    {
+        var world = new ActorWorld();
+        var nameless = world.System.Spawn(ActorWorld.Script("x", (_, _) => default) with { Name = null });
+        world.RunUntilQuiet();
+        Assert.Equal(nameless.Path, Look(world, nameless.Path).Path);
+        Assert.True(world.System.Operator.Stop(nameless.Path, "ada").IsOk);
+    }
+
+    [Fact]
+    public void A_family_is_counted_to_the_last_even_when_it_is_read_in_pieces()
+    {
+        var world = new ActorWorld();
+        world.Tell(world.Spawn("parent", Parent(children: 10_000)), "spawn");
+        Assert.Equal(10_001, world.System.Operator.Count().Totals.ActorCount);
+    }
+
+    [Fact]
     public void A_handler_that_awaits_shows_for_how_long()
     {
         var world = new ActorWorld();
