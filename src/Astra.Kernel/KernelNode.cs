@@ -329,6 +329,7 @@ public sealed record GoalRequest
     public int Priority { get; init; }
     public DeadTaskPolicy DeadTaskPolicy { get; init; } = DeadTaskPolicy.Doom;
     public string? IdempotencyKey { get; init; }
+    public GoalExtras Extras { get; init; } = GoalExtras.None;
 
     /// <summary>The first tasks, added in the same commit as the goal.</summary>
     public required IReadOnlyList<GraphEdit> Plan { get; init; }

@@ -31,7 +31,7 @@ internal sealed class GoalDesk(ShardGoals goals, ShardLog log, GoalDecisions dec
         var submitted = new KernelEvent.GoalSubmitted
         {
             Agent = goods.Agent, Title = goods.Title, Input = goods.Input, Priority = goods.Priority, DeadTaskPolicy = goods.DeadTaskPolicy,
-            IdempotencyKey = goods.IdempotencyKey, RequestDigest = submit.Digest, SubmittedBy = submit.Caller.Principal,
+            IdempotencyKey = goods.IdempotencyKey, RequestDigest = submit.Digest, SubmittedBy = submit.Caller.Principal, Extras = goods.Extras,
         };
         if (goods.Plan.Count == 0)
             return new Refusal(RefusalKind.Invalid, "A goal needs at least one step: name an agent that plans it, or send a plan.");

@@ -26,6 +26,7 @@ public sealed record GoalRow
     public ulong RequestDigest { get; init; }
     public required string SubmittedBy { get; init; }
     public required TaskCounts Counts { get; init; }
+    public GoalExtras Extras { get; init; } = GoalExtras.None;
 }
 
 /// <summary>How many of a goal's tasks are in each state.</summary>
