@@ -20,4 +20,7 @@ public sealed record ServerOptions
     public required TextWriter Log { get; init; }
 
     public bool Verbose { get; init; }
+
+    /// <summary>Agents that run inside the server, beside those the binary ships with.</summary>
+    public IReadOnlyList<Sdk.Agent> Agents { get; init; } = [];
 }
