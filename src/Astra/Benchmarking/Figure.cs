@@ -1,3 +1,4 @@
+using Astra.Benchmarking.Api;
 using Astra.Benchmarking.Kernel;
 using Astra.Benchmarking.Tasks;
 
@@ -45,6 +46,15 @@ public sealed record Bar(string Workload, string Metric, double Must, double Aim
         new("recover", "all-loaded", 30, 12, HigherIsBetter: false),
     ];
 
+    public static readonly IReadOnlyList<Bar> Api =
+    [
+        new("read", "rate", 12_000, 30_000, HigherIsBetter: true),
+        new("read", "p99", 10, 4, HigherIsBetter: false),
+        new("submit", "rate", 3_000, 8_000, HigherIsBetter: true),
+        new("submit", "p99", 40, 20, HigherIsBetter: false),
+        new("events", "p99", 100, 30, HigherIsBetter: false),
+    ];
+
     public static readonly IReadOnlyList<Bar> Kernel =
     [
         new("tell1", "rate", 25e6, 50e6, HigherIsBetter: true),
@@ -68,6 +78,7 @@ public sealed record Bar(string Workload, string Metric, double Must, double Aim
     {
         TasksSuite.Name => Tasks,
         KernelSuite.Name => Kernel,
+        ApiSuite.Name => Api,
         _ => [],
     };
 }
