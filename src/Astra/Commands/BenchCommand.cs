@@ -80,7 +80,8 @@ public static class BenchCommand
             await using var server = await BenchServer.StartAsync(surroundings, new DataDirectory(directory), databaseUrl, cancellationToken);
             report.Begin();
             var suite = new TasksSuite(server, line => surroundings.Terminal.Error.WriteLine(line));
-            foreach (var workload in chosen)
+            // In the suite's own order: the last one stops the server.
+            foreach (var workload in TasksSuite.Workloads.Where(chosen.Contains))
                 foreach (var figure in await suite.RunAsync(workload, runCount, cancellationToken))
                     report.Add(figure);
             report.End();
