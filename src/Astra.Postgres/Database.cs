@@ -71,7 +71,12 @@ internal sealed class Database : IAsyncDisposable
         Timeout = 10,
         CommandTimeout = 30,
         KeepAlive = 5,
+        Options = role == DatabaseRole.Journal ? $"{_connectionFor(role).Options} {ByIndexOnly}".TrimStart() : _connectionFor(role).Options,
     };
+
+    /// <summary>What appends and projects finds every row through an index made for it. A plan that was made while a table
+    /// was empty, and therefore reads all of it, must not be kept while it grows to millions.</summary>
+    private const string ByIndexOnly = "-c enable_seqscan=off";
 
     private static async ValueTask<NpgsqlConnection> OpenOnceAsync(NpgsqlConnectionStringBuilder settings, CancellationToken cancellationToken)
     {

@@ -58,6 +58,8 @@ internal sealed class WorkerConnection(FrameSocket<WorkerFrame, ServerFrame> soc
             var hello = await ReceiveHelloAsync();
             var link = parts.Node.Connect(
                 new WorkerOffer(hello.Name, principal.Tenant, [.. hello.Agents.Select(agent => AgentRunner.ExecutorOf(agent.Name))], hello.Slots), this);
+            if (hello.Together)
+                socket.SendTogether();
             socket.TrySend(new ServerFrame.Welcome(link.Id.ToString(), HeartbeatSeconds));
             _link.SetResult(link);
             await ReceiveAsync(link, hello.Slots);
@@ -83,19 +85,29 @@ internal sealed class WorkerConnection(FrameSocket<WorkerFrame, ServerFrame> soc
     {
         var attempt = new TaskAttempt(assignment.Task.Value, assignment.Attempt);
         _held[attempt] = new HeldTask(assignment);
-        // Parsing payloads is not for a turn of the kernel.
-        _ = Task.Run(async () =>
-        {
-            await _link.Task;
-            if (!socket.TrySend(new ServerFrame.Assign(WorkMapping.ToWire(assignment))))
-                socket.Abort();
-        });
+        if (_link.Task.IsCompletedSuccessfully)
+            Send(assignment);
+        else
+            _ = SendWhenWelcomeAsync(assignment);
     }
 
     public void Revoke(TaskId task, int attempt, string reason)
     {
         Drop(new TaskAttempt(task.Value, attempt));
         socket.TrySend(new ServerFrame.Revoke(task.Value, attempt, reason));
+    }
+
+    private async Task SendWhenWelcomeAsync(Assignment assignment)
+    {
+        await _link.Task;
+        Send(assignment);
+    }
+
+    // Parsing payloads is not for a turn of the kernel: whoever sends does that.
+    private void Send(Assignment assignment)
+    {
+        if (!socket.TrySend(() => new ServerFrame.Assign(WorkMapping.ToWire(assignment))))
+            socket.Abort();
     }
 
     public async ValueTask DisposeAsync()
@@ -157,22 +169,8 @@ internal sealed class WorkerConnection(FrameSocket<WorkerFrame, ServerFrame> soc
                         continue;
                 }
                 await inHand.WaitAsync(_ending.Token);
-                _ = Task.Run(async () =>
-                {
-                    try
-                    {
-                        await HandleAsync(link, frame);
-                    }
-                    catch (Exception e)
-                    {
-                        failed.TrySetException(e);
-                        socket.Abort();
-                    }
-                    finally
-                    {
-                        inHand.Release();
-                    }
-                });
+                // A report only queues a message before it waits for the commit; a tool call may work before it waits.
+                _ = frame is WorkerFrame.CallTool ? Task.Run(() => HandleInHandAsync(frame)) : HandleInHandAsync(frame);
             }
         }
         catch (IOException) when (failed.Task.IsFaulted)
@@ -185,6 +183,23 @@ internal sealed class WorkerConnection(FrameSocket<WorkerFrame, ServerFrame> soc
             // The semaphore must outlive what runs under it.
             for (var i = 0; i < slots * FramesAtOncePerSlot; i++)
                 await inHand.WaitAsync(CancellationToken.None);
+        }
+
+        async Task HandleInHandAsync(WorkerFrame frame)
+        {
+            try
+            {
+                await HandleAsync(link, frame);
+            }
+            catch (Exception e)
+            {
+                failed.TrySetException(e);
+                socket.Abort();
+            }
+            finally
+            {
+                inHand.Release();
+            }
         }
     }
 
@@ -251,6 +266,7 @@ internal sealed class WorkerConnection(FrameSocket<WorkerFrame, ServerFrame> soc
     {
         var task = held.Assignment;
         var gate = parts.Tools.For(new Tools.Catalog.ToolSubject(task.Tenant, task.Agent, task.Goal, task.GoalInput));
+        var ending = held.Ending;
         try
         {
             var result = await gate.CallAsync(
@@ -258,7 +274,7 @@ internal sealed class WorkerConnection(FrameSocket<WorkerFrame, ServerFrame> soc
                 {
                     Reads = call.Reads ?? [],
                     Deadline = call.DeadlineSeconds is > 0 and < 1e6 and var seconds ? TimeSpan.FromSeconds(seconds) : null,
-                }, held.Ending);
+                }, ending);
             return new ServerFrame.ToolAnswer(call.CallId, result.Output, result.Receipt, null, null);
         }
         catch (ToolRefusedException e)
@@ -269,7 +285,7 @@ internal sealed class WorkerConnection(FrameSocket<WorkerFrame, ServerFrame> soc
         {
             return new ServerFrame.ToolAnswer(call.CallId, null, e.Receipt, null, e.Message);
         }
-        catch (OperationCanceledException) when (held.Ending.IsCancellationRequested)
+        catch (OperationCanceledException) when (ending.IsCancellationRequested)
         {
             return new ServerFrame.ToolAnswer(call.CallId, null, null, "The attempt was taken away while the tool ran.", null);
         }
@@ -315,23 +331,43 @@ internal sealed class WorkerConnection(FrameSocket<WorkerFrame, ServerFrame> soc
     }
 
     /// <summary>An attempt of this connection, and what runs under its authority.</summary>
-    private sealed class HeldTask
+    private sealed class HeldTask(Assignment assignment)
     {
-        private readonly Action _end;
+        private readonly Lock _gate = new();
+        private Action? _end;
+        private CancellationToken _ending;
+        private bool _hasEnded;
 
-        public HeldTask(Assignment assignment)
+        public Assignment Assignment => assignment;
+
+        /// <summary>Made when it is first asked for: most attempts call no tool.</summary>
+        public CancellationToken Ending
         {
-            // Never disposed: it has no timer and no handle, and calls may still look at it when the attempt has ended.
-            var ending = new CancellationTokenSource();
-            Assignment = assignment;
-            Ending = ending.Token;
-            // Revocations come from a turn of the kernel, and what a cancelled call does is not for that thread.
-            _end = () => _ = ending.CancelAsync();
+            get
+            {
+                lock (_gate)
+                {
+                    if (_hasEnded)
+                        return new CancellationToken(canceled: true);
+                    if (_end is null)
+                    {
+                        // Never disposed: it has no timer and no handle, and calls may still look at it when the attempt has ended.
+                        var ending = new CancellationTokenSource();
+                        // Revocations come from a turn of the kernel, and what a cancelled call does is not for that thread.
+                        (_end, _ending) = (() => _ = ending.CancelAsync(), ending.Token);
+                    }
+                    return _ending;
+                }
+            }
         }
 
-        public Assignment Assignment { get; }
-        public CancellationToken Ending { get; }
-
-        public void End() => _end();
+        public void End()
+        {
+            lock (_gate)
+            {
+                _hasEnded = true;
+                _end?.Invoke();
+            }
+        }
     }
 }

@@ -33,7 +33,25 @@ public interface IProjection
 
 /// <param name="Watermark">The rows are the shard's state as of this entry of its log.</param>
 public sealed record ShardProjection(
-    ShardId Shard, Epoch Epoch, long Watermark, IReadOnlyList<GoalRow> Goals, IReadOnlyList<TaskRow> Tasks, IReadOnlyList<RemovedTask> Removed);
+    ShardId Shard, Epoch Epoch, long Watermark, IReadOnlyList<GoalRow> Goals, IReadOnlyList<TaskRow> Tasks, IReadOnlyList<RemovedTask> Removed)
+{
+    /// <summary>What is known of each of <see cref="Tasks"/>, so that a store may write less. Empty when nothing is.</summary>
+    public IReadOnlyList<TaskRowChange> Changes { get; init; } = [];
+}
+
+/// <summary>What has become of a task since its row was last written. A row is plain when it tells of nothing but
+/// attempts: it never failed, waits for no due time and was not cancelled.</summary>
+public enum TaskRowChange
+{
+    /// <summary>Anything may have changed.</summary>
+    Whole,
+
+    /// <summary>There is no row yet, and it is a plain one that nobody runs right now.</summary>
+    Added,
+
+    /// <summary>The row was plain and still is, and what the task is and what it waits for are as they were.</summary>
+    Moved,
+}
 
 public readonly record struct RemovedTask(TenantId Tenant, TaskId Task);
 

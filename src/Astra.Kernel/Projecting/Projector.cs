@@ -119,8 +119,10 @@ internal sealed class Projector(IProjection projection, KernelLimits limits, Ker
     {
         while (_images.Count > 0)
         {
+            // Two images of one shard, because the first could not be written in its round, go one after the other.
             var batch = new List<ShardImage>();
-            for (var rows = 0; rows < RowsPerCommitMax && batch.Count < _images.Count; rows += RowCount(batch[^1]))
+            var shards = new HashSet<ShardId>();
+            for (var rows = 0; rows < RowsPerCommitMax && batch.Count < _images.Count && shards.Add(_images[batch.Count].Image.Shard); rows += RowCount(batch[^1]))
                 batch.Add(_images[batch.Count]);
             _images.RemoveRange(0, batch.Count);
 

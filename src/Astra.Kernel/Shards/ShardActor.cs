@@ -45,7 +45,7 @@ internal sealed class ShardActor : Actor
         var decisions = new GoalDecisions(_log, node.Limits);
         _desk = new GoalDesk(_goals, _log, decisions, node);
         _work = new WorkDesk(id, _goals, _log, decisions, node);
-        _log.Recorded = OnRecorded;
+        (_log.Recorded, _log.Committed) = (OnRecorded, node.Events.Publish);
     }
 
     protected internal override ValueTask StartedAsync(ActorTurn turn)
@@ -198,15 +198,10 @@ internal sealed class ShardActor : Actor
             _node.Load.AddActive(goal.Tenant);
     }
 
-    private void OnRecorded(Goal goal, TaskNode? node, JournalEntry entry, KernelEvent kernelEvent)
+    private Action? OnRecorded(Goal goal, TaskNode? node, JournalEntry entry)
     {
         Follow(goal, entry);
-        var effect = node is null ? null : _work.EffectOf(goal, node, entry);
-        _log.Defer(() =>
-        {
-            _node.Events.Publish(entry);
-            effect?.Invoke();
-        });
+        return node is null ? null : _work.EffectOf(goal, node, entry);
     }
 
     private void Forget()
@@ -274,8 +269,7 @@ internal sealed class ShardActor : Actor
     {
         if (sender is null)
             return;
-        object reply = answer.Refusal is { } refusal ? refusal : answer.Value!;
-        _log.Defer(() => sender.TrySend(reply), sender);
+        _log.DeferReply(sender, answer.Refusal is { } refusal ? refusal : answer.Value!);
     }
 
     private void Refuse(object message, Refusal refusal, ActorTurn turn)
@@ -302,11 +296,12 @@ internal sealed class ShardActor : Actor
     {
         var goals = new List<GoalRow>();
         var tasks = new List<TaskRow>();
+        var changes = new List<TaskRowChange>();
         var removed = new List<RemovedTask>();
         foreach (var goal in _goals.All)
             if (goal.IsDirty)
-                goal.TakeImage(goals, tasks, removed);
-        var image = new ShardProjection(_id, _epoch, _log.LastSeq, goals, tasks, removed);
+                goal.TakeImage(goals, tasks, changes, removed);
+        var image = new ShardProjection(_id, _epoch, _log.LastSeq, goals, tasks, removed) { Changes = changes };
         (_isDirtyAnnounced, _imagedSeq) = (false, _log.LastSeq);
         _log.Defer(() => _node.Projector.TrySend(new ShardImage(image, self)));
     }

@@ -12,13 +12,16 @@ namespace Astra.Kernel.Shards;
 /// way round it would be told about a result that never existed.</remarks>
 internal sealed class ShardLog(ShardId shard, IClock clock, JournalWriter writer) : IRecorder
 {
-    private readonly Queue<(long Seq, Action Effect, ActorRef? Waiting)> _deferred = [];
+    private readonly Queue<Deferred> _deferred = [];
     private List<JournalEntry> _next = [];
     private JournalAppend? _underWay;
     private Epoch _epoch;
 
-    /// <summary>Called for each entry as it is recorded, to defer what it will cause.</summary>
-    public Action<Goal, TaskNode?, JournalEntry, KernelEvent>? Recorded { get; set; }
+    /// <summary>Called for each entry as it is recorded; answers what it will cause.</summary>
+    public Func<Goal, TaskNode?, JournalEntry, Action?>? Recorded { get; set; }
+
+    /// <summary>Called for each of those entries once it is durable, before what it causes.</summary>
+    public Action<JournalEntry>? Committed { get; set; }
 
     /// <summary>The latest entry that was decided.</summary>
     public long LastSeq { get; private set; }
@@ -46,13 +49,22 @@ internal sealed class ShardLog(ShardId shard, IClock clock, JournalWriter writer
 
     /// <summary>Runs <paramref name="effect"/> when everything recorded so far is durable; at once if it is.</summary>
     /// <param name="effect">Must not fail: what it rests on is true by then.</param>
-    /// <param name="waiting">Told to try again if the shard is lost first.</param>
-    public void Defer(Action effect, ActorRef? waiting = null)
+    public void Defer(Action effect)
     {
         if (CommittedSeq == LastSeq)
             effect();
         else
-            _deferred.Enqueue((LastSeq, effect, waiting));
+            _deferred.Enqueue(new Deferred(LastSeq, null, effect, null, null));
+    }
+
+    /// <summary>Sends a reply when everything recorded so far is durable; whoever waits for it is told to try again if the
+    /// shard is lost first.</summary>
+    public void DeferReply(ActorRef waiting, object reply)
+    {
+        if (CommittedSeq == LastSeq)
+            waiting.TrySend(reply);
+        else
+            _deferred.Enqueue(new Deferred(LastSeq, null, null, waiting, reply));
     }
 
     /// <summary>Looks whether the append under way has ended, and sends the next one off.</summary>
@@ -68,7 +80,7 @@ internal sealed class ShardLog(ShardId shard, IClock clock, JournalWriter writer
             committed = ended.Append.Entries.Count;
             CommittedSeq = ended.Append.Entries[^1].Seq;
             while (_deferred.TryPeek(out var first) && first.Seq <= CommittedSeq)
-                _deferred.Dequeue().Effect();
+                Run(_deferred.Dequeue());
         }
         if (_underWay is null && _next.Count > 0)
         {
@@ -82,9 +94,17 @@ internal sealed class ShardLog(ShardId shard, IClock clock, JournalWriter writer
     /// <summary>The shard is lost: whoever waits is told that nobody knows, and that asking again is harmless.</summary>
     public void Abandon()
     {
-        foreach (var (_, _, waiting) in _deferred)
-            waiting?.TrySend(ShardActor.Lost);
+        foreach (var deferred in _deferred)
+            deferred.Waiting?.TrySend(ShardActor.Lost);
         _deferred.Clear();
+    }
+
+    private void Run(Deferred deferred)
+    {
+        if (deferred.Entry is { } entry)
+            Committed?.Invoke(entry);
+        deferred.Effect?.Invoke();
+        deferred.Waiting?.TrySend(deferred.Reply!);
     }
 
     private JournalEntry Record(
@@ -108,7 +128,10 @@ internal sealed class ShardLog(ShardId shard, IClock clock, JournalWriter writer
         };
         _next.Add(entry);
         if (goal is not null)
-            Recorded?.Invoke(goal, task, entry, kernelEvent);
+            _deferred.Enqueue(new Deferred(entry.Seq, entry, Recorded?.Invoke(goal, task, entry), null, null));
         return entry;
     }
+
+    /// <summary>What waits for an entry to be durable: its own effect, something else, or a reply.</summary>
+    private readonly record struct Deferred(long Seq, JournalEntry? Entry, Action? Effect, ActorRef? Waiting, object? Reply);
 }

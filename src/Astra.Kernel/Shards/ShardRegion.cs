@@ -16,8 +16,10 @@ internal sealed record RegionFailed(Exception Why);
 /// </summary>
 internal sealed class ShardRegion(NodeParts parts, ShardMap map, IShardLeases leases, IJournal journal, IProjection projection, KernelNotices notices) : Actor
 {
-    // Snapshots of this many shards are read at once: few round trips, and no answer larger than memory likes.
-    private const int ShardsPerLoad = 1024;
+    // Snapshots of this many shards are read at once: few round trips, and no answer larger than memory likes. The first
+    // answers are smaller, so that work goes on while most is still being read.
+    private const int ShardsPerLoadMin = 64;
+    private const int ShardsPerLoadMax = 1024;
 
     private const int ShardMailboxCapacityMax = 8192;
 
@@ -35,6 +37,7 @@ internal sealed class ShardRegion(NodeParts parts, ShardMap map, IShardLeases le
     private readonly Dictionary<ActorRef, ShardId> _stopping = [];
     private IReadOnlySet<Guid> _livingProcesses = new HashSet<Guid>();
     private bool _renewalAsked;
+    private bool _hasMoreToLoad;
 
     /// <summary>A region that crashed has lost its shard actors with it. Entries of theirs may still be on their way to the
     /// log, so every shard is given back and taken again under a new epoch.</summary>
@@ -95,7 +98,9 @@ internal sealed class ShardRegion(NodeParts parts, ShardMap map, IShardLeases le
         var starter = turn.Sender;
         try
         {
-            await RenewAsync(turn);
+            do
+                await RenewAsync(turn);
+            while (_hasMoreToLoad);
             turn.Schedule(parts.Limits.LeaseRenewalInterval, Tick);
             starter?.TrySend(new RegionReady());
         }
@@ -124,6 +129,8 @@ internal sealed class ShardRegion(NodeParts parts, ShardMap map, IShardLeases le
         try
         {
             await RenewAsync(turn);
+            if (_hasMoreToLoad)
+                RenewSoon(turn);
         }
         catch (Exception e)
         {
@@ -160,7 +167,7 @@ internal sealed class ShardRegion(NodeParts parts, ShardMap map, IShardLeases le
             if (held.Epoch != epoch)
                 (held.Epoch, held.IsActive) = (epoch, false);
         }
-        await LoadAsync(turn);
+        await LoadAsync(askedAt, turn);
 
         foreach (var shard in renewal.Surplus)
             if (_held.TryGetValue(shard, out var held) && held is { IsActive: true, IsHandingOver: false })
@@ -183,11 +190,22 @@ internal sealed class ShardRegion(NodeParts parts, ShardMap map, IShardLeases le
         MailboxCapacityMax = ShardMailboxCapacityMax,
     });
 
-    private async ValueTask LoadAsync(ActorTurn turn)
+    /// <summary>Until everything is loaded or the lease is due to be renewed: a million tasks take longer to read than a
+    /// lease lasts.</summary>
+    private async ValueTask LoadAsync(TimeSpan renewedAt, ActorTurn turn)
     {
         var toLoad = _held.Where(held => !held.Value.IsActive && !_release.Contains(held.Key)).Select(held => (Shard: held.Key, held.Value)).ToList();
-        foreach (var chunk in toLoad.Chunk(ShardsPerLoad))
+        _hasMoreToLoad = false;
+        var next = 0;
+        for (var size = ShardsPerLoadMin; next < toLoad.Count; size = Math.Min(size * 2, ShardsPerLoadMax))
         {
+            if (parts.Clock.Elapsed - renewedAt >= parts.Limits.LeaseRenewalInterval)
+            {
+                _hasMoreToLoad = true;
+                return;
+            }
+            var chunk = toLoad.Skip(next).Take(size).ToArray();
+            next += chunk.Length;
             var snapshots = await projection.LoadAsync([.. chunk.Select(item => item.Shard)], CancellationToken.None);
             var tails = await journal.ReadTailsAsync([.. snapshots.Select(snapshot => new ShardPosition(snapshot.Shard, snapshot.Watermark))], CancellationToken.None);
             for (var i = 0; i < chunk.Length; i++)

@@ -109,7 +109,7 @@ internal sealed class WorkDesk(ShardId shard, ShardGoals goals, ShardLog log, Go
         {
             // What it waited for is handed over as it is now: by the time the claim is durable some of it may have been redriven.
             var (lease, assignment) = (task.Lease!, AssignmentOf(goal, task, entry));
-            return () => lease.Worker?.Assign(assignment with { Now = parts.Clock.UtcNow });
+            return () => lease.Worker?.Assign(assignment);
         }
         if (entry.From == TaskState.Running && task.Lease is { } held)
         {
@@ -199,8 +199,9 @@ internal sealed class WorkDesk(ShardId shard, ShardGoals goals, ShardLog log, Go
         Attempt = claim.Attempt,
         Spec = task.Spec,
         GoalInput = goal.Input,
-        Dependencies = [.. task.After.Select(edge => new EndedDependency(edge.Node.Spec.Name, edge.Node.State, edge.Node.Output, edge.Node.Failure?.Reason ?? edge.Node.Reason))],
-        Now = parts.Clock.UtcNow,
+        Dependencies = task.After.Count == 0 ? [] :
+            [.. task.After.Select(edge => new EndedDependency(edge.Node.Spec.Name, edge.Node.State, edge.Node.Output, edge.Node.Failure?.Reason ?? edge.Node.Reason))],
+        Now = claim.At,
     };
 }
 

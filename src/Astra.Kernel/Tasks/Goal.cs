@@ -72,7 +72,10 @@ internal sealed class Goal
         if (!goal.Graph.TryConnectAll(snapshot.Tasks.Select(task => (goal.Graph[task.Id], goal.Edges(task.After)))))
             throw new InvalidDataException($"The rows hold a cycle in goal {row.Id}.");
         foreach (var node in goal.Graph.Tasks)
+        {
             node.OpenDependencies = TaskGraph.CountOpen(node);
+            (node.WasPlain, node.IsReshaped) = (node.IsPlain, false);
+        }
         return goal;
     }
 
@@ -147,7 +150,7 @@ internal sealed class Goal
     public TaskRow ToRow(TaskNode node) => new()
     {
         Tenant = Tenant, Goal = Id, Id = node.Id, Spec = node.Spec,
-        After = [.. node.After.Select(edge => new Dependency(edge.Node.Id, edge.Kind))],
+        After = node.After.Count == 0 ? [] : [.. node.After.Select(edge => new Dependency(edge.Node.Id, edge.Kind))],
         State = node.State, Attempt = node.Attempt, FailureCount = node.FailureCount, ExpiryCount = node.ExpiryCount,
         CreatedAt = node.CreatedAt, DueAt = node.DueAt, StartedAt = node.StartedAt, EndedAt = node.EndedAt,
         Worker = node.Worker, WorkerName = node.WorkerName, WorkerProcess = node.WorkerProcess,
@@ -155,14 +158,17 @@ internal sealed class Goal
     };
 
     /// <summary>Everything that changed since this was last called, as it is now.</summary>
-    public void TakeImage(List<GoalRow> goals, List<TaskRow> tasks, List<RemovedTask> removed)
+    public void TakeImage(List<GoalRow> goals, List<TaskRow> tasks, List<TaskRowChange> changes, List<RemovedTask> removed)
     {
         goals.Add(ToRow());
         foreach (var node in _dirtyTasks)
         {
             node.IsDirty = false;
-            if (Graph.Find(node.Id) is not null)
-                tasks.Add(ToRow(node));
+            if (Graph.Find(node.Id) is null)
+                continue;
+            tasks.Add(ToRow(node));
+            changes.Add(ChangeOf(node));
+            (node.WasPlain, node.IsReshaped) = (node.IsPlain, false);
         }
         removed.AddRange(_removedTasks);
         _dirtyTasks.Clear();
@@ -171,6 +177,14 @@ internal sealed class Goal
     }
 
     public GoalSnapshot ToSnapshot() => new(ToRow(), [.. Graph.Tasks.Select(ToRow)]);
+
+    // Images of a shard are written in the order in which they are taken, so one that was taken is a row by then.
+    private static TaskRowChange ChangeOf(TaskNode node) => (node.WasPlain, node.IsPlain) switch
+    {
+        (null, true) when node.State != TaskState.Running => TaskRowChange.Added,
+        (true, true) when !node.IsReshaped => TaskRowChange.Moved,
+        _ => TaskRowChange.Whole,
+    };
 
     private static TaskNode Restore(TaskRow row) => new(row.Id, row.Spec, row.CreatedAt)
     {

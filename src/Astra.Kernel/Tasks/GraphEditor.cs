@@ -155,6 +155,8 @@ internal sealed class GraphEditor(Goal goal, GoalDecisions decisions, IRecorder 
     {
         if (after.Count > limits.TaskDependenciesMax)
             return Invalid($"A step waits for at most {limits.TaskDependenciesMax} others, and {node.Spec.Name} for {after.Count}.");
+        if (after.Count == 0 && node.After.Count == 0)
+            return null;
         var edges = new List<Edge>(after.Count);
         var seen = new HashSet<TaskNode>();
         foreach (var dependency in after)

@@ -101,6 +101,7 @@ internal sealed class TaskGraph
 
     private static void Link(TaskNode node, Edge edge)
     {
+        node.IsReshaped = true;
         node.After.Add(edge);
         edge.Node.Dependents.Add(new Edge(node, edge.Kind));
     }
@@ -109,6 +110,7 @@ internal sealed class TaskGraph
     {
         foreach (var edge in node.After)
             edge.Node.Dependents.Remove(new Edge(node, edge.Kind));
+        node.IsReshaped = true;
         node.After.Clear();
     }
 

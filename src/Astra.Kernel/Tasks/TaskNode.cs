@@ -4,7 +4,12 @@ namespace Astra.Kernel.Tasks;
 internal sealed class TaskNode(TaskId id, TaskSpec spec, DateTimeOffset createdAt)
 {
     public TaskId Id { get; } = id;
-    public TaskSpec Spec { get; set; } = spec;
+    public TaskSpec Spec
+    {
+        get;
+        set => (field, IsReshaped) = (value, true);
+    } = spec;
+
     public DateTimeOffset CreatedAt { get; } = createdAt;
 
     public TaskState State { get; set; }
@@ -33,6 +38,15 @@ internal sealed class TaskNode(TaskId id, TaskSpec spec, DateTimeOffset createdA
 
     /// <summary>Changed since the projection last took its image.</summary>
     public bool IsDirty { get; set; }
+
+    /// <summary>What it is, or what it waits for, has changed since then.</summary>
+    public bool IsReshaped { get; set; }
+
+    /// <summary>Whether the image before was a plain row; null when there was none.</summary>
+    public bool? WasPlain { get; set; }
+
+    /// <summary>See <see cref="TaskRowChange"/>. What a row shows beyond its moves is named here, or belongs to the spec.</summary>
+    public bool IsPlain => FailureCount == 0 && ExpiryCount == 0 && DueAt is null && Failure is null && Reason is null && DoomedBy is null;
 
     /// <summary>Who runs it and until when, on this node's monotonic clock.</summary>
     public TaskLease? Lease { get; set; }

@@ -21,7 +21,7 @@ internal static class JournalSql
             SELECT (SELECT segment FROM log_segments WHERE opened_at IS NOT NULL AND closed_at IS NULL), e.*
             FROM unnest($3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
                 AS e (shard, seq, at, tenant, goal, task, kind, from_state, command, to_state, attempt, key_id, codec_version, data)
-            WHERE e.shard IN (SELECT shard FROM held)
+            WHERE (e.shard IN (SELECT shard FROM held)) IS TRUE
         )
         SELECT shard FROM held
         """;

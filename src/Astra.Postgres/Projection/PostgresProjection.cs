@@ -71,7 +71,7 @@ public sealed class PostgresProjection : IProjection
         var quarantined = new List<QuarantinedGoal>();
         foreach (var goal in goals.Select(group => group.Key).Union(tasks.Select(group => group.Key)))
         {
-            var part = shard with { Goals = goals[goal].ToArray(), Tasks = tasks[goal].ToArray(), Removed = [] };
+            var part = shard with { Goals = goals[goal].ToArray(), Tasks = tasks[goal].ToArray(), Changes = [], Removed = [] };
             var write = new ProjectionWrite([part]);
             await transaction.SaveAsync(Savepoint, cancellationToken);
             try
@@ -89,7 +89,7 @@ public sealed class PostgresProjection : IProjection
         }
 
         // The rows first: a goal's history begins behind the watermark that its shard had when the row was made.
-        var rest = new ProjectionWrite([shard with { Goals = [], Tasks = [] }]);
+        var rest = new ProjectionWrite([shard with { Goals = [], Tasks = [], Changes = [] }]);
         await rest.ExecuteAsync(connection, transaction, advance: true, cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         return rest.Held.Contains(shard.Shard) ? new ProjectionOutcome(IsFenced: false, quarantined) : new ProjectionOutcome(IsFenced: true, []);

@@ -12,6 +12,8 @@ internal sealed class ProjectionWrite
     private readonly long[] _epochs;
     private readonly long[] _watermarks;
     private readonly List<(ShardId Shard, GoalRow Row)> _goals = [];
+    private readonly List<(ShardId Shard, TaskRow Row)> _added = [];
+    private readonly List<(ShardId Shard, TaskRow Row)> _moved = [];
     private readonly List<(ShardId Shard, TaskRow Row)> _tasks = [];
     private readonly List<(ShardId Shard, RemovedTask Row)> _removed = [];
 
@@ -32,16 +34,20 @@ internal sealed class ProjectionWrite
                 About(shard.Shard, goal.Tenant, goal.Id, StorableText.IsStorable(goal));
                 _goals.Add((shard.Shard, goal));
             }
-            foreach (var task in shard.Tasks)
+            for (var i = 0; i < shard.Tasks.Count; i++)
             {
+                var task = shard.Tasks[i];
                 About(shard.Shard, task.Tenant, task.Goal, StorableText.IsStorable(task));
-                _tasks.Add((shard.Shard, task));
+                WayOf(shard, i).Add((shard.Shard, task));
             }
             foreach (var removed in shard.Removed)
                 _removed.Add((shard.Shard, removed));
         }
+        if (_refused.Count == 0)
+            return;
         _goals.RemoveAll(goal => _refused.ContainsKey((goal.Row.Tenant, goal.Row.Id)));
-        _tasks.RemoveAll(task => _refused.ContainsKey((task.Row.Tenant, task.Row.Goal)));
+        foreach (var way in (List<(ShardId Shard, TaskRow Row)>[])[_added, _moved, _tasks])
+            way.RemoveAll(task => _refused.ContainsKey((task.Row.Tenant, task.Row.Goal)));
     }
 
     public HashSet<ShardId> Held { get; } = [];
@@ -52,7 +58,8 @@ internal sealed class ProjectionWrite
     {
         _refused[(tenant, goal)] = reason;
         _goals.RemoveAll(row => row.Row.Id == goal && row.Row.Tenant == tenant);
-        _tasks.RemoveAll(row => row.Row.Goal == goal && row.Row.Tenant == tenant);
+        foreach (var way in (List<(ShardId Shard, TaskRow Row)>[])[_added, _moved, _tasks])
+            way.RemoveAll(row => row.Row.Goal == goal && row.Row.Tenant == tenant);
     }
 
     public async ValueTask ExecuteAsync(
@@ -67,6 +74,10 @@ internal sealed class ProjectionWrite
         if (_goals.Count > 0)
             GoalRows.AddTo(Add(batch, ProjectionSql.UpsertGoals), _goals);
         AddUnknown(batch);
+        if (_added.Count > 0)
+            TaskRows.AddAddedTo(Add(batch, ProjectionSql.AddTasks), _added);
+        if (_moved.Count > 0)
+            TaskRows.AddMovedTo(Add(batch, ProjectionSql.MoveTasks), _moved);
         if (_tasks.Count > 0)
             TaskRows.AddTo(Add(batch, ProjectionSql.UpsertTasks), _tasks);
         if (advance)
@@ -85,6 +96,14 @@ internal sealed class ProjectionWrite
         while (await reader.ReadAsync(cancellationToken))
             Quarantined.Add(new QuarantinedGoal(new GoalId(reader.GetGuid(0)), reader.GetString(1)));
     }
+
+    private List<(ShardId Shard, TaskRow Row)> WayOf(ShardProjection shard, int index) =>
+        (shard.Changes.Count == shard.Tasks.Count ? shard.Changes[index] : TaskRowChange.Whole) switch
+        {
+            TaskRowChange.Added => _added,
+            TaskRowChange.Moved => _moved,
+            _ => _tasks,
+        };
 
     private NpgsqlParameterCollection Add(NpgsqlBatch batch, string sql)
     {

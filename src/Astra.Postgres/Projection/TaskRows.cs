@@ -54,6 +54,68 @@ internal static class TaskRows
     /// in one array and each task says which part of it is its own.</remarks>
     public static void AddTo(NpgsqlParameterCollection parameters, IReadOnlyList<(ShardId Shard, TaskRow Row)> tasks)
     {
+        AddIdentityTo(parameters, tasks);
+        parameters
+            .Column(Of(task => (short)task.Row.State), NpgsqlDbType.Smallint)
+            .Column(Of(task => task.Row.Attempt), NpgsqlDbType.Integer)
+            .Column(Of(task => task.Row.FailureCount), NpgsqlDbType.Integer)
+            .Column(Of(task => task.Row.ExpiryCount), NpgsqlDbType.Integer)
+            .Column(Of(task => task.Row.CreatedAt.ToUniversalTime()), NpgsqlDbType.TimestampTz)
+            .Column(Of(task => task.Row.DueAt?.ToUniversalTime()), NpgsqlDbType.TimestampTz)
+            .Column(Of(task => task.Row.StartedAt?.ToUniversalTime()), NpgsqlDbType.TimestampTz)
+            .Column(Of(task => task.Row.EndedAt?.ToUniversalTime()), NpgsqlDbType.TimestampTz)
+            .Column(Of(task => task.Row.Worker?.Value), NpgsqlDbType.Uuid)
+            .Column(Of(task => task.Row.WorkerName), NpgsqlDbType.Text)
+            .Column(Of(task => task.Row.Output), NpgsqlDbType.Bytea)
+            .Column(Of(task => (short?)task.Row.Failure?.Kind), NpgsqlDbType.Smallint)
+            .Column(Of(task => task.Row.Failure?.Reason), NpgsqlDbType.Text)
+            .Column(Of(task => task.Row.Failure?.Fingerprint), NpgsqlDbType.Text)
+            .Column(Of(task => task.Row.Reason), NpgsqlDbType.Text)
+            .Column(Of(task => task.Row.WorkerProcess), NpgsqlDbType.Uuid)
+            .Column(Of(task => task.Row.DoomedBy?.Value), NpgsqlDbType.Uuid)
+            .Column(Of(task => ExtrasCodec.Encode(task.Row.Spec.Extras)), NpgsqlDbType.Bytea);
+
+        T[] Of<T>(Func<(ShardId Shard, TaskRow Row), T> value) => ArrayOf(tasks, value);
+    }
+
+    /// <summary>In the order of ProjectionSql.AddTasks.</summary>
+    public static void AddAddedTo(NpgsqlParameterCollection parameters, IReadOnlyList<(ShardId Shard, TaskRow Row)> tasks)
+    {
+        AddIdentityTo(parameters, tasks);
+        parameters
+            .Column(Of(task => (short)task.Row.State), NpgsqlDbType.Smallint)
+            .Column(Of(task => task.Row.Attempt), NpgsqlDbType.Integer)
+            .Column(Of(task => task.Row.CreatedAt.UtcDateTime), NpgsqlDbType.TimestampTz)
+            .Column(Of(task => task.Row.StartedAt?.UtcDateTime), NpgsqlDbType.TimestampTz)
+            .Column(Of(task => task.Row.EndedAt?.UtcDateTime), NpgsqlDbType.TimestampTz)
+            .Column(Of(task => task.Row.Output), NpgsqlDbType.Bytea)
+            .Column(Of(task => ExtrasCodec.Encode(task.Row.Spec.Extras)), NpgsqlDbType.Bytea);
+
+        T[] Of<T>(Func<(ShardId Shard, TaskRow Row), T> value) => ArrayOf(tasks, value);
+    }
+
+    /// <summary>In the order of ProjectionSql.MoveTasks.</summary>
+    public static void AddMovedTo(NpgsqlParameterCollection parameters, IReadOnlyList<(ShardId Shard, TaskRow Row)> tasks)
+    {
+        parameters
+            .Column(Of(task => (short)task.Shard.Value), NpgsqlDbType.Smallint)
+            .Column(Of(task => task.Row.Tenant.Value), NpgsqlDbType.Uuid)
+            .Column(Of(task => task.Row.Id.Value), NpgsqlDbType.Uuid)
+            .Column(Of(task => (short)task.Row.State), NpgsqlDbType.Smallint)
+            .Column(Of(task => task.Row.Attempt), NpgsqlDbType.Integer)
+            .Column(Of(task => task.Row.StartedAt?.UtcDateTime), NpgsqlDbType.TimestampTz)
+            .Column(Of(task => task.Row.EndedAt?.UtcDateTime), NpgsqlDbType.TimestampTz)
+            .Column(Of(task => task.Row.Worker?.Value), NpgsqlDbType.Uuid)
+            .Column(Of(task => task.Row.WorkerName), NpgsqlDbType.Text)
+            .Column(Of(task => task.Row.WorkerProcess), NpgsqlDbType.Uuid)
+            .Column(Of(task => task.Row.Output), NpgsqlDbType.Bytea);
+
+        T[] Of<T>(Func<(ShardId Shard, TaskRow Row), T> value) => ArrayOf(tasks, value);
+    }
+
+    /// <summary>What a task is and what it waits for: $3 to $17 of what adds it.</summary>
+    private static void AddIdentityTo(NpgsqlParameterCollection parameters, IReadOnlyList<(ShardId Shard, TaskRow Row)> tasks)
+    {
         var starts = new int[tasks.Count];
         var next = 1;
         for (var i = 0; i < tasks.Count; i++)
@@ -77,27 +139,17 @@ internal static class TaskRows
             .Column(starts, NpgsqlDbType.Integer)
             .Column(Of(task => task.Row.After.Count), NpgsqlDbType.Integer)
             .Column(tasks.SelectMany(task => task.Row.After).Select(dependency => dependency.On.Value).ToArray(), NpgsqlDbType.Uuid)
-            .Column(tasks.SelectMany(task => task.Row.After).Select(dependency => (short)dependency.Kind).ToArray(), NpgsqlDbType.Smallint)
-            .Column(Of(task => (short)task.Row.State), NpgsqlDbType.Smallint)
-            .Column(Of(task => task.Row.Attempt), NpgsqlDbType.Integer)
-            .Column(Of(task => task.Row.FailureCount), NpgsqlDbType.Integer)
-            .Column(Of(task => task.Row.ExpiryCount), NpgsqlDbType.Integer)
-            .Column(Of(task => task.Row.CreatedAt.ToUniversalTime()), NpgsqlDbType.TimestampTz)
-            .Column(Of(task => task.Row.DueAt?.ToUniversalTime()), NpgsqlDbType.TimestampTz)
-            .Column(Of(task => task.Row.StartedAt?.ToUniversalTime()), NpgsqlDbType.TimestampTz)
-            .Column(Of(task => task.Row.EndedAt?.ToUniversalTime()), NpgsqlDbType.TimestampTz)
-            .Column(Of(task => task.Row.Worker?.Value), NpgsqlDbType.Uuid)
-            .Column(Of(task => task.Row.WorkerName), NpgsqlDbType.Text)
-            .Column(Of(task => task.Row.Output), NpgsqlDbType.Bytea)
-            .Column(Of(task => (short?)task.Row.Failure?.Kind), NpgsqlDbType.Smallint)
-            .Column(Of(task => task.Row.Failure?.Reason), NpgsqlDbType.Text)
-            .Column(Of(task => task.Row.Failure?.Fingerprint), NpgsqlDbType.Text)
-            .Column(Of(task => task.Row.Reason), NpgsqlDbType.Text)
-            .Column(Of(task => task.Row.WorkerProcess), NpgsqlDbType.Uuid)
-            .Column(Of(task => task.Row.DoomedBy?.Value), NpgsqlDbType.Uuid)
-            .Column(Of(task => ExtrasCodec.Encode(task.Row.Spec.Extras)), NpgsqlDbType.Bytea);
+            .Column(tasks.SelectMany(task => task.Row.After).Select(dependency => (short)dependency.Kind).ToArray(), NpgsqlDbType.Smallint);
 
-        T[] Of<T>(Func<(ShardId Shard, TaskRow Row), T> value) => tasks.Select(value).ToArray();
+        T[] Of<T>(Func<(ShardId Shard, TaskRow Row), T> value) => ArrayOf(tasks, value);
+    }
+
+    private static T[] ArrayOf<T>(IReadOnlyList<(ShardId Shard, TaskRow Row)> tasks, Func<(ShardId Shard, TaskRow Row), T> value)
+    {
+        var values = new T[tasks.Count];
+        for (var i = 0; i < values.Length; i++)
+            values[i] = value(tasks[i]);
+        return values;
     }
 
     private static Dependency[] ReadDependencies(Guid[] on, short[] kinds)

@@ -13,8 +13,14 @@ public abstract class AgentTurn
     /// <summary>The time the server handed out with this attempt, moving on with the machine's monotonic clock.</summary>
     public required TimeProvider Clock { get; init; }
 
-    /// <summary>Seeded from the task and the attempt.</summary>
-    public required Random Random { get; init; }
+    /// <summary>Seeded from the task and the attempt, when it is first used.</summary>
+    public Random Random
+    {
+        get => field ??= AttemptSources.Random(Task, Attempt);
+        init;
+    }
+
+    internal Guid Task { get; init; }
 
     /// <summary>Ids derived from the task, the same ones in the same order on every attempt.</summary>
     public required Func<Guid> NewId { get; init; }

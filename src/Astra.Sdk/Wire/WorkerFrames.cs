@@ -4,7 +4,8 @@ using System.Text.Json.Serialization;
 namespace Astra.Sdk;
 
 /// <summary>
-/// The worker protocol: JSON text frames over a WebSocket at /api/v1/workers/connect, `type` first. A worker says
+/// The worker protocol: JSON text frames over a WebSocket at /api/v1/workers/connect, `type` first, one or an array of
+/// them in a message. A worker says
 /// hello, is welcomed, is pushed tasks up to its free slots, and reports each one with the attempt it was given. The
 /// attempt is the fence: a report from an older one is answered `late` and changes nothing.
 /// </summary>
@@ -18,7 +19,8 @@ namespace Astra.Sdk;
 [JsonDerivedType(typeof(Drain), "drain")]
 public abstract record WorkerFrame
 {
-    public sealed record Hello(string Name, IReadOnlyList<AgentRegistration> Agents, int Slots) : WorkerFrame;
+    /// <param name="Together">This worker also reads messages that are an array of frames. The server always does.</param>
+    public sealed record Hello(string Name, IReadOnlyList<AgentRegistration> Agents, int Slots, bool Together = false) : WorkerFrame;
 
     /// <summary>Renews the lease of every task it lists. Kept in memory by the server, never a row.</summary>
     public sealed record Heartbeat(IReadOnlyList<TaskAttempt> Tasks) : WorkerFrame;

@@ -82,7 +82,7 @@ public sealed class AgentRunner
         {
             Goal = parts.Goal, Tools = parts.Tools, Artifacts = parts.Artifacts, Report = parts.Report,
             Attempt = assignment.Attempt, Clock = Clock(assignment),
-            Random = AttemptSources.Random(assignment.TaskId, assignment.Attempt), NewId = AttemptSources.Ids(assignment.TaskId),
+            Task = assignment.TaskId, NewId = AttemptSources.Ids(assignment.TaskId),
         }, revoked);
         var steps = ToSteps(plan, agent.Name);
         return new TaskReport.Completed(AstraJson.ToElement(new { steps = steps.Count }), [.. steps, Behind(assignment, Reflection(agent.Name, steps))]);
@@ -94,7 +94,7 @@ public sealed class AgentRunner
         {
             Goal = parts.Goal, Tools = parts.Tools, Artifacts = parts.Artifacts, Report = parts.Report,
             Attempt = assignment.Attempt, Clock = Clock(assignment),
-            Random = AttemptSources.Random(assignment.TaskId, assignment.Attempt), NewId = AttemptSources.Ids(assignment.TaskId),
+            Task = assignment.TaskId, NewId = AttemptSources.Ids(assignment.TaskId),
             Name = assignment.Name, Kind = assignment.Kind, Input = assignment.Input, Dependencies = ByName(assignment),
         }, revoked);
         var steps = ToSteps(result.More, agent.Name);
@@ -108,7 +108,7 @@ public sealed class AgentRunner
         {
             Goal = parts.Goal, Tools = parts.Tools, Artifacts = parts.Artifacts, Report = parts.Report,
             Attempt = assignment.Attempt, Clock = Clock(assignment),
-            Random = AttemptSources.Random(assignment.TaskId, assignment.Attempt), NewId = AttemptSources.Ids(assignment.TaskId),
+            Task = assignment.TaskId, NewId = AttemptSources.Ids(assignment.TaskId),
             Steps = ByName(assignment),
         }, revoked);
         var steps = ToSteps(result.More, agent.Name);
@@ -126,7 +126,9 @@ public sealed class AgentRunner
 
     private static List<AddStep> ToSteps(Plan? plan, string agent)
     {
-        var steps = (plan?.Steps ?? []).Select(step => new AddStep
+        if (plan is null or { Steps.Count: 0 })
+            return [];
+        var steps = plan.Steps.Select(step => new AddStep
         {
             Name = step.Name,
             Executor = step.Tool is { } tool ? $"tool:{tool}" : ExecutorOf(agent),

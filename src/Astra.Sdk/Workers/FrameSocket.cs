@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Net.WebSockets;
 using System.Text.Json;
 using System.Threading.Channels;
@@ -5,9 +6,12 @@ using System.Threading.Channels;
 namespace Astra.Sdk;
 
 /// <summary>
-/// JSON frames over a WebSocket, the same for both ends. Sending queues and returns; a peer that does not read fast
-/// enough is told so by <see cref="TrySend"/> and never makes the queue grow.
+/// JSON frames over a WebSocket, the same for both ends. A message is one frame, or an array of frames for a peer that
+/// has said it reads those. Sending queues and returns; a peer that does not read fast enough is told so by
+/// <see cref="TrySend(TOut)"/> and never makes the queue grow.
 /// </summary>
+/// <remarks>No timer gathers frames: what has queued up while the message before was being written goes out together,
+/// so that a quiet connection waits for nothing and a busy one makes few system calls.</remarks>
 public sealed class FrameSocket<TIn, TOut> : IAsyncDisposable
     where TIn : class
     where TOut : class
@@ -18,12 +22,18 @@ public sealed class FrameSocket<TIn, TOut> : IAsyncDisposable
     private const int QueuedFramesMax = 4096;
     private const int ReceiveBufferBytes = 16 << 10;
 
+    // A message of many frames ends with the first that takes it past this.
+    private const int TogetherBytesMax = 64 << 10;
+
     public static readonly TimeSpan CloseTimeMax = TimeSpan.FromSeconds(5);
 
     private readonly WebSocket _socket;
     private readonly CancellationTokenSource _aborted = new();
-    private readonly Channel<TOut> _queue = Channel.CreateBounded<TOut>(new BoundedChannelOptions(QueuedFramesMax) { SingleReader = true });
+    private readonly Channel<Queued> _queue = Channel.CreateBounded<Queued>(new BoundedChannelOptions(QueuedFramesMax) { SingleReader = true });
+    private readonly ArrayBufferWriter<byte> _received = new(ReceiveBufferBytes);
+    private readonly Queue<TIn> _parsed = [];
     private readonly Task _sending;
+    private volatile bool _sendsTogether;
 
     public FrameSocket(WebSocket socket)
     {
@@ -31,28 +41,36 @@ public sealed class FrameSocket<TIn, TOut> : IAsyncDisposable
         _sending = Task.Run(SendQueuedAsync);
     }
 
-    /// <summary>False when the peer is too slow, or gone.</summary>
-    public bool TrySend(TOut frame) => _queue.Writer.TryWrite(frame);
+    /// <summary>The peer reads arrays of frames.</summary>
+    public void SendTogether() => _sendsTogether = true;
 
+    /// <summary>False when the peer is too slow, or gone.</summary>
+    public bool TrySend(TOut frame) => _queue.Writer.TryWrite(new Queued(frame, null));
+
+    /// <param name="make">Called when the frame's turn to be sent has come, by whoever sends.</param>
+    public bool TrySend(Func<TOut> make) => _queue.Writer.TryWrite(new Queued(null, make));
+
+    /// <summary>One receiver at a time.</summary>
     /// <returns>Null when the peer has closed the connection.</returns>
     /// <exception cref="BadFrameException">It is no frame; the message says why.</exception>
     /// <exception cref="IOException">The connection broke.</exception>
     public async ValueTask<TIn?> ReceiveAsync(CancellationToken cancellationToken)
     {
-        using var bytes = new MemoryStream();
-        var buffer = new byte[ReceiveBufferBytes];
+        if (_parsed.TryDequeue(out var parsed))
+            return parsed;
+        _received.ResetWrittenCount();
         while (true)
         {
-            var part = await ReceivePartAsync(buffer, cancellationToken);
+            var part = await ReceivePartAsync(_received.GetMemory(ReceiveBufferBytes), cancellationToken);
             if (part.MessageType == WebSocketMessageType.Close)
                 return null;
             if (part.MessageType == WebSocketMessageType.Binary)
                 throw new BadFrameException("Frames are text; this one is binary.");
-            if (bytes.Length + part.Count > FrameBytesMax)
+            if (_received.WrittenCount + part.Count > FrameBytesMax)
                 throw new BadFrameException($"A frame has at most {FrameBytesMax} bytes.");
-            bytes.Write(buffer, 0, part.Count);
+            _received.Advance(part.Count);
             if (part.EndOfMessage)
-                return Parse(bytes.GetBuffer().AsSpan(0, (int)bytes.Length));
+                return Parse(_received.WrittenSpan);
         }
     }
 
@@ -106,11 +124,11 @@ public sealed class FrameSocket<TIn, TOut> : IAsyncDisposable
         _aborted.Dispose();
     }
 
-    private async ValueTask<ValueWebSocketReceiveResult> ReceivePartAsync(byte[] buffer, CancellationToken cancellationToken)
+    private async ValueTask<ValueWebSocketReceiveResult> ReceivePartAsync(Memory<byte> buffer, CancellationToken cancellationToken)
     {
         try
         {
-            return await _socket.ReceiveAsync(buffer.AsMemory(), cancellationToken);
+            return await _socket.ReceiveAsync(buffer, cancellationToken);
         }
         catch (Exception e) when (e is WebSocketException or ObjectDisposedException or InvalidOperationException)
         {
@@ -118,11 +136,15 @@ public sealed class FrameSocket<TIn, TOut> : IAsyncDisposable
         }
     }
 
-    private static TIn Parse(ReadOnlySpan<byte> utf8)
+    private TIn Parse(ReadOnlySpan<byte> utf8)
     {
         try
         {
-            return AstraJson.Read<TIn>(utf8);
+            if (utf8.TrimStart(" \t\r\n"u8) is not [(byte)'[', ..])
+                return AstraJson.Read<TIn>(utf8);
+            foreach (var frame in AstraJson.Read<TIn?[]>(utf8))
+                _parsed.Enqueue(frame ?? throw new BadFrameException("One of the frames of a message is null."));
+            return _parsed.TryDequeue(out var first) ? first : throw new BadFrameException("A message holds at least one frame.");
         }
         catch (Exception e) when (e is JsonException or NotSupportedException)
         {
@@ -132,14 +154,25 @@ public sealed class FrameSocket<TIn, TOut> : IAsyncDisposable
 
     private async Task SendQueuedAsync()
     {
+        var message = new ArrayBufferWriter<byte>();
+        await using var json = new Utf8JsonWriter(message);
         try
         {
-            await foreach (var frame in _queue.Reader.ReadAllAsync(_aborted.Token))
-                await _socket.SendAsync(AstraJson.Write(frame), WebSocketMessageType.Text, endOfMessage: true, _aborted.Token);
+            while (await _queue.Reader.WaitToReadAsync(_aborted.Token))
+                while (_queue.Reader.TryRead(out var first))
+                {
+                    Write(json, message, first);
+                    await _socket.SendAsync(message.WrittenMemory, WebSocketMessageType.Text, endOfMessage: true, _aborted.Token);
+                }
         }
         catch (Exception e) when (e is WebSocketException or OperationCanceledException or ObjectDisposedException or IOException or InvalidOperationException)
         {
             // The receiving side sees the same break and ends the connection.
+        }
+        catch (JsonException)
+        {
+            // A frame that cannot be written. The peer would wait for it for ever.
+            _socket.Abort();
         }
         finally
         {
@@ -147,8 +180,35 @@ public sealed class FrameSocket<TIn, TOut> : IAsyncDisposable
         }
     }
 
+    private void Write(Utf8JsonWriter json, ArrayBufferWriter<byte> message, Queued first)
+    {
+        // Room for the odd large frame is not kept.
+        if (message.Capacity > 16 * TogetherBytesMax)
+            message.Clear();
+        else
+            message.ResetWrittenCount();
+        json.Reset(message);
+        if (_sendsTogether && _queue.Reader.TryRead(out var next))
+        {
+            json.WriteStartArray();
+            JsonSerializer.Serialize(json, first.Get(), AstraJson.Options);
+            do
+                JsonSerializer.Serialize(json, next.Get(), AstraJson.Options);
+            while (json.BytesCommitted + json.BytesPending < TogetherBytesMax && _queue.Reader.TryRead(out next));
+            json.WriteEndArray();
+        }
+        else
+            JsonSerializer.Serialize(json, first.Get(), AstraJson.Options);
+        json.Flush();
+    }
+
     // RFC 6455: a close reason has at most 123 bytes.
     private static string? Shorten(string? reason) => reason is { Length: > 40 } ? reason[..40] : reason;
+
+    private readonly record struct Queued(TOut? Frame, Func<TOut>? Make)
+    {
+        public TOut Get() => Frame ?? Make!();
+    }
 }
 
 /// <summary>The peer sent something that is no frame of the protocol.</summary>

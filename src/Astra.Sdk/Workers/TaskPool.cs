@@ -42,6 +42,7 @@ public sealed class TaskPool : IAsyncDisposable
     private readonly CancellationTokenSource _closing = new();
     private readonly Task _beating;
     private TaskCompletionSource? _empty;
+    private TimeSpan _period = TimeSpan.MaxValue;
 
     /// <param name="heartbeat">Renews these attempts and answers those that are lost.</param>
     public TaskPool(
@@ -64,13 +65,16 @@ public sealed class TaskPool : IAsyncDisposable
     /// <summary>Queues and returns.</summary>
     public void Start(PooledTask task)
     {
-        var running = new RunningTask(task, CancellationTokenSource.CreateLinkedTokenSource(_closing.Token));
+        var running = new RunningTask(task, new CancellationTokenSource());
+        bool isShorter;
         lock (_gate)
         {
-            if (!_running.TryAdd(task.Attempt, running))
+            if (_closing.IsCancellationRequested || !_running.TryAdd(task.Attempt, running))
                 return;
+            isShorter = task.Lease / HeartbeatsPerLease < _period;
         }
-        _shorterLease.Release();
+        if (isShorter)
+            _shorterLease.Release();
         _ = Task.Run(() => RunAsync(running));
     }
 
@@ -101,6 +105,12 @@ public sealed class TaskPool : IAsyncDisposable
     {
         await _closing.CancelAsync();
         await _beating;
+        RunningTask[] running;
+        // What starts from here on sees that the pool is closing.
+        lock (_gate)
+            running = [.. _running.Values];
+        foreach (var task in running)
+            task.Revoke();
         await WhenEmptyAsync();
         _closing.Dispose();
         _shorterLease.Dispose();
@@ -208,11 +218,11 @@ public sealed class TaskPool : IAsyncDisposable
     {
         lock (_gate)
         {
-            var shortest = IdleHeartbeatPeriod;
+            _period = IdleHeartbeatPeriod;
             foreach (var running in _running.Values)
-                if (running.Task.Lease / HeartbeatsPerLease < shortest)
-                    shortest = running.Task.Lease / HeartbeatsPerLease;
-            return shortest;
+                if (running.Task.Lease / HeartbeatsPerLease < _period)
+                    _period = running.Task.Lease / HeartbeatsPerLease;
+            return _period;
         }
     }
 

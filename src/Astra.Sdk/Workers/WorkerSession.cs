@@ -28,6 +28,7 @@ internal sealed class WorkerSession : IAsyncDisposable
         try
         {
             socket.TrySend(hello);
+            socket.SendTogether();
             using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             timeout.CancelAfter(WelcomeTimeMax);
             return await socket.ReceiveAsync(timeout.Token) switch

@@ -9,6 +9,7 @@ namespace Astra.Benchmarking;
 internal sealed class BenchReport(TextWriter output, bool json, string suite)
 {
     private readonly Table _table = new Table().AddColumns("workload", "metric", "median", "min", "max", "unit", "must", "aim");
+    private readonly List<string> _elsewhere = [];
 
     public void Begin()
     {
@@ -25,6 +26,8 @@ internal sealed class BenchReport(TextWriter output, bool json, string suite)
         }
         var bar = Bar.Of(suite).FirstOrDefault(bar => bar.Workload == figure.Workload && bar.Metric == figure.Metric);
         _table.AddRow(figure.Workload, figure.Metric, Text(figure.Median), Text(figure.Min), Text(figure.Max), figure.Unit, Text(bar?.Must), Text(bar?.Aim));
+        if (bar?.Elsewhere is { } elsewhere)
+            _elsewhere.Add($"{figure.Workload} {figure.Metric}, others, not measured here: {elsewhere}");
     }
 
     public void Add(Skipped skipped)
@@ -37,8 +40,11 @@ internal sealed class BenchReport(TextWriter output, bool json, string suite)
 
     public void End()
     {
-        if (!json)
-            AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(output) }).Write(_table);
+        if (json)
+            return;
+        AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(output) }).Write(_table);
+        foreach (var line in _elsewhere)
+            output.WriteLine(line);
     }
 
     private void Line(object value)

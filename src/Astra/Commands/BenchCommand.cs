@@ -2,16 +2,15 @@ using System.CommandLine;
 using Astra.Benchmarking;
 using Astra.Benchmarking.Api;
 using Astra.Benchmarking.Kernel;
+using Astra.Benchmarking.Tasks;
 using Astra.Hosting;
-using Astra.Sdk;
 
 namespace Astra.Commands;
 
-/// <summary>`astra bench`: measures this build on this machine, through the public API, on a server and a database of its own.</summary>
+/// <summary>`astra bench`: measures this build on this machine, through the public API, on a server of its own, and on a database of its
+/// own or one that --database names, which keeps what was written to it.</summary>
 public static class BenchCommand
 {
-    private const int WorkerSlots = 256;
-
     public static Command Create(Surroundings surroundings, SharedOptions shared)
     {
         var suite = new Argument<string>("SUITE") { Description = "What to measure: tasks (durable, end to end), api (REST) or kernel (actors in one process)." };
@@ -32,8 +31,8 @@ public static class BenchCommand
             return parsed.GetValue(suite) switch
             {
                 KernelSuite.Name => RunKernelAsync(surroundings, WithPeers(Chosen(part, KernelSuite.Workloads), parsed.GetValue(peers)), runCount, report, cancellationToken),
-                ApiSuite.Name => RunApiAsync(surroundings, Chosen(part, ApiSuite.Workloads), runCount, report, cancellationToken),
-                _ => RunTasksAsync(surroundings, Chosen(part, TasksSuite.Workloads), runCount, report, cancellationToken),
+                ApiSuite.Name => RunApiAsync(surroundings, parsed.GetValue(shared.Database), Chosen(part, ApiSuite.Workloads), runCount, report, cancellationToken),
+                _ => RunTasksAsync(surroundings, parsed.GetValue(shared.Database), Chosen(part, TasksSuite.Workloads), runCount, report, cancellationToken),
             };
         });
         return command;
@@ -64,9 +63,9 @@ public static class BenchCommand
     }
 
     private static async Task<int> RunApiAsync(
-        Surroundings surroundings, IReadOnlyList<string> chosen, int runCount, BenchReport report, CancellationToken cancellationToken)
+        Surroundings surroundings, string? databaseUrl, IReadOnlyList<string> chosen, int runCount, BenchReport report, CancellationToken cancellationToken)
     {
-        await using var server = await SeparateServer.StartAsync(surroundings, databaseUrl: null, cancellationToken);
+        await using var server = await SeparateServer.StartAsync(surroundings, databaseUrl, cancellationToken);
         report.Begin();
         using var suite = new ApiSuite(server.Address, server.ApiKey, line => surroundings.Terminal.Error.WriteLine(line));
         foreach (var workload in chosen)
@@ -77,28 +76,20 @@ public static class BenchCommand
     }
 
     private static async Task<int> RunTasksAsync(
-        Surroundings surroundings, IReadOnlyList<string> chosen, int runCount, BenchReport report, CancellationToken cancellationToken)
+        Surroundings surroundings, string? databaseUrl, IReadOnlyList<string> chosen, int runCount, BenchReport report, CancellationToken cancellationToken)
     {
         // Made by the data directory's own rules: as root, PostgreSQL's account has to pass through.
         var directory = Path.Combine(Path.GetTempPath(), $"astra-bench-{Environment.ProcessId}");
         try
         {
-            var data = new DataDirectory(directory);
-            await using var server = await new ServerAccess(surroundings, data, databaseUrl: null, verbose: false).OpenAsync(cancellationToken);
-            using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-            var agent = new NoOpAgent();
-            var worker = new AstraWorker(server.File.Address, data.ReadAdminKey()!) { Slots = WorkerSlots, DrainTimeMax = TimeSpan.Zero }.Add(agent);
-            var working = worker.RunAsync(ended.Token);
-
+            await using var server = await BenchServer.StartAsync(surroundings, new DataDirectory(directory), databaseUrl, cancellationToken);
             report.Begin();
-            var suite = new TasksSuite(server.Client, agent, line => surroundings.Terminal.Error.WriteLine(line));
-            foreach (var workload in chosen)
+            var suite = new TasksSuite(server, line => surroundings.Terminal.Error.WriteLine(line));
+            // In the suite's own order: the last one stops the server.
+            foreach (var workload in TasksSuite.Workloads.Where(chosen.Contains))
                 foreach (var figure in await suite.RunAsync(workload, runCount, cancellationToken))
                     report.Add(figure);
             report.End();
-
-            await ended.CancelAsync();
-            await working;
             return ExitCodes.Ok;
         }
         finally

@@ -66,7 +66,7 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
         var feed = new ProgressFeed();
         var host = new AgentHost(new AgentHostParts
         {
-            Node = node, Editing = editing, Agents = [new AuditorAgent()], Catalog = catalog, Tools = gate, Artifacts = artifacts, Progress = feed,
+            Node = node, Editing = editing, Agents = [new AuditorAgent(), .. options.Agents], Catalog = catalog, Tools = gate, Artifacts = artifacts, Progress = feed,
         });
         await BuiltIn.RegisterAgentsAsync(host.Agents, home, store.Agents, cancellationToken);
 
@@ -89,9 +89,10 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
                 OnError = (where, error) => _log.Error($"error in {where}: {(options.Verbose ? error : error.Message)}", new LogIds { Node = node.Self.Node.Value }),
             });
         await ListenAsync(gateway, cancellationToken);
-        await node.StartAsync();
+        // The first shards are at work before the last ones are loaded.
         host.Start();
         _started.Push(() => StopWorkAsync(host));
+        await node.StartAsync();
         _segments = KeepSegmentsAsync(store);
         Say($"listening on {Address}");
     }

@@ -26,6 +26,9 @@ public sealed class ServerAccess(Surroundings surroundings, DataDirectory data, 
 
     public DataDirectory Data => data;
 
+    /// <summary>What a server of this process runs beside the agents the binary ships with.</summary>
+    public IReadOnlyList<Agent> Agents { get; init; } = [];
+
     /// <summary>The running server, or null. Starts nothing and writes nothing.</summary>
     public async Task<ServerSession?> FindAsync(CancellationToken cancellationToken)
     {
@@ -133,6 +136,7 @@ public sealed class ServerAccess(Surroundings surroundings, DataDirectory data, 
                 DatabaseUrl = databaseUrl,
                 Log = openLog(),
                 Verbose = verbose,
+                Agents = Agents,
             }));
             await host.StartAsync(cancellationToken);
             var file = new ServerFile(host.Address, Environment.ProcessId, surroundings.Clock.GetUtcNow(), FingerprintOf(databaseUrl));

@@ -29,6 +29,9 @@ public sealed record ServerOptions
 
     /// <summary>Where traces go; null makes none.</summary>
     public TraceOptions? Traces { get; init; }
+
+    /// <summary>Agents that run inside the server, beside those the binary ships with.</summary>
+    public IReadOnlyList<Sdk.Agent> Agents { get; init; } = [];
 }
 
 /// <param name="Collector">Null when the standard variables OTEL_EXPORTER_OTLP_* say it all.</param>

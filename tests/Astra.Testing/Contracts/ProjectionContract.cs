@@ -91,6 +91,45 @@ public abstract class ProjectionContract : StoreContract
     }
 
     [Fact]
+    public async Task A_task_that_is_added_and_moves_on_as_planned_is_the_row_it_would_be_if_it_were_written_whole()
+    {
+        var goal = NewGoal(7);
+        var added = Minimal(Sample.Task(goal)) with { Attempt = 0, FailureCount = 0, ExpiryCount = 0 };
+        await ProjectAsync(7, 1, [goal], [added], TaskRowChange.Added);
+        Assert.Equal(Sample.Text(added), Sample.Text(Assert.Single((await LoadAsync(7)).Goals).Tasks.Single()));
+
+        var running = added with
+        {
+            State = TaskState.Running, Attempt = 1, StartedAt = Sample.At.AddSeconds(1),
+            Worker = new WorkerId(Guid.NewGuid()), WorkerName = "builder-3", WorkerProcess = Guid.NewGuid(),
+        };
+        await ProjectAsync(7, 2, [goal], [running], TaskRowChange.Moved);
+        Assert.Equal(Sample.Text(running), Sample.Text(Assert.Single((await LoadAsync(7)).Goals).Tasks.Single()));
+
+        var completed = added with
+        {
+            State = TaskState.Completed, Attempt = 1, StartedAt = running.StartedAt, EndedAt = Sample.At.AddSeconds(2), Output = Sample.Bytes("42"),
+        };
+        await ProjectAsync(7, 3, [goal], [completed], TaskRowChange.Moved);
+        Assert.Equal(Sample.Text(completed), Sample.Text(Assert.Single((await LoadAsync(7)).Goals).Tasks.Single()));
+    }
+
+    [Fact]
+    public async Task A_task_is_added_with_what_it_waits_for_and_adding_it_twice_is_adding_it_once()
+    {
+        var goal = NewGoal(7);
+        var (first, second) = (Minimal(Sample.Task(goal, "first")), Minimal(Sample.Task(goal, "second")));
+        first = first with { Attempt = 0, FailureCount = 0, ExpiryCount = 0 };
+        second = second with { Attempt = 0, FailureCount = 0, ExpiryCount = 0, State = TaskState.Pending, After = [new Dependency(first.Id, DependencyKind.Completed)] };
+
+        await ProjectAsync(7, 1, [goal], [first, second], TaskRowChange.Added);
+        await ProjectAsync(7, 1, [goal], [first, second], TaskRowChange.Added);
+
+        var tasks = Assert.Single((await LoadAsync(7)).Goals).Tasks;
+        Assert.Equal([Sample.Text(first), Sample.Text(second)], tasks.OrderBy(task => task.Spec.Name, StringComparer.Ordinal).Select(Sample.Text));
+    }
+
+    [Fact]
     public async Task After_a_takeover_the_old_owner_writes_no_rows_and_others_do()
     {
         var before = await EpochsAsync();
@@ -296,6 +335,13 @@ public abstract class ProjectionContract : StoreContract
         var epochs = await EpochsAsync();
         return Assert.Single(await Store.Projection.ProjectAsync(
             [new ShardProjection(new ShardId(shard), epochs[new ShardId(shard)], watermark, goals, tasks, removed)], None));
+    }
+
+    private async ValueTask ProjectAsync(int shard, long watermark, GoalRow[] goals, TaskRow[] tasks, TaskRowChange change)
+    {
+        var epochs = await EpochsAsync();
+        var image = new ShardProjection(new ShardId(shard), epochs[new ShardId(shard)], watermark, goals, tasks, []) { Changes = [.. tasks.Select(_ => change)] };
+        Assert.False(Assert.Single(await Store.Projection.ProjectAsync([image], None)).IsFenced);
     }
 
     private async ValueTask<ShardSnapshot> LoadAsync(int shard) => Assert.Single(await Store.Projection.LoadAsync([new ShardId(shard)], None));

@@ -50,6 +50,17 @@ public sealed class WorkerApiTests
     }
 
     [Fact]
+    public async Task A_message_may_be_an_array_of_frames_and_one_that_holds_none_ends_the_connection()
+    {
+        await using var server = await ServerFixture.StartAsync();
+        await using var worker = await RawWorker.ConnectAsync(server);
+        await worker.SendRawAsync("""[{"type":"hello","name":"raw","agents":[{"name":"raw","description":"Raw."}],"slots":1},{"type":"heartbeat","tasks":[]}]""");
+        await worker.NextAsync<ServerFrame.Welcome>();
+        await worker.SendRawAsync("[]");
+        Assert.Contains("at least one frame", (await worker.NextAsync<ServerFrame.Error>()).Reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task What_a_vanished_worker_held_is_issued_anew_and_its_report_is_late()
     {
         await using var server = await ServerFixture.StartAsync();

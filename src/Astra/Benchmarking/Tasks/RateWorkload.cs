@@ -1,0 +1,35 @@
+using System.Diagnostics;
+using Astra.Sdk;
+
+namespace Astra.Benchmarking.Tasks;
+
+/// <summary>How many tasks a second go from their submission to the rows that show them done, history kept.</summary>
+internal sealed class RateWorkload(TasksLoad load, int goalCount, IReadOnlyList<PlanEdit> plan)
+{
+    private const int SubmissionsAtOnce = 16;
+
+    public async Task<double> RunAsync(CancellationToken cancellationToken)
+    {
+        var since = Stopwatch.GetTimestamp();
+        var goals = await load.SubmitAllAsync(goalCount, SubmissionsAtOnce, plan, cancellationToken);
+        foreach (var goal in goals)
+            await load.CompletedAsync(goal, cancellationToken);
+        await load.CaughtUpAsync(cancellationToken);
+        var elapsed = Stopwatch.GetElapsedTime(since);
+
+        await CheckHistoryAsync(goals[0], cancellationToken);
+        return goalCount * plan.Count / elapsed.TotalSeconds;
+    }
+
+    /// <summary>The rate would be worth nothing if history were missing: every transition must be in the log.</summary>
+    private async Task CheckHistoryAsync(Guid goal, CancellationToken cancellationToken)
+    {
+        var unblocked = plan.OfType<AddStep>().Count(step => step.After.Count > 0);
+        var expected = 3 + (plan.Count * 3) + unblocked;
+        var found = 0;
+        await foreach (var _ in load.Client.FollowAsync(goal, cancellationToken: cancellationToken))
+            found++;
+        if (found != expected)
+            throw new InvalidOperationException($"The log holds {found} events of a goal that must have left {expected}.");
+    }
+}
