@@ -49,7 +49,7 @@ public sealed class ActorOperator
             return new Refusal(RefusalKind.Conflict, $"{cell.Path} cannot be stopped: {why}");
         if (Ending(cell) is { } ending)
             return ending;
-        cell.Tell(new StopCommand());
+        cell.RequestStop();
         return Accepted(cell, "stop", by);
     }
 

@@ -36,6 +36,8 @@ public sealed class UnfitNodeTests
         world.Submit("a");
         world.Advance(seconds: 1);
         world.Node.Rows.BreaksItsContract = false;
+        // Who relies on the part that failed is restarted along with it.
+        world.Advance(seconds: 10);
         world.Submit("b");
         world.Advance(seconds: 120);
         Assert.Empty(world.Node.Notices.OfType<KernelNotice.NodeFailed>());

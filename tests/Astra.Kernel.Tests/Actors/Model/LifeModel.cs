@@ -30,6 +30,9 @@ internal sealed class LifeModel(LifeRules rules)
     /// </summary>
     public bool IsDetermined(LifeStep step)
     {
+        // A child that is born from a waiting message may be stopped, by the poison behind it, before it has started.
+        if (step.Verb == Verb.Spawn && LifeStory.ParentOf[step.Place] is >= 0 and var parent)
+            return _places[parent] is null or { State: ActorState.Stopped } or { State: ActorState.Running, IsHolding: false };
         if (rules.Strategy == RestartStrategy.OneForOne)
             return true;
         bool waits = _places[step.Place] is not { State: ActorState.Running, IsHolding: false };
