@@ -52,6 +52,7 @@ public sealed class ActorSystem : IAsyncDisposable
         DeadLetters = new DeadLetterOffice(clock, Options.DeadLettersKeptMax);
         Watchdog = new Watchdog(this);
         AskDeadlines = new AskDeadlines(this);
+        IdleRings = new IdleRings(this);
         var root = new ActorOptions { Name = "root", Create = () => new Root(), Children = Options.TopLevel };
         _root = new ActorCell(this, parent: null, root, spawnNumber: 0);
         _root.StartFirst();
@@ -77,6 +78,8 @@ public sealed class ActorSystem : IAsyncDisposable
     internal Watchdog Watchdog { get; }
 
     internal AskDeadlines AskDeadlines { get; }
+
+    internal IdleRings IdleRings { get; }
 
     /// <summary>Starts an actor at the top of the tree.</summary>
     /// <exception cref="ActorStoppedException">The system is stopping.</exception>

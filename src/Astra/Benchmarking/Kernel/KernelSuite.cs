@@ -21,6 +21,7 @@ internal sealed class KernelSuite(Action<string> progress)
         new SpawnWorkload(),
         new SkynetWorkload(),
         new FairnessWorkload(),
+        new FeaturesWorkload(),
     ];
 
     /// <summary>Every workload this suite knows, in the order it runs them.</summary>
