@@ -156,7 +156,7 @@ internal sealed partial class ActorCell
         {
             // A thread is stuck inside; the watchdog has taken the turn from it, revoked it and counted it lost.
             if (incarnation.Guard.Handling is { } message)
-                System.DeadLetters.Receive(message, incarnation.CurrentSender, this, DeadLetterReason.ActorWedged, why);
+                LetGo(message, incarnation.CurrentSender, DeadLetterReason.ActorWedged, why);
             EndRevoked(incarnation);
         }
 
@@ -168,15 +168,18 @@ internal sealed partial class ActorCell
     {
         KeepFailure(why);
         if (message is not null)
-            System.DeadLetters.Receive(message, sender, this, DeadLetterReason.HandlerFailed, why);
-        System.Options.Observe?.Invoke(new ActorFailed(this, why, message));
-        if (TryMove(LifeCommand.Fail))
-            Parent?.Tell(new ChildFailed(this, why, message, HasLivingIncarnation));
+            LetGo(message, sender, DeadLetterReason.HandlerFailed, why);
+        System.Publish(new ActorFailed(this, why, message));
+        if (!TryMove(LifeCommand.Fail))
+            return;
+        if (Parent is null)
+            // The root itself, which runs no code but the runtime's: a bug, and nobody is above to decide.
+            System.Publish(new NodeFailed(this, why));
+        else
+            Parent.Tell(new ChildFailed(this, why, message, HasLivingIncarnation));
     }
 
     internal void KeepFailure(Exception failure) => Volatile.Write(ref Extras.LastFailure, failure);
-
-    private Exception? LastFailure => Volatile.Read(ref _extras)?.LastFailure;
 
     /// <summary>False when the actor has given up on it already.</summary>
     internal bool TryFinish(Activity activity)
@@ -267,7 +270,7 @@ internal sealed partial class ActorCell
         if (failure is not null)
             Fail(failure, message, sender);
         else if (kind == ActivityKind.Starting && TryMove(LifeCommand.Started))
-            System.Options.Observe?.Invoke(new ActorStarted(this, _incarnationCount));
+            System.Publish(new ActorStarted(this, _incarnationCount));
     }
 
     private void TakeLeave()
@@ -294,10 +297,10 @@ internal sealed partial class ActorCell
         var pending = Pending!;
         Pending = null;
         // Counted before it is revoked: whoever sees it revoked may take it off the count again.
-        System.HandlerLost();
+        System.Lost.Lose(this);
         pending.Incarnation.Revoke();
         if (pending.Message is not null)
-            System.DeadLetters.Receive(pending.Message, pending.Sender, this, reason, cause);
+            LetGo(pending.Message, pending.Sender, reason, cause);
         EndRevoked(pending.Incarnation);
     }
 
@@ -332,7 +335,7 @@ internal sealed partial class ActorCell
 
         // The parent hears of it first: by the time a watcher does, the name is free again.
         Parent?.Tell(new ChildStopped(this));
-        System.Options.Observe?.Invoke(new ActorStopped(this, LastFailure));
+        System.Publish(new ActorStopped(this, LastFailure));
         Watchers.TellAll();
         if (Parent is null)
             System.RootIsGone();
@@ -346,7 +349,7 @@ internal sealed partial class ActorCell
     }
 
     internal ActorSnapshot Snapshot() => new(
-        ToString(), _state, _mailbox.Depth, _mailbox.TakenCount - (Volatile.Read(ref _extras)?.DrainedCount ?? 0), Math.Max(_incarnationCount - 1, 0),
+        ToString(), _state, _mailbox.Depth, ProcessedCount, RestartCount,
         LastFailure, SupervisorIfAny?.Snapshots() ?? []) { MailboxSlots = _mailbox.SlotCount };
 
     private bool TryMove(LifeCommand command)

@@ -46,7 +46,7 @@ internal sealed partial class ActorCell : ActorRef, IThreadPoolWorkItem
 
     internal ActorCell? Younger { get; set; }
 
-    private string Name => Options.Name ?? string.Create(CultureInfo.InvariantCulture, $"${SpawnNumber}");
+    internal string Name => Options.Name ?? string.Create(CultureInfo.InvariantCulture, $"${SpawnNumber}");
 
     public override string Path => Parent is null ? "" : $"{Parent.Path}/{Name}";
 
@@ -296,11 +296,15 @@ internal sealed partial class ActorCell : ActorRef, IThreadPoolWorkItem
 
     // The turn has a new owner, who knows nothing of this thread. What the handler returned is only watched, so that
     // the count of lost handlers tells how many are still running.
-    private static void LeaveLost(Incarnation incarnation, ValueTask handling) =>
+    private static void LeaveLost(Incarnation incarnation, ValueTask handling)
+    {
+        incarnation.Cell.System.Lost.ThreadCameBack();
         new Activity(ActivityKind.Receiving, incarnation, message: null, sender: null, handling).Register();
+    }
 
     private void Await(Activity activity)
     {
+        activity.Since = System.Clock.Elapsed;
         Pending = activity;
         if (_state is ActorState.Stopping or ActorState.Halting)
             LimitPatience();

@@ -194,11 +194,11 @@ internal sealed class PendingAsk<TReply> : PendingAsk, IValueTaskSource<TReply>,
         Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags)
     {
         Check(token);
-        var context = flags.HasFlag(ValueTaskSourceOnCompletedFlags.UseSchedulingContext)
+        var context = (flags & ValueTaskSourceOnCompletedFlags.UseSchedulingContext) != ValueTaskSourceOnCompletedFlags.None
             ? SynchronizationContext.Current
             : null;
         _context = context ?? _system!.Dispatcher.Continuations;
-        _flow = flags.HasFlag(ValueTaskSourceOnCompletedFlags.FlowExecutionContext) ? ExecutionContext.Capture() : null;
+        _flow = (flags & ValueTaskSourceOnCompletedFlags.FlowExecutionContext) != ValueTaskSourceOnCompletedFlags.None ? ExecutionContext.Capture() : null;
         _state = state;
         if (Interlocked.CompareExchange(ref _continuation, continuation, null) is null)
             return;
