@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace Astra.Kernel.Actors;
 
-internal enum ActivityKind
+internal enum ActivityKind : byte
 {
     None,
     Receiving,

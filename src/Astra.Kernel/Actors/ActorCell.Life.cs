@@ -3,49 +3,73 @@ namespace Astra.Kernel.Actors;
 /// <summary>The life of an actor: what each system message does, given the answer of <see cref="LifeCycle"/>.</summary>
 internal sealed partial class ActorCell
 {
-    private volatile ActorState _state = ActorState.Halted;
+    // Born in the middle of its first start, so that a spawn needs no command of its own.
+    private volatile ActorState _state = ActorState.Starting;
     private volatile Incarnation? _incarnation;
     private int _incarnationCount;
-    private ActivityKind _dueHook;
+    private ActivityKind _dueHook = ActivityKind.Starting;
     private bool _hasSaidFarewell;
-    private (Exception Why, object? Message) _restartReason;
-    private volatile Exception? _lastFailure;
-    private Supervisor? _supervisor;
-    private Watchers? _watchers;
+
+    private Activity? Pending
+    {
+        get => _extras?.Pending;
+        set
+        {
+            if (value is not null || _extras is not null)
+                Extras.Pending = value;
+        }
+    }
 
     /// <summary>The restart that this actor is part of. Written on its parent's turn only, like the next two.</summary>
-    internal RestartGroup? RestartGroup { get; set; }
+    internal RestartGroup? RestartGroup
+    {
+        get => Volatile.Read(ref _extras)?.RestartGroup;
+        set => Extras.RestartGroup = value;
+    }
 
-    internal bool HasHalted { get; set; }
+    internal bool HasHalted
+    {
+        get => Volatile.Read(ref _extras) is { HasHalted: true };
+        set => Extras.HasHalted = value;
+    }
 
-    internal RestartHistory? RestartHistory { get; set; }
+    internal RestartHistory? RestartHistory
+    {
+        get => Volatile.Read(ref _extras)?.RestartHistory;
+        set => Extras.RestartHistory = value;
+    }
 
     internal ActorState State => _state;
 
     internal bool HasLivingIncarnation => _incarnation is { IsRevoked: false };
 
+    private Supervisor? SupervisorIfAny
+    {
+        get
+        {
+            var extras = Volatile.Read(ref _extras);
+            return extras is null ? null : Volatile.Read(ref extras.Supervisor);
+        }
+    }
+
     internal Supervisor Supervisor =>
-        Volatile.Read(ref _supervisor)
-        ?? Interlocked.CompareExchange(ref _supervisor, new Supervisor(this), null)
-        ?? _supervisor!;
+        SupervisorIfAny
+        ?? Interlocked.CompareExchange(ref Extras.Supervisor, new Supervisor(this), null)
+        ?? SupervisorIfAny!;
 
     internal Watchers Watchers =>
-        Volatile.Read(ref _watchers)
-        ?? Interlocked.CompareExchange(ref _watchers, new Watchers(this), null)
-        ?? _watchers!;
+        Volatile.Read(ref Extras.Watchers)
+        ?? Interlocked.CompareExchange(ref Extras.Watchers, new Watchers(this), null)
+        ?? Extras.Watchers!;
 
     /// <summary>Nothing is left of this incarnation but its farewell.</summary>
     private bool IsEmptied =>
-        _state is ActorState.Halting or ActorState.Stopping && (_supervisor is null || _supervisor.IsEmpty);
+        _state is ActorState.Halting or ActorState.Stopping && (SupervisorIfAny is not { } supervisor || supervisor.IsEmpty);
 
     internal ActorRef SpawnChild(ActorOptions options, Incarnation? by) => Supervisor.Spawn(options, this, by);
 
     /// <summary>A new cell is nobody's turn yet: whoever made it runs it.</summary>
-    internal void StartFirst()
-    {
-        _lane.Push(new StartCommand());
-        System.Dispatcher.Post(this);
-    }
+    internal void StartFirst() => System.Dispatcher.Post(this);
 
     internal void Start()
     {
@@ -57,17 +81,17 @@ internal sealed partial class ActorCell
     {
         if (!TryMove(LifeCommand.Resume))
             return;
-        _supervisor?.ResumeEscalated();
+        SupervisorIfAny?.ResumeEscalated();
     }
 
     internal void Restart(Exception why, object? message)
     {
         if (!TryMove(LifeCommand.Restart))
             return;
-        _restartReason = (why, message);
+        (Extras.RestartReason, Extras.RestartMessage) = (why, message);
         StopChildren();
         _dueHook = ActivityKind.None;
-        if (_pending is not null)
+        if (Pending is not null)
             RevokePending(DeadLetterReason.IncarnationRevoked, why);
         else if (_incarnation is { IsRevoked: false })
             _dueHook = ActivityKind.Restarting;
@@ -91,13 +115,13 @@ internal sealed partial class ActorCell
     /// </summary>
     private void LimitPatience()
     {
-        if (_pending is { } hanging)
+        if (Pending is { } hanging)
             System.Dispatcher.Schedule(Options.StopDeadline, () => Tell(new StopOverdue(hanging)));
     }
 
     internal void GiveUpOn(Activity hanging)
     {
-        if (_pending != hanging)
+        if (Pending != hanging)
             return;
         System.Abandoned(this);
         RevokePending(DeadLetterReason.IncarnationRevoked, cause: null);
@@ -109,7 +133,7 @@ internal sealed partial class ActorCell
             return;
         _dueHook = ActivityKind.None;
         _mailbox.Close();
-        if (_pending is not null)
+        if (Pending is not null)
             RevokePending(DeadLetterReason.IncarnationRevoked, cause: null);
         else if (HasLivingIncarnation)
             RevokeIdle(_incarnation!);
@@ -120,19 +144,19 @@ internal sealed partial class ActorCell
     internal void TakeOffWedged(Incarnation incarnation, TimeSpan busySince)
     {
         // The message may have been finished while the notice was on its way.
-        if (incarnation != _incarnation || incarnation.BusySince != busySince)
+        if (incarnation != _incarnation || incarnation.Guard!.BusySince != busySince)
             return;
         var why = new ActorWedgedException(Path, Options.MessageDeadline!.Value);
-        incarnation.NotBusyAnyMore();
-        if (_pending is not null)
+        incarnation.Guard.NotBusyAnyMore();
+        if (Pending is not null)
         {
             RevokePending(DeadLetterReason.ActorWedged, why);
         }
         else
         {
             // A thread is stuck inside; the watchdog has taken the turn from it, revoked it and counted it lost.
-            if (incarnation.Handling is { } message)
-                LetGo(message, incarnation.Turn.Sender, DeadLetterReason.ActorWedged, why);
+            if (incarnation.Guard.Handling is { } message)
+                LetGo(message, incarnation.CurrentSender, DeadLetterReason.ActorWedged, why);
             EndRevoked(incarnation);
         }
 
@@ -155,15 +179,15 @@ internal sealed partial class ActorCell
             Parent.Tell(new ChildFailed(this, why, message, HasLivingIncarnation));
     }
 
-    internal void KeepFailure(Exception failure) => _lastFailure = failure;
+    internal void KeepFailure(Exception failure) => Volatile.Write(ref Extras.LastFailure, failure);
 
     /// <summary>False when the actor has given up on it already.</summary>
     internal bool TryFinish(Activity activity)
     {
-        if (_pending != activity)
+        if (Pending != activity)
             return false;
-        _pending = null;
-        activity.Incarnation.NotBusyAnyMore();
+        Pending = null;
+        activity.Incarnation.Guard?.NotBusyAnyMore();
         Finish(activity.Kind, activity.Failure, activity.Message, activity.Sender);
         return true;
     }
@@ -185,11 +209,11 @@ internal sealed partial class ActorCell
 
             var incarnation = _incarnation!;
             SynchronizationContext.SetSynchronizationContext(incarnation);
-            incarnation.Turn.Sender = null;
+            incarnation.CurrentSender = null;
             if (isGuarded)
                 System.Watchdog.Enter(incarnation, message: null);
             var running = Call(kind, incarnation);
-            if (isGuarded && !incarnation.Leave())
+            if (isGuarded && !incarnation.Guard!.Leave())
             {
                 LeaveLost(incarnation, running);
                 return false;
@@ -210,7 +234,7 @@ internal sealed partial class ActorCell
 
         if (isGuarded && _incarnation is { } left && failure is not null && !LeaveAfterFailure(left))
             return false;
-        _incarnation?.NotBusyAnyMore();
+        _incarnation?.Guard?.NotBusyAnyMore();
         Finish(kind, failure, message: null, sender: null);
         return true;
     }
@@ -218,14 +242,15 @@ internal sealed partial class ActorCell
     // A handler may be spawning its first child on another thread at this very moment: it must find either a supervisor
     // that takes the child and is then told to stop it, or one that is closed.
     private void StopChildren() =>
-        (Interlocked.CompareExchange(ref _supervisor, Supervisor.Childless, null) ?? Supervisor.Childless).StopAll();
+        (Interlocked.CompareExchange(ref Extras.Supervisor, Supervisor.Childless, null) ?? Supervisor.Childless).StopAll();
 
     private void Incarnate()
     {
         _incarnation = null;
         var actor = Options.Create();
         _incarnation = new Incarnation(this, actor, ++_incarnationCount);
-        if (Interlocked.CompareExchange(ref _supervisor, null, Supervisor.Childless) is { } supervisor
+        if (SupervisorIfAny is not null
+            && Interlocked.CompareExchange(ref Extras.Supervisor, null, Supervisor.Childless) is { } supervisor
             && supervisor != Supervisor.Childless)
             supervisor.Reopen();
         if (Options.MessageDeadline is not null)
@@ -234,10 +259,10 @@ internal sealed partial class ActorCell
 
     private ValueTask Call(ActivityKind hook, Incarnation incarnation) => hook switch
     {
-        ActivityKind.Starting => incarnation.Actor.StartedAsync(incarnation.Turn),
+        ActivityKind.Starting => incarnation.Actor.StartedAsync(incarnation),
         ActivityKind.Restarting =>
-            incarnation.Actor.RestartingAsync(_restartReason.Why, _restartReason.Message, incarnation.Turn),
-        _ => incarnation.Actor.StoppedAsync(incarnation.Turn),
+            incarnation.Actor.RestartingAsync(Extras.RestartReason!, Extras.RestartMessage, incarnation),
+        _ => incarnation.Actor.StoppedAsync(incarnation),
     };
 
     private void Finish(ActivityKind kind, Exception? failure, object? message, ActorRef? sender)
@@ -269,8 +294,8 @@ internal sealed partial class ActorCell
 
     private void RevokePending(DeadLetterReason reason, Exception? cause)
     {
-        var pending = _pending!;
-        _pending = null;
+        var pending = Pending!;
+        Pending = null;
         // Counted before it is revoked: whoever sees it revoked may take it off the count again.
         System.Lost.Lose(this);
         pending.Incarnation.Revoke();
@@ -294,7 +319,10 @@ internal sealed partial class ActorCell
     private void DrainToDeadLetters()
     {
         while (_mailbox.TryTake(out object message, out var sender))
+        {
+            Extras.DrainedCount++;
             System.DeadLetters.Receive(message, sender, this, DeadLetterReason.ActorStopped);
+        }
     }
 
     private void Bury()
@@ -307,7 +335,7 @@ internal sealed partial class ActorCell
 
         // The parent hears of it first: by the time a watcher does, the name is free again.
         Parent?.Tell(new ChildStopped(this));
-        System.Publish(new ActorStopped(this, _lastFailure));
+        System.Publish(new ActorStopped(this, LastFailure));
         Watchers.TellAll();
         if (Parent is null)
             System.RootIsGone();
@@ -321,8 +349,8 @@ internal sealed partial class ActorCell
     }
 
     internal ActorSnapshot Snapshot() => new(
-        ToString(), _state, _mailbox.Depth, Volatile.Read(ref _processedCount), Math.Max(_incarnationCount - 1, 0),
-        _lastFailure, _supervisor?.Snapshots() ?? []);
+        ToString(), _state, _mailbox.Depth, ProcessedCount, RestartCount,
+        LastFailure, SupervisorIfAny?.Snapshots() ?? []) { MailboxSlots = _mailbox.SlotCount };
 
     private bool TryMove(LifeCommand command)
     {

@@ -3,16 +3,16 @@ namespace Astra.Kernel.Actors;
 /// <summary>What an operator may see of an actor from any thread, each figure a moment's truth of its own.</summary>
 internal sealed partial class ActorCell
 {
-    internal long ProcessedCount => Volatile.Read(ref _processedCount);
+    internal long ProcessedCount => _mailbox.TakenCount - (Volatile.Read(ref _extras)?.DrainedCount ?? 0);
 
     internal int RestartCount => Math.Max(Volatile.Read(ref _incarnationCount) - 1, 0);
 
-    internal Exception? LastFailure => _lastFailure;
+    internal Exception? LastFailure => Volatile.Read(ref _extras)?.LastFailure;
 
     /// <summary>Since when the current message has been handled. A handler that neither awaits nor has a deadline is not
     /// timed: reading the clock for every message would cost more than the mailbox does.</summary>
-    internal TimeSpan? MessageSince => Volatile.Read(ref _pending)?.Since ?? _incarnation?.BusySince;
+    internal TimeSpan? MessageSince => Volatile.Read(ref _extras)?.Pending?.Since ?? _incarnation?.Guard?.BusySince;
 
     /// <summary>Null for an actor that never had a child.</summary>
-    internal Supervisor? KnownSupervisor => Volatile.Read(ref _supervisor);
+    internal Supervisor? KnownSupervisor => SupervisorIfAny;
 }

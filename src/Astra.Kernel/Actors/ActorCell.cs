@@ -15,10 +15,9 @@ internal sealed partial class ActorCell : ActorRef, IThreadPoolWorkItem
 
     private Mailbox _mailbox;
     private SystemLane _lane;
-    private WaitingSends? _waiting;
     private SystemMessage? _commands;
-    private Activity? _pending;
-    private long _processedCount;
+    private CellExtras? _extras;
+    private bool _isAskedToShrink;
 
     public ActorCell(ActorSystem system, ActorCell? parent, ActorOptions options, long spawnNumber)
     {
@@ -28,6 +27,10 @@ internal sealed partial class ActorCell : ActorRef, IThreadPoolWorkItem
         SpawnNumber = spawnNumber;
         _mailbox = new Mailbox(options.MailboxCapacityMax);
     }
+
+    /// <summary>What most actors never have, made when the first of it is needed, by whichever thread.</summary>
+    private CellExtras Extras =>
+        Volatile.Read(ref _extras) ?? Interlocked.CompareExchange(ref _extras, new CellExtras(), null) ?? _extras!;
 
     internal override ActorSystem System { get; }
 
@@ -69,7 +72,7 @@ internal sealed partial class ActorCell : ActorRef, IThreadPoolWorkItem
             return new ValueTask<SendResult>(SendResult.Stopped);
 
         // Those who wait already go first.
-        var result = _waiting is { IsEmpty: false } ? SendResult.Full : Enqueue(message, sender);
+        var result = _extras?.Waiting is { IsEmpty: false } ? SendResult.Full : Enqueue(message, sender);
         return result == SendResult.Full
             ? new ValueTask<SendResult>(WaitForRoom(message, sender, ct))
             : new ValueTask<SendResult>(result);
@@ -78,7 +81,7 @@ internal sealed partial class ActorCell : ActorRef, IThreadPoolWorkItem
     /// <summary>For messages that must arrive even if the mailbox is full, in their place in the order.</summary>
     internal void SendWithoutFail(object message, ActorRef? sender)
     {
-        if (_waiting is { IsEmpty: false } || Enqueue(message, sender) == SendResult.Full)
+        if (_extras?.Waiting is { IsEmpty: false } || Enqueue(message, sender) == SendResult.Full)
             _ = WaitForRoom(message, sender, CancellationToken.None);
     }
 
@@ -94,8 +97,9 @@ internal sealed partial class ActorCell : ActorRef, IThreadPoolWorkItem
 
     private Task<SendResult> WaitForRoom(object message, ActorRef? sender, CancellationToken ct)
     {
-        var waiting = _waiting ?? Interlocked.CompareExchange(ref _waiting, new WaitingSends(this), null) ?? _waiting;
-        return waiting!.Add(message, sender, ct);
+        ref var place = ref Extras.Waiting;
+        var waiting = place ?? Interlocked.CompareExchange(ref place, new WaitingSends(this), null) ?? place;
+        return waiting.Add(message, sender, ct);
     }
 
     /// <summary>Any thread: a message on the system lane.</summary>
@@ -142,32 +146,34 @@ internal sealed partial class ActorCell : ActorRef, IThreadPoolWorkItem
                 continue;
             }
 
-            if (_pending is null && _dueHook != ActivityKind.None)
+            if (Pending is null && _dueHook != ActivityKind.None)
             {
                 if (!RunHook())
                     return;
                 continue;
             }
 
-            if (_pending is null && IsEmptied)
+            if (Pending is null && IsEmptied)
             {
                 LeaveIncarnation();
                 TakeLeave();
                 continue;
             }
 
-            bool isReceptive = _state == ActorState.Running && _pending is null;
+            bool isReceptive = _state == ActorState.Running && Pending is null;
             if (isReceptive && quantum > 0)
             {
                 int quantumBefore = quantum;
                 if (!HandleMessages(ref quantum, beats))
                     return;
-                if (!_lane.IsEmpty || _pending is not null || _state != ActorState.Running)
+                if (!_lane.IsEmpty || Pending is not null || _state != ActorState.Running)
                     continue;
                 if (quantum == quantumBefore && !_mailbox.IsDrained && ++spins < PublishSpinsMax)
                     continue;
             }
 
+            if (_mailbox.HasGrown && !_isAskedToShrink)
+                AskToShrinkLater();
             if (isReceptive && !_mailbox.TryGoIdle())
             {
                 if (quantum > 0 && spins < PublishSpinsMax)
@@ -191,6 +197,23 @@ internal sealed partial class ActorCell : ActorRef, IThreadPoolWorkItem
         }
     }
 
+    private void AskToShrinkLater()
+    {
+        if (_state == ActorState.Stopped)
+            return;
+        _isAskedToShrink = true;
+        Extras.TakenCountWhenAsked = _mailbox.TakenCount;
+        System.IdleRings.Add(this);
+    }
+
+    /// <summary>Some seconds after the ring has grown, and again for as long as it is in use.</summary>
+    internal void ShrinkUnlessUsed()
+    {
+        _isAskedToShrink = false;
+        if (_state != ActorState.Stopped && _mailbox.TakenCount == Extras.TakenCountWhenAsked)
+            _mailbox.TryShrink();
+    }
+
     // The runtime's own work, and the policies and observers it calls, must not pass for something that the incarnation
     // does: that may just have been revoked, and what it sends is dropped.
     private void LeaveIncarnation() =>
@@ -198,7 +221,7 @@ internal sealed partial class ActorCell : ActorRef, IThreadPoolWorkItem
 
     private void ServeWaiting()
     {
-        if (Volatile.Read(ref _waiting) is { IsEmpty: false } waiting)
+        if (Volatile.Read(ref _extras) is { Waiting: { IsEmpty: false } waiting })
             waiting.Serve();
     }
 
@@ -218,12 +241,11 @@ internal sealed partial class ActorCell : ActorRef, IThreadPoolWorkItem
             while (quantum > 0 && _lane.IsEmpty && _mailbox.TryTake(out message, out sender))
             {
                 quantum--;
-                _processedCount++;
-                incarnation.Turn.Sender = sender;
+                incarnation.CurrentSender = sender;
                 if (isGuarded)
                     System.Watchdog.Enter(incarnation, message);
-                var handling = incarnation.Actor.ReceiveAsync(message, incarnation.Turn);
-                if (isGuarded && !incarnation.Leave())
+                var handling = incarnation.Actor.ReceiveAsync(message, incarnation);
+                if (isGuarded && !incarnation.Guard!.Leave())
                 {
                     LeaveLost(incarnation, handling);
                     return false;
@@ -236,8 +258,14 @@ internal sealed partial class ActorCell : ActorRef, IThreadPoolWorkItem
                 }
 
                 handling.ThrowIfFailed();
+                if (sender is ReplyAddress address)
+                {
+                    incarnation.CurrentSender = null;
+                    address.Release();
+                }
+
                 if (isGuarded)
-                    incarnation.NotBusyAnyMore();
+                    incarnation.Guard!.NotBusyAnyMore();
                 if (metronome.Beats != beats)
                     quantum = 0;
             }
@@ -255,13 +283,14 @@ internal sealed partial class ActorCell : ActorRef, IThreadPoolWorkItem
     // The exception may come from the handler itself (then the thread is still inside) or from the task it returned.
     private bool LeaveAfterFailure(Incarnation incarnation)
     {
-        if (!incarnation.Leave() && incarnation.IsTaken)
+        var guard = incarnation.Guard!;
+        if (!guard.Leave() && guard.IsTaken)
         {
             LeaveLost(incarnation, default);
             return false;
         }
 
-        incarnation.NotBusyAnyMore();
+        guard.NotBusyAnyMore();
         return true;
     }
 
@@ -276,7 +305,7 @@ internal sealed partial class ActorCell : ActorRef, IThreadPoolWorkItem
     private void Await(Activity activity)
     {
         activity.Since = System.Clock.Elapsed;
-        _pending = activity;
+        Pending = activity;
         if (_state is ActorState.Stopping or ActorState.Halting)
             LimitPatience();
         activity.Register();

@@ -8,4 +8,8 @@ public sealed record ActorSnapshot(
     long ProcessedCount,
     int RestartCount,
     Exception? LastFailure,
-    IReadOnlyList<ActorSnapshot> Children);
+    IReadOnlyList<ActorSnapshot> Children)
+{
+    /// <summary>How many messages fit without the mailbox having to grow; zero after a long silence.</summary>
+    public int MailboxSlots { get; init; }
+}

@@ -74,6 +74,7 @@ public sealed class ActorSystem : IAsyncDisposable
         Watchdog = new Watchdog(this);
         _lost = new LostHandlers(this);
         AskDeadlines = new AskDeadlines(this);
+        IdleRings = new IdleRings(this);
         var root = new ActorOptions { Name = "root", Create = () => new Root(), Children = Options.TopLevel };
         _root = new ActorCell(this, parent: null, root, spawnNumber: 0);
         Operator = new ActorOperator(this);
@@ -116,6 +117,8 @@ public sealed class ActorSystem : IAsyncDisposable
     internal Watchdog Watchdog { get; }
 
     internal AskDeadlines AskDeadlines { get; }
+
+    internal IdleRings IdleRings { get; }
 
     internal LostHandlers Lost => _lost;
 

@@ -2,46 +2,60 @@ namespace Astra.Kernel.Actors;
 
 /// <summary>
 /// What a handler may do. It belongs to one incarnation: after a restart the turns of the old one are revoked, and
-/// everything a handler that is still running does through them, or by sending directly, is dropped.
+/// everything a handler that is still running does through them, or by sending directly, is dropped. It is also the
+/// synchronization context in which a handler goes on after an await: one object, because there is one for each actor.
 /// </summary>
-public sealed class ActorTurn
+public abstract class ActorTurn : SynchronizationContext
 {
-    private readonly Incarnation _incarnation;
+    private protected ActorTurn()
+    {
+    }
 
-    internal ActorTurn(Incarnation incarnation) => _incarnation = incarnation;
+    public ActorRef Self => Life.Cell;
 
-    public ActorRef Self => _incarnation.Cell;
+    /// <summary>
+    /// Who sent the current message, if it said so. Stable until the handler has completed; to answer later, keep what
+    /// this returned and not the turn.
+    /// </summary>
+    public ActorRef? Sender
+    {
+        get
+        {
+            // From here on somebody may hold on to it for ever.
+            (CurrentSender as ReplyAddress)?.Keep();
+            return CurrentSender;
+        }
+    }
 
-    /// <summary>Who sent the current message, if it said so. Stable until the handler has completed.</summary>
-    public ActorRef? Sender { get; internal set; }
+    internal ActorRef? CurrentSender { get; set; }
 
-    public IClock Clock => _incarnation.Cell.System.Clock;
+    public IClock Clock => Life.Cell.System.Clock;
 
-    public IRandomness Randomness => _incarnation.Cell.System.Randomness;
+    public IRandomness Randomness => Life.Cell.System.Randomness;
 
     /// <summary>
     /// Cancelled when the actor is asked to stop or its incarnation is revoked; pass it to what is awaited.
     /// </summary>
-    public CancellationToken Ending => _incarnation.Ending;
+    public CancellationToken Ending => Life.Ending;
 
-    public bool IsRevoked => _incarnation.IsRevoked;
+    public bool IsRevoked => Life.IsRevoked;
 
     /// <summary>Counts the lives of this actor, from 1.</summary>
-    public int Incarnation => _incarnation.Number;
+    public int Incarnation => Life.Number;
 
     public SendResult Reply(object message)
     {
-        if (Sender is { } sender && !IsRevoked)
+        if (CurrentSender is { } sender && !IsRevoked)
             return sender.TrySend(message, Self);
         var reason = IsRevoked ? DeadLetterReason.SenderRevoked : DeadLetterReason.NoSender;
-        _incarnation.Cell.System.DeadLetters.Receive(message, Self, Sender, reason);
+        Life.Cell.System.DeadLetters.Receive(message, Self, CurrentSender, reason);
         return SendResult.Stopped;
     }
 
     /// <summary>Starts a child under this actor's supervision.</summary>
     /// <exception cref="ActorStoppedException">This incarnation is over; it must not have children.</exception>
     /// <exception cref="ActorNameTakenException">A living sibling has that name.</exception>
-    public ActorRef Spawn(ActorOptions options) => _incarnation.Cell.SpawnChild(options, _incarnation);
+    public ActorRef Spawn(ActorOptions options) => Life.Cell.SpawnChild(options, Life);
 
     /// <summary>Asks an actor to stop. Its current message is finished; those waiting become dead letters.</summary>
     public void Stop(ActorRef actor)
@@ -55,12 +69,14 @@ public sealed class ActorTurn
     /// <summary>
     /// Asks for a <see cref="Terminated"/> message when the actor is gone, at once if it is gone already.
     /// </summary>
-    public void Watch(ActorRef actor) => (actor as ActorCell)?.Watchers.Add(_incarnation);
+    public void Watch(ActorRef actor) => (actor as ActorCell)?.Watchers.Add(Life);
 
-    public void Unwatch(ActorRef actor) => (actor as ActorCell)?.Watchers.Remove(_incarnation);
+    public void Unwatch(ActorRef actor) => (actor as ActorCell)?.Watchers.Remove(Life);
 
     /// <summary>Sends <paramref name="message"/> to oneself after the delay. It dies with this incarnation.</summary>
     public IDisposable Schedule(TimeSpan delay, object message) =>
-        _incarnation.Cell.System.Dispatcher.Schedule(
-            delay, () => _incarnation.Cell.SendToIncarnation(message, _incarnation));
+        Life.Cell.System.Dispatcher.Schedule(
+            delay, () => Life.Cell.SendToIncarnation(message, Life));
+
+    private Incarnation Life => (Incarnation)this;
 }

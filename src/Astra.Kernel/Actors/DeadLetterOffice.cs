@@ -77,6 +77,9 @@ public sealed class DeadLetterOffice
     internal void Receive(
         object message, ActorRef? sender, ActorRef? recipient, DeadLetterReason reason, Exception? cause = null)
     {
+        // Letters are kept, and their subscribers may keep what is in them.
+        (sender as ReplyAddress)?.Keep();
+        (recipient as ReplyAddress)?.Keep();
         var letter = new DeadLetter(message, sender, recipient, reason, cause, _clock.UtcNow);
         lock (_gate)
         {

@@ -3,7 +3,7 @@ using static Astra.Kernel.Actors.LifeAnswer;
 namespace Astra.Kernel.Actors;
 
 /// <summary>Where an actor is in its life. Messages are handled in <see cref="Running"/> only.</summary>
-public enum ActorState
+public enum ActorState : byte
 {
     /// <summary>No incarnation: not started yet, or between two of them.</summary>
     Halted,

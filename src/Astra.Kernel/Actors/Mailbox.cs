@@ -19,6 +19,7 @@ namespace Astra.Kernel.Actors;
 /// 4. A ring that is full below the bound is followed by a bigger one, never copied: claims from tail on go to the
 ///    bigger ring, and the owner moves on when it has read up to where that one starts. The generation in the word
 ///    makes a claim fail that was prepared for the smaller ring.
+/// 5. A ring goes only when every claimed message has been read, under the same flag, and counts as a generation.
 /// </remarks>
 internal struct Mailbox
 {
@@ -33,9 +34,11 @@ internal struct Mailbox
 
     private const long Closed = 8;
 
-    // Four bits count rings. From 8 slots, four times more each, 15 rings pass the largest bound of 2^30.
+    // Eight bits count rings and may wrap: while the tail stands still at most two rings come or go, so a sender cannot
+    // find the same tail and the same count again after the ring it looked at has gone.
     private const long OneGeneration = 1 << 4;
-    private const int TailShift = 8;
+    private const long Generations = 0xff << 4;
+    private const int TailShift = 12;
     private const long OneMessage = 1 << TailShift;
 
     private const int FirstRingLength = 8;
@@ -62,6 +65,8 @@ internal struct Mailbox
 
     public readonly int Depth => (int)Math.Max(
         (Volatile.Read(in _state) >> TailShift) - Volatile.Read(in _publishedHead), 0);
+
+    public readonly int SlotCount => Volatile.Read(in _writeRing)?.Slots.Length ?? 0;
 
     /// <summary>Any thread. After <paramref name="wake"/> the caller owns the turn and must have it run.</summary>
     public SendResult TrySend(object message, ActorRef? sender, out bool wake)
@@ -119,8 +124,37 @@ internal struct Mailbox
             Volatile.Write(ref full.Next, bigger);
         Volatile.Write(ref _writeRing, bigger);
 
-        // An addition, because the owner may have moved the other flags meanwhile.
-        Interlocked.Add(ref _state, OneGeneration - Frozen);
+        Unfreeze();
+    }
+
+    // The owner may move the other flags at the same time.
+    private void Unfreeze()
+    {
+        while (true)
+        {
+            long state = Volatile.Read(ref _state);
+            long next = (state & ~(Frozen | Generations)) | ((state + OneGeneration) & Generations);
+            if (Interlocked.CompareExchange(ref _state, next, state) == state)
+                return;
+        }
+    }
+
+    /// <summary>Owner only: whether the ring has grown, and is worth giving back when it is not used.</summary>
+    public readonly bool HasGrown => Volatile.Read(in _readRing) is { } ring && ring.Slots.Length > FirstRingLength;
+
+    /// <summary>Owner only: gives the ring back. False when there is mail, or a sender at this very moment.</summary>
+    public bool TryShrink()
+    {
+        long state = Volatile.Read(ref _state);
+        // With nothing claimed beyond the head nobody holds a slot, and while it is frozen nobody claims one.
+        if ((state & Frozen) != 0 || state >> TailShift != _head
+            || Interlocked.CompareExchange(ref _state, state | Frozen, state) != state)
+            return false;
+        PublishHead();
+        _readRing = null;
+        Volatile.Write(ref _writeRing, null);
+        Unfreeze();
+        return true;
     }
 
     /// <summary>Owner only. False: nothing is published, which is not yet to say that nothing is claimed.</summary>
@@ -156,6 +190,9 @@ internal struct Mailbox
 
     /// <summary>Owner only: whether every message ever claimed has been read.</summary>
     public readonly bool IsDrained => Volatile.Read(in _state) >> TailShift == _head;
+
+    /// <summary>How many messages were ever taken out.</summary>
+    public readonly long TakenCount => Volatile.Read(in _head);
 
     public void PublishHead() => Volatile.Write(ref _publishedHead, _head);
 

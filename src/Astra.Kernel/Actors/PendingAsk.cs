@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using System.Threading.Tasks.Sources;
 
 namespace Astra.Kernel.Actors;
@@ -10,6 +11,7 @@ internal abstract class PendingAsk
 {
     // Twice the number of the question, plus one when it is settled. Whoever moves it from even to odd settles it.
     private long _phase;
+    private ReplyAddress? _address;
 
     public ActorRef Target { get; private set; } = null!;
 
@@ -34,6 +36,18 @@ internal abstract class PendingAsk
 
     /// <summary>The number of the question being asked; stale once it has been settled.</summary>
     public long Question => Volatile.Read(ref _phase);
+
+    /// <summary>
+    /// What the asked actor will see as the sender: the one of the last question if nobody can hold on to it any more.
+    /// </summary>
+    protected ReplyAddress AddressFor(long question)
+    {
+        if (_address is { IsFree: true } free)
+            free.UseFor(Target.System, question);
+        else
+            _address = new ReplyAddress(Target.System, this, question);
+        return _address;
+    }
 
     public bool TryReply(long question, object reply)
     {
@@ -71,11 +85,23 @@ internal abstract class PendingAsk
     }
 }
 
-internal sealed class PendingAsk<TReply> : PendingAsk, IValueTaskSource<TReply>
+/// <remarks>
+/// It is also the source of the awaited value and the work item in which the asker goes on, so that a question that one
+/// actor asks another allocates nothing.
+/// </remarks>
+internal sealed class PendingAsk<TReply> : PendingAsk, IValueTaskSource<TReply>, IThreadPoolWorkItem
 {
     private static readonly Spares<PendingAsk<TReply>> Spare = new();
+    private static readonly Action<object?> Answered = _ => { };
 
-    private ManualResetValueTaskSourceCore<TReply> _answer;
+    private TReply? _reply;
+    private ExceptionDispatchInfo? _failure;
+    private bool _isAnswered;
+    private short _version;
+    private Action<object?>? _continuation;
+    private object? _state;
+    private SynchronizationContext? _context;
+    private ExecutionContext? _flow;
     private CancellationTokenRegistration _cancellation;
     private ActorSystem? _system;
 
@@ -89,17 +115,17 @@ internal sealed class PendingAsk<TReply> : PendingAsk, IValueTaskSource<TReply>
         var ask = Spare.Take() ?? new PendingAsk<TReply>();
         ask._system = target.System;
         long question = ask.Begin(target, timeout);
-        var answer = new ValueTask<TReply>(ask, ask._answer.Version);
+        var address = ask.AddressFor(question);
+        var answer = new ValueTask<TReply>(ask, ask._version);
         if (ct.CanBeCanceled)
+        {
+            // The callback may come when the question is long over.
+            address.Keep();
             ask._cancellation = ct.UnsafeRegister(
-                static (state, ct) =>
-                {
-                    var address = (ReplyAddress)state!;
-                    address.Fail(new OperationCanceledException(ct));
-                },
-                new ReplyAddress(target.System, ask, question));
+                static (state, ct) => ((ReplyAddress)state!).Fail(new OperationCanceledException(ct)), address);
+        }
 
-        switch (target.TrySend(message, new ReplyAddress(target.System, ask, question)))
+        switch (target.TrySend(message, address))
         {
             case SendResult.Full:
                 ask.TryFail(question, new MailboxFullException(target.Path));
@@ -115,98 +141,120 @@ internal sealed class PendingAsk<TReply> : PendingAsk, IValueTaskSource<TReply>
     protected override void Complete(object reply)
     {
         if (reply is TReply expected)
-            _answer.SetResult(expected);
+            _reply = expected;
         else
-            _answer.SetException(
+            _failure = ExceptionDispatchInfo.Capture(
                 reply as Exception ?? new UnexpectedReplyException(Target.Path, typeof(TReply), reply));
+        Signal();
     }
 
-    protected override void Fail(Exception why) => _answer.SetException(why);
+    protected override void Fail(Exception why)
+    {
+        _failure = ExceptionDispatchInfo.Capture(why);
+        Signal();
+    }
+
+    private bool IsAnswered => Volatile.Read(ref _continuation) is not null && Volatile.Read(ref _isAnswered);
+
+    private void Signal()
+    {
+        // Whoever polls sees an answer only after the exchange; from there on this may be somebody else's question.
+        _isAnswered = true;
+        if (Interlocked.CompareExchange(ref _continuation, Answered, null) is not null)
+            GoOn();
+    }
 
     TReply IValueTaskSource<TReply>.GetResult(short token)
     {
-        try
-        {
-            return _answer.GetResult(token);
-        }
-        finally
-        {
-            if (token == _answer.Version)
-                Recycle();
-        }
+        Check(token);
+        if (!IsAnswered)
+            throw new InvalidOperationException("The question has not been answered yet.");
+        var (reply, failure) = (_reply, _failure);
+        Recycle();
+        failure?.Throw();
+        return reply!;
     }
 
-    ValueTaskSourceStatus IValueTaskSource<TReply>.GetStatus(short token) => _answer.GetStatus(token);
+    ValueTaskSourceStatus IValueTaskSource<TReply>.GetStatus(short token)
+    {
+        Check(token);
+        if (!IsAnswered)
+            return ValueTaskSourceStatus.Pending;
+        return _failure?.SourceException switch
+        {
+            null => ValueTaskSourceStatus.Succeeded,
+            OperationCanceledException => ValueTaskSourceStatus.Canceled,
+            _ => ValueTaskSourceStatus.Faulted,
+        };
+    }
 
     // Whoever has no context to go on in (a bare thread, or AsTask) goes on where the dispatcher says: neither inside
     // the turn that replies nor on a thread of which a simulation knows nothing.
     void IValueTaskSource<TReply>.OnCompleted(
         Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags)
     {
-        var context = SynchronizationContext.Current;
-        if (context is not null && flags.HasFlag(ValueTaskSourceOnCompletedFlags.UseSchedulingContext))
-        {
-            _answer.OnCompleted(continuation, state, token, flags);
+        Check(token);
+        var context = (flags & ValueTaskSourceOnCompletedFlags.UseSchedulingContext) != ValueTaskSourceOnCompletedFlags.None
+            ? SynchronizationContext.Current
+            : null;
+        _context = context ?? _system!.Dispatcher.Continuations;
+        _flow = (flags & ValueTaskSourceOnCompletedFlags.FlowExecutionContext) != ValueTaskSourceOnCompletedFlags.None ? ExecutionContext.Capture() : null;
+        _state = state;
+        if (Interlocked.CompareExchange(ref _continuation, continuation, null) is null)
             return;
-        }
+        _continuation = continuation;
+        GoOn();
+    }
 
-        SynchronizationContext.SetSynchronizationContext(_system!.Dispatcher.Continuations);
+    private void GoOn()
+    {
+        if (_context is Incarnation incarnation)
+            incarnation.Cell.System.Dispatcher.Post(this);
+        else
+#pragma warning disable VSTHRD001 // There is no user interface here: the awaiter's own context is where it wants to go on.
+            _context!.Post(static ask => ((PendingAsk<TReply>)ask!).Continue(), this);
+#pragma warning restore VSTHRD001
+    }
+
+    void IThreadPoolWorkItem.Execute()
+    {
+        var before = SynchronizationContext.Current;
+        SynchronizationContext.SetSynchronizationContext(_context);
         try
         {
-            _answer.OnCompleted(
-                continuation, state, token, flags | ValueTaskSourceOnCompletedFlags.UseSchedulingContext);
+            Continue();
         }
         finally
         {
-            SynchronizationContext.SetSynchronizationContext(context);
+            SynchronizationContext.SetSynchronizationContext(before);
         }
+    }
+
+    // What is continued reads the answer, and then this is somebody else's question: nothing here is touched after.
+    private void Continue()
+    {
+        var (continuation, state) = (_continuation!, _state);
+        if (_flow is { } flow)
+            ExecutionContext.Run(flow, new ContextCallback(continuation), state);
+        else
+            continuation(state);
+    }
+
+    private void Check(short token)
+    {
+        if (token != _version)
+            throw new InvalidOperationException("An answer may be awaited once.");
     }
 
     private void Recycle()
     {
         _cancellation.Dispose();
         _cancellation = default;
-        _system = null;
-        _answer.Reset();
+        _version++;
+        _reply = default;
+        (_failure, _isAnswered, _continuation, _state, _context, _flow, _system) =
+            (null, false, null, null, null, null, null);
         Close();
         Spare.Put(this);
-    }
-}
-
-/// <summary>
-/// What the asked actor sees as the sender. It is made for one question, so that a second reply, or one that comes
-/// after the time-out, cannot be taken for the answer to a later question that uses the same <see cref="PendingAsk"/>.
-/// </summary>
-internal sealed class ReplyAddress(ActorSystem system, PendingAsk ask, long question) : ActorRef
-{
-    internal override ActorSystem System => system;
-
-    public override string Path => "/ask";
-
-    public override int MailboxDepth => 0;
-
-    public override SendResult TrySend(object message, ActorRef? sender = null)
-    {
-        ArgumentNullException.ThrowIfNull(message);
-        if (system.SenderIsRevoked(this, message, sender))
-            return SendResult.Stopped;
-        if (ask.TryReply(question, message))
-            return SendResult.Ok;
-        system.DeadLetters.Receive(message, sender, this, DeadLetterReason.LateReply);
-        return SendResult.Stopped;
-    }
-
-    public override ValueTask<SendResult> SendAsync(
-        object message, ActorRef? sender = null, CancellationToken ct = default) =>
-        ct.IsCancellationRequested ? ValueTask.FromCanceled<SendResult>(ct) : new(TrySend(message, sender));
-
-    public void Fail(Exception why) => ask.TryFail(question, why);
-
-    internal override void Undelivered(DeadLetter letter)
-    {
-        string path = letter.Recipient?.Path ?? "nobody";
-        Fail(letter.Reason == DeadLetterReason.ActorStopped
-            ? new ActorStoppedException(path)
-            : new MessageFailedException(path, letter.Reason, letter.Cause));
     }
 }

@@ -18,21 +18,23 @@ internal sealed class Watchdog(ActorSystem system)
     {
         lock (_gate)
         {
-            incarnation.WatchdogIndex = _watched.Count;
+            incarnation.Guard!.WatchdogIndex = _watched.Count;
             _watched.Add(incarnation);
         }
     }
 
     public void Remove(Incarnation incarnation)
     {
+        if (incarnation.Guard is not { } guard)
+            return;
         lock (_gate)
         {
-            if (incarnation.WatchdogIndex < 0)
+            if (guard.WatchdogIndex < 0)
                 return;
             var last = _watched[^1];
-            _watched[incarnation.WatchdogIndex] = last;
-            last.WatchdogIndex = incarnation.WatchdogIndex;
-            incarnation.WatchdogIndex = -1;
+            _watched[guard.WatchdogIndex] = last;
+            last.Guard!.WatchdogIndex = guard.WatchdogIndex;
+            guard.WatchdogIndex = -1;
             _watched.RemoveAt(_watched.Count - 1);
         }
     }
@@ -41,7 +43,7 @@ internal sealed class Watchdog(ActorSystem system)
     public void Enter(Incarnation incarnation, object? message)
     {
         var now = system.Clock.Elapsed;
-        incarnation.Enter(message, now);
+        incarnation.Guard!.Enter(message, now);
         // Busy first, then this look; the watch disarms first, then looks who is busy. Entering is a full fence.
         long due = (now + incarnation.Cell.Options.MessageDeadline!.Value).Ticks;
         if (due < Volatile.Read(ref _armedForTicks))
@@ -76,8 +78,9 @@ internal sealed class Watchdog(ActorSystem system)
             foreach (var incarnation in _watched)
             {
                 // The grip first: if it is still the same when it is taken, the time belongs to the same call.
-                long grip = incarnation.Grip;
-                if (incarnation.BusySince is not { } since || incarnation.IsRevoked)
+                var guard = incarnation.Guard!;
+                long grip = guard.Grip;
+                if (guard.BusySince is not { } since || incarnation.IsRevoked)
                     continue;
                 long deadline = incarnation.Cell.Options.MessageDeadline!.Value.Ticks;
                 long due = since.Ticks + deadline;
@@ -101,7 +104,7 @@ internal sealed class Watchdog(ActorSystem system)
     private void TakeOff(Incarnation incarnation, long grip, TimeSpan since)
     {
         var notice = new WedgedNotice(incarnation, since);
-        if (incarnation.TryTake(grip))
+        if (incarnation.Guard!.TryTake(grip))
         {
             // The turn was that thread's and is ours now. Counted before it is revoked, see Activity.OnCompleted.
             system.Lost.LoseThread(incarnation.Cell);

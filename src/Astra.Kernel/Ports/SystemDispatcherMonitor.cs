@@ -61,10 +61,10 @@ internal static class DispatcherMonitor
         bool isBusy = false;
         foreach (var seat in DispatcherSeat.All)
         {
-            isBusy |= seat.Worker is not null;
-            int beats = seat.CountBeatsOfSameTurn(out var worker);
-            if (beats > 0 && (worker!.HasQueued || beats == BlockedBeats))
-                worker.TakeFrom();
+            isBusy |= seat.Trampoline is not null;
+            int beats = seat.CountBeatsOfSameTurn(out var trampoline);
+            if (beats > 0 && (trampoline!.HasQueued || beats == BlockedBeats))
+                trampoline.TakeFrom();
         }
 
         return isBusy;
@@ -77,7 +77,7 @@ internal static class DispatcherMonitor
         Interlocked.MemoryBarrierProcessWide();
         foreach (var seat in DispatcherSeat.All)
         {
-            if (seat.Worker is not null && Interlocked.Exchange(ref _isParked, 0) == 1)
+            if (seat.Trampoline is not null && Interlocked.Exchange(ref _isParked, 0) == 1)
                 return;
         }
 
@@ -95,8 +95,8 @@ internal sealed class DispatcherSeat
     private static DispatcherSeat? _ofThisThread;
 
     private readonly Thread _thread = Thread.CurrentThread;
-    private DispatcherWorker? _worker;
-    private DispatcherWorker? _seenWorker;
+    private Trampoline? _trampoline;
+    private Trampoline? _seen;
     private int _seenTurnCount;
     private int _beatCount;
 
@@ -105,19 +105,19 @@ internal sealed class DispatcherSeat
     public static DispatcherSeat[] All => Volatile.Read(ref _all);
 
     /// <summary>Written by the thread itself.</summary>
-    public DispatcherWorker? Worker
+    public Trampoline? Trampoline
     {
-        get => Volatile.Read(ref _worker);
-        set => Volatile.Write(ref _worker, value);
+        get => Volatile.Read(ref _trampoline);
+        set => Volatile.Write(ref _trampoline, value);
     }
 
     /// <summary>The monitor only: how many beats ago it found this thread in the turn that it is in now.</summary>
-    public int CountBeatsOfSameTurn(out DispatcherWorker? worker)
+    public int CountBeatsOfSameTurn(out Trampoline? trampoline)
     {
-        worker = Worker;
-        int turnCount = worker?.TurnCount ?? 0;
-        bool isSame = worker is not null && worker == _seenWorker && turnCount == _seenTurnCount;
-        (_seenWorker, _seenTurnCount) = (worker, turnCount);
+        trampoline = Trampoline;
+        int turnCount = trampoline?.TurnCount ?? 0;
+        bool isSame = trampoline is not null && trampoline == _seen && turnCount == _seenTurnCount;
+        (_seen, _seenTurnCount) = (trampoline, turnCount);
         return _beatCount = isSame ? _beatCount + 1 : 0;
     }
 

@@ -15,9 +15,9 @@ public sealed class ThreadPoolDispatcher : IDispatcher, IDisposable
 
     public Metronome Metronome => Metronome.Process;
 
-    public void Post(IThreadPoolWorkItem turn) => DispatcherPool.Post(turn);
+    public void Post(IThreadPoolWorkItem turn) => Trampolines.Post(turn);
 
-    public void Requeue(IThreadPoolWorkItem turn) => DispatcherPool.PostLast(turn);
+    public void Requeue(IThreadPoolWorkItem turn) => Trampolines.PostLast(turn);
 
     public IDisposable Schedule(TimeSpan delay, Action callback) => _timers.Schedule(delay, callback);
 

@@ -55,5 +55,12 @@ internal sealed class BenchReport(TextWriter output, bool json, string suite)
 
     private static double Round(double value) => Math.Round(value, value >= 100 ? 0 : 3);
 
-    private static string Text(double? value) => value is { } number ? number.ToString(number >= 100 ? "N0" : "0.##", CultureInfo.InvariantCulture) : "";
+    private static string Text(double? value) => value is { } number ? Short(number) : "";
+
+    private static string Short(double number) => number switch
+    {
+        >= 1e6 => (number / 1e6).ToString("0.0", CultureInfo.InvariantCulture) + " M",
+        >= 100 => number.ToString("N0", CultureInfo.InvariantCulture),
+        _ => number.ToString("0.##", CultureInfo.InvariantCulture),
+    };
 }

@@ -163,4 +163,73 @@ public class AskTests
         Assert.NotNull(before);
         Assert.Same(before, after);
     }
+
+    [Fact]
+    public void A_reply_after_the_handler_has_completed_is_not_the_answer_to_the_next_question()
+    {
+        ActorTurn? kept = null;
+        var actor = _world.Spawn("a", (message, turn) =>
+        {
+            kept = turn;
+            if (message is "first")
+                turn.Reply("first answer");
+            return default;
+        });
+        var silent = _world.Spawn("silent", (_, _) => default);
+        var first = Ask<string>(actor, "first");
+        _world.RunUntilQuiet();
+        Assert.Equal("first answer", first.Result);
+
+        var second = Ask<string>(silent, "second");
+        _world.RunUntilQuiet();
+        Assert.Equal(SendResult.Stopped, kept!.Reply("too late"));
+        Assert.False(second.IsCompleted);
+        Assert.Equal(DeadLetterReason.NoSender, _world.System.DeadLetters.Recent()[^1].Reason);
+    }
+
+    [Fact]
+    public void A_question_that_one_actor_asks_another_allocates_nothing()
+    {
+        var thread = new OneThread();
+        var system = new ActorSystem(thread, new SystemClock(), new SystemRandomness());
+        var echo = system.Spawn(ActorWorld.Script("echo", (message, turn) =>
+        {
+            turn.Reply(message);
+            return default;
+        }));
+        long allocated = long.MaxValue;
+        const int questions = 1_000;
+        var asking = system.Spawn(ActorWorld.Script("asking", async (message, _) =>
+        {
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            for (int i = 0; i < questions; i++)
+                await echo.AskAsync<object>(message, Timeout);
+            allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+        }));
+        for (int i = 0; i < 3; i++)
+        {
+            asking.TrySend("go");
+            thread.RunAll();
+        }
+
+        // The handler's own state machine and its notice are made once, not per question.
+        Assert.InRange(allocated, 0, questions);
+    }
+
+    private sealed class OneThread : IDispatcher
+    {
+        private readonly Queue<IThreadPoolWorkItem> _turns = new();
+
+        public SynchronizationContext Continuations { get; } = new();
+
+        public void Post(IThreadPoolWorkItem turn) => _turns.Enqueue(turn);
+
+        public IDisposable Schedule(TimeSpan delay, Action callback) => new CancellationTokenSource();
+
+        public void RunAll()
+        {
+            while (_turns.TryDequeue(out var turn))
+                turn.Execute();
+        }
+    }
 }

@@ -23,6 +23,7 @@ internal sealed class KernelSuite(Action<string> progress)
         new FairnessWorkload(),
         new RestartStormWorkload(),
         new RebuildWorkload(),
+        new FeaturesWorkload(),
     ];
 
     /// <summary>Every workload this suite knows, in the order it runs them.</summary>

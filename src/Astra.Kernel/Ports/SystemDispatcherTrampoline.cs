@@ -15,7 +15,7 @@ namespace Astra.Kernel;
 /// it has been taken from; the monitor says that it takes, makes every core of the process see and be seen, then waits
 /// until nobody touches.
 /// </remarks>
-internal sealed class DispatcherWorker : IThreadPoolWorkItem
+internal sealed class Trampoline : IThreadPoolWorkItem
 {
     // Two actors that talk to each other would otherwise keep those behind them waiting until the next beat.
     private const int NewestRunsMax = 64;
@@ -29,7 +29,7 @@ internal sealed class DispatcherWorker : IThreadPoolWorkItem
     private const int FirstQueueLength = 16;
 
     [ThreadStatic]
-    private static DispatcherWorker? _current;
+    private static Trampoline? _current;
 
     private IThreadPoolWorkItem? _newest;
     private IThreadPoolWorkItem?[] _queue = [];
@@ -41,15 +41,15 @@ internal sealed class DispatcherWorker : IThreadPoolWorkItem
     private bool _isTakenFrom;
     private bool _isOver = true;
 
-    /// <summary>The worker whose turn this thread is in, if it is in one.</summary>
-    public static DispatcherWorker? Current => _current;
+    /// <summary>The trampoline whose turn this thread is in, if it is in one.</summary>
+    public static Trampoline? Current => _current;
 
     /// <summary>For the monitor: a turn has ended when this has moved.</summary>
     public int TurnCount => Volatile.Read(ref _turnCount);
 
     public bool HasQueued => Volatile.Read(ref _newest) is not null || Volatile.Read(ref _count) > 0;
 
-    /// <summary>Runs next. False: this worker has been taken from and takes nothing any more.</summary>
+    /// <summary>Runs next. False: this trampoline has been taken from and takes nothing any more.</summary>
     public bool TryPush(IThreadPoolWorkItem turn)
     {
         if (!TryTouch())
@@ -58,7 +58,7 @@ internal sealed class DispatcherWorker : IThreadPoolWorkItem
             Enqueue(older);
         _newest = turn;
         Untouch();
-        if (_count >= HandedOverInsideTurn && DispatcherPool.HasIdleCore)
+        if (_count >= HandedOverInsideTurn && Trampolines.HasIdleCore)
             HandOverHalf();
         return true;
     }
@@ -73,7 +73,7 @@ internal sealed class DispatcherWorker : IThreadPoolWorkItem
         return true;
     }
 
-    /// <summary>A worker that is over begins again, with one turn. False as above.</summary>
+    /// <summary>A trampoline that is over begins again, with one turn. False as above.</summary>
     public bool TryBegin(IThreadPoolWorkItem turn)
     {
         if (!TryTouch())
@@ -89,7 +89,7 @@ internal sealed class DispatcherWorker : IThreadPoolWorkItem
         var metronome = Metronome.Process;
         int beats = metronome.Beats;
         var seat = DispatcherSeat.OfThisThread;
-        seat.Worker = this;
+        seat.Trampoline = this;
         DispatcherMonitor.Wake();
         _current = this;
         int turnsLeft = TurnsMax;
@@ -101,7 +101,7 @@ internal sealed class DispatcherWorker : IThreadPoolWorkItem
         }
 
         _current = null;
-        seat.Worker = null;
+        seat.Trampoline = null;
         Leave();
     }
 
@@ -112,18 +112,18 @@ internal sealed class DispatcherWorker : IThreadPoolWorkItem
             return;
         bool isEmpty = _newest is null && _count == 0;
         if (isEmpty)
-            DispatcherPool.Ended();
+            Trampolines.Ended();
         _isOver = isEmpty;
         Untouch();
         if (isEmpty)
-            DispatcherPool.Recycle(this);
+            Trampolines.Recycle(this);
         else
             ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
     }
 
     private bool TryTake(out IThreadPoolWorkItem turn)
     {
-        if (_count > 0 && (_count > 1 || _newest is not null) && DispatcherPool.HasIdleCore)
+        if (_count > 0 && (_count > 1 || _newest is not null) && Trampolines.HasIdleCore)
             HandOverHalf();
         turn = null!;
         if (!TryTouch())
@@ -146,17 +146,17 @@ internal sealed class DispatcherWorker : IThreadPoolWorkItem
 
     private void HandOverHalf()
     {
-        var other = new DispatcherWorker { _isOver = false };
+        var other = new Trampoline { _isOver = false };
         if (!TryTouch())
             return;
         for (int left = (_count + 1) / 2; left > 0; left--)
             other.Enqueue(Dequeue());
         Untouch();
-        DispatcherPool.Start(other);
+        Trampolines.Start(other);
     }
 
     /// <summary>
-    /// By the monitor, from another thread: what this worker has queued goes on elsewhere, and what its turn posts from
+    /// By the monitor, from another thread: what this trampoline has queued goes on elsewhere, and what its turn posts from
     /// here on does too. A turn that is stuck with nothing behind it is only not counted as busy any more.
     /// </summary>
     public void TakeFrom()
@@ -172,7 +172,7 @@ internal sealed class DispatcherWorker : IThreadPoolWorkItem
         if (_isOver)
             return;
 
-        var other = new DispatcherWorker
+        var other = new Trampoline
         {
             _newest = _newest, _queue = _queue, _first = _first, _count = _count, _isOver = false,
         };
@@ -181,7 +181,7 @@ internal sealed class DispatcherWorker : IThreadPoolWorkItem
         if (other.HasQueued)
             ThreadPool.UnsafeQueueUserWorkItem(other, preferLocal: false);
         else
-            DispatcherPool.Ended();
+            Trampolines.Ended();
     }
 
     private bool TryTouch()
