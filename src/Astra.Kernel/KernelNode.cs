@@ -1,4 +1,5 @@
 using Astra.Kernel.Actors;
+using Astra.Kernel.Agents;
 using Astra.Kernel.Journal;
 using Astra.Kernel.Projecting;
 using Astra.Kernel.Scheduling;
@@ -38,16 +39,24 @@ public sealed class KernelNode : IAsyncDisposable
         {
             Clock = ports.Clock, Randomness = ports.Randomness, Ids = ports.Ids, Limits = limits, Self = self, Writer = writer,
             Events = new EventHub(), Ownership = new NodeOwnership(ports.Clock), Load = new NodeLoad(),
+            Messages = new MessageDesk(ports.Dispatcher, limits),
         };
         writer.Attach(Spawn("journal-writer", () => writer));
         _parts.Projector = Spawn("projector", () => new Projector(ports.Projection, limits, _notices));
         _door = new ShardDoor(_map, self.Node, ports.Bus, ports.Dispatcher);
         _parts.Scheduler = Spawn("scheduler", () => new Scheduler(ports.Clock, limits, _door));
         _parts.Region = Spawn("shards", () => new ShardRegion(_parts, _map, ports.Leases, ports.Journal, ports.Projection, _notices), ShardRegion.ShardSupervision);
+        var saver = new AgentSaver(ports.Agents, limits);
+        saver.Attach(Spawn("agent-states", () => saver));
+        _parts.Agents = Spawn("agents", () => new AgentRegion(new AgentParts(_parts, _map, ports.Agents, saver)), AgentRegion.AgentSupervision);
+        Agents = new AgentDoor(_parts, _map, _door, ports.Agents);
         _explainer = new Explainer(ports.Clock, _parts.Scheduler);
     }
 
     public NodeRegistration Self => _parts.Self;
+
+    /// <summary>Messages to agents.</summary>
+    public AgentDoor Agents { get; }
 
     /// <summary>Told about the node's own troubles, on a thread of the kernel: return quickly.</summary>
     public Action<KernelNotice>? OnNotice
@@ -218,6 +227,8 @@ public sealed class KernelNode : IAsyncDisposable
     {
         var id = new WorkerId(_ports.Ids.NewId(default));
         _parts.Scheduler.TrySend(new WorkerJoined(new WorkerHandle(id, offer, worker)));
+        if (offer.TakesMessages && worker is IMessageWorker takesMessages)
+            _parts.Messages.Join(id, offer, takesMessages);
         return new WorkerLink(id, _door, _parts);
     }
 
@@ -319,7 +330,8 @@ public sealed class KernelNode : IAsyncDisposable
 
 /// <summary>Everything the kernel is handed; see ARCHITECTURE.md for who implements what.</summary>
 public sealed record KernelPorts(
-    IClock Clock, IRandomness Randomness, IIdSource Ids, IDispatcher Dispatcher, IJournal Journal, IProjection Projection, IShardLeases Leases, IBus Bus);
+    IClock Clock, IRandomness Randomness, IIdSource Ids, IDispatcher Dispatcher, IJournal Journal, IProjection Projection, IShardLeases Leases, IBus Bus,
+    IAgentStore Agents);
 
 public sealed record GoalRequest
 {

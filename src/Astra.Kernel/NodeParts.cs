@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Astra.Kernel.Actors;
+using Astra.Kernel.Agents;
 using Astra.Kernel.Journal;
 
 namespace Astra.Kernel;
@@ -16,10 +17,12 @@ internal sealed class NodeParts
     public required EventHub Events { get; init; }
     public required NodeOwnership Ownership { get; init; }
     public required NodeLoad Load { get; init; }
+    public required MessageDesk Messages { get; init; }
 
     public ActorRef Region { get; set; } = null!;
     public ActorRef Scheduler { get; set; } = null!;
     public ActorRef Projector { get; set; } = null!;
+    public ActorRef Agents { get; set; } = null!;
 }
 
 /// <summary>Whether this node may still speak for its shards, on its own monotonic clock.</summary>

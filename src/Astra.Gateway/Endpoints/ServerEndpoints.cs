@@ -36,7 +36,7 @@ internal sealed class ServerEndpoints(GatewayParts parts, GatewayOptions options
             : Problems.Of(StatusCodes.Status503ServiceUnavailable, "This node owns no shards yet; it gets its share within seconds.");
     }
 
-    private async Task<IResult> Status()
+    private async Task<IResult> Status(HttpContext http)
     {
         var summary = await parts.Node.SummariseAsync();
         return Replies.Json(new StatusView
@@ -54,6 +54,7 @@ internal sealed class ServerEndpoints(GatewayParts parts, GatewayOptions options
             WorkersConnected = summary.Workers.Count,
             SandboxTier = options.SandboxTier,
             ResidentBytes = Environment.WorkingSet,
+            DatabaseCommits = await parts.DatabaseCommits(http.RequestAborted),
         });
     }
 

@@ -38,11 +38,16 @@ public sealed class WorkerLink : IAsyncDisposable
         }));
 
     /// <summary>Takes nothing more.</summary>
-    public void Drain() => _parts.Scheduler.TrySend(new WorkerDrained(Id));
+    public void Drain()
+    {
+        _parts.Messages.Drain(Id);
+        _parts.Scheduler.TrySend(new WorkerDrained(Id));
+    }
 
-    /// <summary>What it still held is given to others at once.</summary>
+    /// <summary>What it still held is given to others at once; messages it had are lost.</summary>
     public ValueTask DisposeAsync()
     {
+        _parts.Messages.Leave(Id);
         _parts.Scheduler.TrySend(new WorkerLeft(Id));
         return default;
     }

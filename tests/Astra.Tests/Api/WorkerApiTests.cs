@@ -39,7 +39,7 @@ public sealed class WorkerApiTests
         var working = new AstraWorker(server.Address, await server.NewKeyAsync(Role.Member)) { Slots = 2 }.Add(agent).RunAsync(stop.Token);
         var goal = await client.SubmitAsync(new GoalSubmission { Agent = "remote" }, cancellationToken: Ct);
         await started.Task.WaitAsync(Ct);
-        Assert.Equal(1, Assert.Single(await client.ListAgentsAsync(Ct)).WorkerCount);
+        Assert.Equal(1, Assert.Single((await client.ListAgentsAsync(cancellationToken: Ct)).Items).WorkerCount);
         await stop.CancelAsync();
         leaving.SetResult();
         await working.WaitAsync(Ct);
