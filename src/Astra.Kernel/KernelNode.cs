@@ -29,11 +29,13 @@ public sealed class KernelNode : IAsyncDisposable
     private readonly Explainer _explainer;
     private IDisposable? _serving;
     private int _isStopping;
+    private int _isUnfit;
 
     public KernelNode(KernelPorts ports, KernelLimits limits, NodeRegistration self)
     {
         (_ports, _limits) = (ports, limits);
-        _actors = new ActorSystem(ports.Dispatcher, ports.Clock, ports.Randomness);
+        _actors = new ActorSystem(
+            ports.Dispatcher, ports.Clock, ports.Randomness, new ActorSystemOptions { Observe = GiveUpIfUnfit });
         var writer = new JournalWriter(ports.Journal, limits);
         _parts = new NodeParts
         {
@@ -67,6 +69,15 @@ public sealed class KernelNode : IAsyncDisposable
 
     /// <summary>The tree of actors as it is now.</summary>
     public ActorSnapshot InspectActors() => _actors.Inspect();
+
+    // Nothing is promised any more: what is asked from here on is refused, as on a node that stops.
+    private void GiveUpIfUnfit(LifecycleEvent happened)
+    {
+        if (happened is not NodeFailed failed || Interlocked.Exchange(ref _isUnfit, 1) == 1)
+            return;
+        _parts.Ownership.End();
+        _notices.Publish(new KernelNotice.NodeFailed(failed.Actor.ToString() ?? "", failed.Why.Message));
+    }
 
     /// <summary>Registers the node, takes its share of the shards and loads them.</summary>
     /// <exception cref="JournalUnavailableException">The database does not answer.</exception>
@@ -168,11 +179,23 @@ public sealed class KernelNode : IAsyncDisposable
 
     public async ValueTask<Answer<TaskRow>> GetTaskAsync(TenantId tenant, TaskId task)
     {
-        var live = await _door.AskAsync<TaskRow>(task.Shard, new ShardRequest.ReadTask(tenant, task));
+        var reading = await ReadTaskAsync(tenant, task);
+        return reading.Refusal is { } refusal ? refusal : reading.Value.Task;
+    }
+
+    /// <summary>The task with the names of what it waits for, without reading the rest of its goal.</summary>
+    public async ValueTask<Answer<TaskReading>> ReadTaskAsync(TenantId tenant, TaskId task)
+    {
+        var live = await _door.AskAsync<TaskReading>(task.Shard, new ShardRequest.ReadTask(tenant, task));
         if (live.Refusal is not { Kind: RefusalKind.NotFound } notFound)
             return live;
         var finished = await LoadGoalOfAsync(tenant, task);
-        return finished.Refusal ?? (finished.Value?.Tasks.FirstOrDefault(row => row.Id == task) is { } found ? found : (Answer<TaskRow>)notFound);
+        if (finished.Refusal is { } refusal)
+            return refusal;
+        if (finished.Value?.Tasks.FirstOrDefault(row => row.Id == task) is not { } found)
+            return notFound;
+        var names = finished.Value.Tasks.ToDictionary(row => row.Id, row => row.Spec.Name);
+        return new TaskReading(found, [.. found.After.Select(after => names[after.On])]);
     }
 
     /// <summary>For the id of a goal or a task: one true sentence about why it is not done, with evidence.</summary>
@@ -341,6 +364,7 @@ public sealed record GoalRequest
     public int Priority { get; init; }
     public DeadTaskPolicy DeadTaskPolicy { get; init; } = DeadTaskPolicy.Doom;
     public string? IdempotencyKey { get; init; }
+    public GoalExtras Extras { get; init; } = GoalExtras.None;
 
     /// <summary>The first tasks, added in the same commit as the goal.</summary>
     public required IReadOnlyList<GraphEdit> Plan { get; init; }

@@ -11,6 +11,12 @@ public abstract record KernelNotice
 
     public sealed record ProjectionDelayed(string Reason) : KernelNotice;
 
+    /// <summary>
+    /// This node serves no longer: a part of it that nobody above can mend has failed, or more handlers than it can
+    /// carry did not come back. Its host ends the process, and a new one takes the shards over. Told once.
+    /// </summary>
+    public sealed record NodeFailed(string Actor, string Reason) : KernelNotice;
+
     public sealed record GoalQuarantined(GoalId Goal, string Reason) : KernelNotice;
 }
 

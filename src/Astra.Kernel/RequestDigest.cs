@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text;
+using Astra.Kernel.Journal;
 using Astra.Kernel.Tasks;
 
 namespace Astra.Kernel;
@@ -15,6 +16,7 @@ internal static class RequestDigest
         Add(bytes, request.Title);
         Add(bytes, request.Input.Span);
         Add(bytes, $"{request.Priority} {request.DeadTaskPolicy}");
+        Add(bytes, ExtrasCodec.Encode(request.Extras));
         foreach (var edit in request.Plan)
         {
             switch (edit)
@@ -22,6 +24,7 @@ internal static class RequestDigest
                 case GraphEdit.Add add:
                     Add(bytes, $"add {add.Spec.Name} {add.Spec.Executor} {add.Spec.Kind} {add.Spec.Priority} {add.Spec.AttemptCountMax} {add.Spec.LeaseDuration.Ticks}");
                     Add(bytes, add.Spec.Input.Span);
+                    Add(bytes, ExtrasCodec.Encode(add.Spec.Extras));
                     foreach (var after in add.After)
                         Add(bytes, $"{after.Name} {after.Kind}");
                     break;

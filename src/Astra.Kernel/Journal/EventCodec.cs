@@ -8,7 +8,18 @@ namespace Astra.Kernel.Journal;
 /// </summary>
 public static class EventCodec
 {
-    public const short Version = 1;
+    /// <summary>The latest form. An entry that has nothing of what it added is still written in the first.</summary>
+    public const short Version = 2;
+
+    private const short WithoutExtras = 1;
+
+    /// <summary>The form in which this event is written.</summary>
+    public static short VersionOf(KernelEvent kernelEvent) => kernelEvent switch
+    {
+        KernelEvent.GoalSubmitted e when e.Extras != GoalExtras.None => Version,
+        KernelEvent.TaskAdded e when e.Spec.Extras != TaskExtras.None => Version,
+        _ => WithoutExtras,
+    };
 
     public static byte[] Encode(KernelEvent kernelEvent)
     {
@@ -24,6 +35,8 @@ public static class EventCodec
                 writer.OptionalText(e.IdempotencyKey);
                 writer.Int64((long)e.RequestDigest);
                 writer.Text(e.SubmittedBy);
+                if (e.Extras != GoalExtras.None)
+                    writer.Bytes(ExtrasCodec.Encode(e.Extras));
                 break;
             case KernelEvent.PlanEdited e:
                 writer.Int64(e.Revision);
@@ -33,6 +46,8 @@ public static class EventCodec
             case KernelEvent.TaskAdded e:
                 writer.Spec(e.Spec);
                 writer.Dependencies(e.After);
+                if (e.Spec.Extras != TaskExtras.None)
+                    writer.Bytes(ExtrasCodec.Encode(e.Spec.Extras));
                 break;
             case KernelEvent.TaskRewired e:
                 writer.Dependencies(e.After);
@@ -89,8 +104,8 @@ public static class EventCodec
 
     public static KernelEvent Decode(EventKind kind, short version, ReadOnlySpan<byte> data)
     {
-        if (version != Version)
-            throw new InvalidDataException($"An entry is in codec version {version}, and this build reads only {Version}. Run a newer build.");
+        if (version is < WithoutExtras or > Version)
+            throw new InvalidDataException($"An entry is in codec version {version}, and this build reads up to {Version}. Run a newer build.");
         var reader = new FieldReader(data);
         return kind switch
         {
@@ -104,9 +119,10 @@ public static class EventCodec
                 IdempotencyKey = reader.OptionalText(),
                 RequestDigest = (ulong)reader.Int64(),
                 SubmittedBy = reader.Text(),
+                Extras = version > WithoutExtras ? ExtrasCodec.DecodeGoal(reader.Span()) : GoalExtras.None,
             },
             EventKind.PlanEdited => new KernelEvent.PlanEdited(reader.Int64(), reader.Text(), reader.OptionalText()),
-            EventKind.TaskAdded => new KernelEvent.TaskAdded(reader.Spec(), reader.Dependencies()),
+            EventKind.TaskAdded => ReadTaskAdded(ref reader, version),
             EventKind.TaskRemoved => new KernelEvent.TaskRemoved(),
             EventKind.TaskRewired => new KernelEvent.TaskRewired(reader.Dependencies()),
             EventKind.TaskPrioritised => new KernelEvent.TaskPrioritised(reader.Int32()),
@@ -127,5 +143,11 @@ public static class EventCodec
             EventKind.GoalReopened => new KernelEvent.GoalReopened(reader.Text()),
             _ => throw new InvalidDataException($"An entry is of the unknown kind {(short)kind}. Run a newer build."),
         };
+    }
+
+    private static KernelEvent.TaskAdded ReadTaskAdded(ref FieldReader reader, short version)
+    {
+        var added = new KernelEvent.TaskAdded(reader.Spec(), reader.Dependencies());
+        return version == WithoutExtras ? added : added with { Spec = added.Spec with { Extras = ExtrasCodec.DecodeTask(reader.Span()) } };
     }
 }

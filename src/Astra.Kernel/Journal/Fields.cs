@@ -60,6 +60,17 @@ internal sealed class FieldWriter
             Text(value);
     }
 
+    public void Time(DateTimeOffset value) => Int64(value.UtcTicks);
+
+    /// <summary>A tag and the time behind it, or nothing.</summary>
+    public void OptionalTime(byte tag, DateTimeOffset? value)
+    {
+        if (value is not { } time)
+            return;
+        Byte(tag);
+        Time(time);
+    }
+
     public void Failure(Failure value)
     {
         Byte((byte)value.Kind);
@@ -105,6 +116,8 @@ internal ref struct FieldReader(ReadOnlySpan<byte> data)
 
     private ReadOnlySpan<byte> _rest = data;
 
+    public readonly bool IsAtEnd => _rest.IsEmpty;
+
     public byte Byte() => Take(1)[0];
 
     public int Int32() => BinaryPrimitives.ReadInt32LittleEndian(Take(4));
@@ -115,7 +128,11 @@ internal ref struct FieldReader(ReadOnlySpan<byte> data)
 
     public Guid? OptionalId() => Id() is var id && id == Guid.Empty ? null : id;
 
+    public DateTimeOffset Time() => new(Int64(), TimeSpan.Zero);
+
     public byte[] Bytes() => Take(Length()).ToArray();
+
+    public ReadOnlySpan<byte> Span() => Take(Length());
 
     public string Text() => Encoding.UTF8.GetString(Take(Length()));
 

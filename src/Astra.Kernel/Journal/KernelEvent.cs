@@ -47,6 +47,7 @@ public abstract record KernelEvent(EventKind Kind)
         public required ulong RequestDigest { get; init; }
 
         public required string SubmittedBy { get; init; }
+        public GoalExtras Extras { get; init; } = GoalExtras.None;
     }
 
     /// <summary>Comes before the edits it announces, in the same commit.</summary>

@@ -31,7 +31,7 @@ internal sealed class GoalDesk(ShardGoals goals, ShardLog log, GoalDecisions dec
         var submitted = new KernelEvent.GoalSubmitted
         {
             Agent = goods.Agent, Title = goods.Title, Input = goods.Input, Priority = goods.Priority, DeadTaskPolicy = goods.DeadTaskPolicy,
-            IdempotencyKey = goods.IdempotencyKey, RequestDigest = submit.Digest, SubmittedBy = submit.Caller.Principal,
+            IdempotencyKey = goods.IdempotencyKey, RequestDigest = submit.Digest, SubmittedBy = submit.Caller.Principal, Extras = goods.Extras,
         };
         if (goods.Plan.Count == 0)
             return new Refusal(RefusalKind.Invalid, "A goal needs at least one step: name an agent that plans it, or send a plan.");
@@ -62,7 +62,8 @@ internal sealed class GoalDesk(ShardGoals goals, ShardLog log, GoalDecisions dec
 
     public Answer<GoalSnapshot> Read(ShardRequest.ReadPlan read) => OnGoal<GoalSnapshot>(read.Tenant, read.Goal, goal => goal.ToSnapshot());
 
-    public Answer<TaskRow> Read(ShardRequest.ReadTask read) => OnTask<TaskRow>(read.Tenant, read.Task, (goal, task) => goal.ToRow(task));
+    public Answer<TaskReading> Read(ShardRequest.ReadTask read) => OnTask<TaskReading>(
+        read.Tenant, read.Task, (goal, task) => new TaskReading(goal.ToRow(task), [.. task.After.Select(edge => edge.Node.Spec.Name)]));
 
     private Answer<GoalSnapshot> Edit(Goal goal, ShardRequest.Edit edit)
     {

@@ -103,7 +103,7 @@ internal sealed class ShardLog(ShardId shard, IClock clock, JournalWriter writer
             Command = command,
             To = to,
             Attempt = (task?.Attempt ?? 0) + (command == TaskCommand.Claim ? 1 : 0),
-            CodecVersion = EventCodec.Version,
+            CodecVersion = EventCodec.VersionOf(kernelEvent),
             Data = EventCodec.Encode(kernelEvent),
         };
         _next.Add(entry);

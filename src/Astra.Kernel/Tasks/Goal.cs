@@ -13,10 +13,11 @@ internal sealed class Goal
     private readonly List<RemovedTask> _removedTasks = [];
 
     private Goal(GoalId id, TenantId tenant, string? agent, string title, ReadOnlyMemory<byte> input, int priority,
-        DeadTaskPolicy deadTaskPolicy, string? idempotencyKey, ulong requestDigest, string submittedBy, DateTimeOffset createdAt)
+        DeadTaskPolicy deadTaskPolicy, string? idempotencyKey, ulong requestDigest, string submittedBy, DateTimeOffset createdAt, GoalExtras extras)
     {
         (Id, Tenant, Agent, Title, Input, Priority) = (id, tenant, agent, title, input, priority);
         (DeadTaskPolicy, IdempotencyKey, RequestDigest, SubmittedBy, CreatedAt) = (deadTaskPolicy, idempotencyKey, requestDigest, submittedBy, createdAt);
+        Extras = extras;
     }
 
     public GoalId Id { get; }
@@ -30,6 +31,7 @@ internal sealed class Goal
     public ulong RequestDigest { get; }
     public string SubmittedBy { get; }
     public DateTimeOffset CreatedAt { get; }
+    public GoalExtras Extras { get; private set; }
     public TaskGraph Graph { get; } = new();
 
     public GoalState State { get; private set; } = GoalState.Active;
@@ -49,7 +51,7 @@ internal sealed class Goal
     public static Goal Begin(JournalEntry entry, KernelEvent.GoalSubmitted submitted)
     {
         var goal = new Goal(entry.Goal, entry.Tenant, submitted.Agent, submitted.Title, submitted.Input, submitted.Priority,
-            submitted.DeadTaskPolicy, submitted.IdempotencyKey, submitted.RequestDigest, submitted.SubmittedBy, entry.At);
+            submitted.DeadTaskPolicy, submitted.IdempotencyKey, submitted.RequestDigest, submitted.SubmittedBy, entry.At, submitted.Extras);
         goal.Touch(entry);
         return goal;
     }
@@ -58,7 +60,7 @@ internal sealed class Goal
     {
         var row = snapshot.Goal;
         var goal = new Goal(row.Id, row.Tenant, row.Agent, row.Title, row.Input, row.Priority, row.DeadTaskPolicy,
-            row.IdempotencyKey, row.RequestDigest, row.SubmittedBy, row.CreatedAt)
+            row.IdempotencyKey, row.RequestDigest, row.SubmittedBy, row.CreatedAt, row.Extras)
         {
             State = row.State, Revision = row.Revision, LastSeq = row.LastSeq, EndedAt = row.EndedAt, Result = row.Result, Reason = row.Reason,
         };
@@ -139,7 +141,7 @@ internal sealed class Goal
     {
         Tenant = Tenant, Id = Id, Agent = Agent, Title = Title, Input = Input, Priority = Priority, DeadTaskPolicy = DeadTaskPolicy,
         State = State, Revision = Revision, LastSeq = LastSeq, CreatedAt = CreatedAt, EndedAt = EndedAt, Result = Result, Reason = Reason,
-        IdempotencyKey = IdempotencyKey, RequestDigest = RequestDigest, SubmittedBy = SubmittedBy, Counts = Counts,
+        IdempotencyKey = IdempotencyKey, RequestDigest = RequestDigest, SubmittedBy = SubmittedBy, Counts = Counts, Extras = Extras,
     };
 
     public TaskRow ToRow(TaskNode node) => new()

@@ -19,6 +19,7 @@ public sealed record TaskSpec
 
     public int AttemptCountMax { get; init; } = 3;
     public TimeSpan LeaseDuration { get; init; } = TimeSpan.FromSeconds(30);
+    public TaskExtras Extras { get; init; } = TaskExtras.None;
 }
 
 /// <summary>One edit of a goal's graph, in terms of task names.</summary>

@@ -1,4 +1,5 @@
 using Astra.Kernel;
+using Astra.Kernel.Journal;
 using Astra.Kernel.Tasks;
 using Npgsql;
 using NpgsqlTypes;
@@ -11,7 +12,8 @@ internal static class GoalRows
     public const string Columns = """
         g.tenant, g.id, g.agent, g.title, g.input, g.priority, g.dead_task_policy, g.state, g.revision, g.last_seq, g.created_at, g.ended_at,
         g.result, g.reason, g.idempotency_key, g.request_digest, g.submitted_by,
-        g.pending_count, g.ready_count, g.running_count, g.completed_count, g.cancelled_count, g.dead_count
+        g.pending_count, g.ready_count, g.running_count, g.completed_count, g.cancelled_count, g.dead_count,
+        g.extras
         """;
 
     public static GoalRow Read(NpgsqlDataReader reader) => new()
@@ -35,6 +37,7 @@ internal static class GoalRows
         SubmittedBy = reader.GetString(16),
         Counts = new TaskCounts(
             reader.GetInt32(17), reader.GetInt32(18), reader.GetInt32(19), reader.GetInt32(20), reader.GetInt32(21), reader.GetInt32(22)),
+        Extras = ExtrasCodec.DecodeGoal(reader.GetFieldValue<byte[]>(23)),
     };
 
     /// <summary>In the order of ProjectionSql.UpsertGoals.</summary>
@@ -64,7 +67,8 @@ internal static class GoalRows
             .Column(Of(goal => goal.Row.Counts.Running), NpgsqlDbType.Integer)
             .Column(Of(goal => goal.Row.Counts.Completed), NpgsqlDbType.Integer)
             .Column(Of(goal => goal.Row.Counts.Cancelled), NpgsqlDbType.Integer)
-            .Column(Of(goal => goal.Row.Counts.Dead), NpgsqlDbType.Integer);
+            .Column(Of(goal => goal.Row.Counts.Dead), NpgsqlDbType.Integer)
+            .Column(Of(goal => ExtrasCodec.Encode(goal.Row.Extras)), NpgsqlDbType.Bytea);
 
         T[] Of<T>(Func<(ShardId Shard, GoalRow Row), T> value) => goals.Select(value).ToArray();
     }

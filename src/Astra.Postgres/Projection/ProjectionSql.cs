@@ -38,11 +38,11 @@ internal static class ProjectionSql
         INSERT INTO goals AS g (
             shard, tenant, id, agent, title, input, priority, dead_task_policy, state, revision, last_seq, created_at, ended_at, result, reason,
             idempotency_key, request_digest, submitted_by, pending_count, ready_count, running_count, completed_count, cancelled_count, dead_count,
-            first_seq)
+            extras, first_seq)
         SELECT e.*, w.watermark + 1
-        FROM unnest($3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26) AS e (
+        FROM unnest($3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27) AS e (
             shard, tenant, id, agent, title, input, priority, dead_task_policy, state, revision, last_seq, created_at, ended_at, result, reason,
-            idempotency_key, request_digest, submitted_by, pending_count, ready_count, running_count, completed_count, cancelled_count, dead_count)
+            idempotency_key, request_digest, submitted_by, pending_count, ready_count, running_count, completed_count, cancelled_count, dead_count, extras)
         JOIN shard_watermarks AS w ON w.shard = e.shard
         WHERE e.shard IN {Held}
           AND NOT EXISTS (SELECT FROM quarantined_goals AS q WHERE q.tenant = e.tenant AND q.goal = e.id)
@@ -50,7 +50,8 @@ internal static class ProjectionSql
             priority = excluded.priority, state = excluded.state, revision = excluded.revision, last_seq = excluded.last_seq,
             ended_at = excluded.ended_at, result = excluded.result, reason = excluded.reason,
             pending_count = excluded.pending_count, ready_count = excluded.ready_count, running_count = excluded.running_count,
-            completed_count = excluded.completed_count, cancelled_count = excluded.cancelled_count, dead_count = excluded.dead_count
+            completed_count = excluded.completed_count, cancelled_count = excluded.cancelled_count, dead_count = excluded.dead_count,
+            extras = excluded.extras
         """;
 
     /// <summary>What a task was added with never changes, apart from its priority and what it waits for.</summary>
@@ -58,15 +59,15 @@ internal static class ProjectionSql
         INSERT INTO tasks AS t (
             tenant, goal, id, name, executor, kind, input, priority, attempt_count_max, lease_duration, after_tasks, after_kinds,
             state, attempt, failure_count, expiry_count, created_at, due_at, started_at, ended_at, worker, worker_name,
-            output, failure_kind, failure_reason, failure_fingerprint, reason, worker_process, doomed_by)
+            output, failure_kind, failure_reason, failure_fingerprint, reason, worker_process, doomed_by, extras)
         SELECT e.tenant, e.goal, e.id, e.name, e.executor, e.kind, e.input, e.priority, e.attempt_count_max, e.lease_duration,
             ($16::uuid[])[e.after_start : e.after_start + e.after_count - 1], ($17::smallint[])[e.after_start : e.after_start + e.after_count - 1],
             e.state, e.attempt, e.failure_count, e.expiry_count, e.created_at, e.due_at, e.started_at, e.ended_at, e.worker, e.worker_name,
-            e.output, e.failure_kind, e.failure_reason, e.failure_fingerprint, e.reason, e.worker_process, e.doomed_by
-        FROM unnest($3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34) AS e (
+            e.output, e.failure_kind, e.failure_reason, e.failure_fingerprint, e.reason, e.worker_process, e.doomed_by, e.extras
+        FROM unnest($3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35) AS e (
             shard, tenant, goal, id, name, executor, kind, input, priority, attempt_count_max, lease_duration, after_start, after_count,
             state, attempt, failure_count, expiry_count, created_at, due_at, started_at, ended_at, worker, worker_name,
-            output, failure_kind, failure_reason, failure_fingerprint, reason, worker_process, doomed_by)
+            output, failure_kind, failure_reason, failure_fingerprint, reason, worker_process, doomed_by, extras)
         WHERE e.shard IN {Held}
           AND NOT EXISTS (SELECT FROM quarantined_goals AS q WHERE q.tenant = e.tenant AND q.goal = e.goal)
         ON CONFLICT (tenant, id) DO UPDATE SET
@@ -75,7 +76,7 @@ internal static class ProjectionSql
             due_at = excluded.due_at, started_at = excluded.started_at, ended_at = excluded.ended_at,
             worker = excluded.worker, worker_name = excluded.worker_name, output = excluded.output,
             failure_kind = excluded.failure_kind, failure_reason = excluded.failure_reason, failure_fingerprint = excluded.failure_fingerprint,
-            reason = excluded.reason, worker_process = excluded.worker_process, doomed_by = excluded.doomed_by
+            reason = excluded.reason, worker_process = excluded.worker_process, doomed_by = excluded.doomed_by, extras = excluded.extras
         """;
 
     public const string RemoveTasks = $"""

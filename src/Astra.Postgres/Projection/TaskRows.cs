@@ -1,4 +1,5 @@
 using Astra.Kernel;
+using Astra.Kernel.Journal;
 using Astra.Kernel.Tasks;
 using Npgsql;
 using NpgsqlTypes;
@@ -11,7 +12,7 @@ internal static class TaskRows
     public const string Columns = """
         t.tenant, t.goal, t.id, t.name, t.executor, t.kind, t.input, t.priority, t.attempt_count_max, t.lease_duration, t.after_tasks, t.after_kinds,
         t.state, t.attempt, t.failure_count, t.expiry_count, t.created_at, t.due_at, t.started_at, t.ended_at, t.worker, t.worker_name,
-        t.output, t.failure_kind, t.failure_reason, t.failure_fingerprint, t.reason, t.worker_process, t.doomed_by
+        t.output, t.failure_kind, t.failure_reason, t.failure_fingerprint, t.reason, t.worker_process, t.doomed_by, t.extras
         """;
 
     public static TaskRow Read(NpgsqlDataReader reader) => new()
@@ -28,6 +29,7 @@ internal static class TaskRows
             Priority = reader.GetInt32(7),
             AttemptCountMax = reader.GetInt32(8),
             LeaseDuration = reader.GetTimeSpan(9),
+            Extras = ExtrasCodec.DecodeTask(reader.GetFieldValue<byte[]>(29)),
         },
         After = ReadDependencies(reader.GetFieldValue<Guid[]>(10), reader.GetFieldValue<short[]>(11)),
         State = (TaskState)reader.GetInt16(12),
@@ -92,7 +94,8 @@ internal static class TaskRows
             .Column(Of(task => task.Row.Failure?.Fingerprint), NpgsqlDbType.Text)
             .Column(Of(task => task.Row.Reason), NpgsqlDbType.Text)
             .Column(Of(task => task.Row.WorkerProcess), NpgsqlDbType.Uuid)
-            .Column(Of(task => task.Row.DoomedBy?.Value), NpgsqlDbType.Uuid);
+            .Column(Of(task => task.Row.DoomedBy?.Value), NpgsqlDbType.Uuid)
+            .Column(Of(task => ExtrasCodec.Encode(task.Row.Spec.Extras)), NpgsqlDbType.Bytea);
 
         T[] Of<T>(Func<(ShardId Shard, TaskRow Row), T> value) => tasks.Select(value).ToArray();
     }

@@ -61,6 +61,7 @@ public static class Sample
         SubmittedBy = "ada",
         RequestDigest = ulong.MaxValue - 3,
         Counts = new TaskCounts(1, 2, 3, 4, 5, 6),
+        Extras = new GoalExtras { Parent = new GoalId(TaskId(3).Value) },
     };
 
     public static GoalRow Finished(GoalRow goal) => goal with
@@ -85,6 +86,7 @@ public static class Sample
             Priority = 9,
             AttemptCountMax = 5,
             LeaseDuration = TimeSpan.FromSeconds(42.5),
+            Extras = new TaskExtras { NotBefore = At.AddHours(1), Deadline = At.AddHours(2) },
         },
         After = [new Dependency(TaskId(1), DependencyKind.Completed), new Dependency(TaskId(2), DependencyKind.Ended)],
         State = TaskState.Running,

@@ -176,7 +176,7 @@ public sealed class SchemaTests(PostgresFixture postgres) : IAsyncLifetime
 
         await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => fresh.OpenStoreAsync().AsTask()));
 
-        Assert.Equal(4L, await fresh.ScalarAsync("SELECT count(*) FROM schema_migrations"));
+        Assert.Equal(await fresh.ScalarAsync("SELECT max(version)::bigint FROM schema_migrations"), await fresh.ScalarAsync("SELECT count(*) FROM schema_migrations"));
     }
 
     [Fact]
