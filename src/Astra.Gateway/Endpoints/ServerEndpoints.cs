@@ -20,7 +20,7 @@ internal sealed class ServerEndpoints(GatewayParts parts, GatewayOptions options
         app.MapGet("/ready", (Delegate)Ready).For(Access.Anyone).ExcludeFromDescription();
         app.MapGet("/metrics", Metrics).For(Access.Anyone).ExcludeFromDescription();
 
-        api.MapGet("/status", Status).For(Access.AnyKey).WithTags("Server").Produces<StatusView>().WithSummary("This node and what it knows of the others.");
+        api.MapGet("/status", (Delegate)Status).For(Access.AnyKey).WithTags("Server").Produces<StatusView>().WithSummary("This node and what it knows of the others.");
         api.MapPost("/server/stop", Stop).For(Access.Operator).WithTags("Server").Produces(StatusCodes.Status202Accepted).WithSummary("Stop this node. Returns when it has agreed to.");
     }
 

@@ -155,7 +155,7 @@ internal sealed class AgentActor(Activation activation, AgentParts parts) : Acto
         failures.RemoveAll(at => at <= now - FailureWindow);
         failures.Add(now);
         var isHopeless = failures.Count >= parts.Node.Limits.AgentFailuresMax;
-        return (new Refusal(RefusalKind.Failed, $"Agent {activation.Agent} failed on the message: {reason} Its state is as it was."), new AgentFailedException(activation.Agent, reason, isHopeless));
+        return (new Refusal(RefusalKind.Failed, $"Agent {activation.Agent} failed on the message: {reason.TrimEnd('.')}. Its state is as it was."), new AgentFailedException(activation.Agent, reason, isHopeless));
     }
 
     private object TooLarge(string what, int length, int max) => new Refusal(

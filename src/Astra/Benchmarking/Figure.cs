@@ -32,6 +32,8 @@ public sealed record Bar(string Workload, string Metric, double Must, double Aim
         new("dag", "rate", 15_000, 40_000, HigherIsBetter: true),
         new("latency", "p50", 3, 1.5, HigherIsBetter: false),
         new("latency", "p99", 12, 5, HigherIsBetter: false),
+        new("sleep", "statements", 0.5, 0, HigherIsBetter: false),
+        new("sleep", "resident", 300, 100, HigherIsBetter: false),
     ];
 
     public static readonly IReadOnlyList<Bar> Api =
@@ -57,6 +59,7 @@ public sealed record Bar(string Workload, string Metric, double Must, double Aim
         new("spawn1m", "heap", 450, 250, HigherIsBetter: false),
         new("skynet", "elapsed", 0.6, 0.25, HigherIsBetter: false),
         new("fairness", "p99", 3, 1.5, HigherIsBetter: false),
+        new("activate", "p99", 20, 10, HigherIsBetter: false),
         new("features", "overhead", 10, 5, HigherIsBetter: false),
         new("features", "memory", 150, 100, HigherIsBetter: false),
     ];

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Astra.Benchmarking;
+using Astra.Benchmarking.Agents;
 using Astra.Benchmarking.Api;
 using Astra.Benchmarking.Kernel;
 using Astra.Hosting;
@@ -12,17 +13,30 @@ public static class BenchCommand
 {
     private const int WorkerSlots = 256;
 
+    // Those that are about sleeping agents have a server of their own, in a process of its own.
+    private static readonly IReadOnlyList<string> TasksWorkloads = [.. TasksSuite.Workloads, SleepWorkload.Name];
+    private static readonly IReadOnlyList<string> KernelWorkloads = [.. KernelSuite.Workloads, ActivateWorkload.Name];
+
     public static Command Create(Surroundings surroundings, SharedOptions shared)
     {
         var suite = new Argument<string>("SUITE") { Description = "What to measure: tasks (durable, end to end), api (REST) or kernel (actors in one process)." };
         suite.AcceptOnlyFromAmong(TasksSuite.Name, ApiSuite.Name, KernelSuite.Name);
         var only = new Option<string?>("--only")
         {
-            Description = $"Part of the suite, with commas. tasks: {string.Join(",", TasksSuite.Workloads)}; api: {string.Join(",", ApiSuite.Workloads)}; kernel: {string.Join(",", KernelSuite.Workloads)}.", HelpName = "WORKLOADS",
+            Description = $"Part of the suite, with commas. tasks: {string.Join(",", TasksWorkloads)}; api: {string.Join(",", ApiSuite.Workloads)}; kernel: {string.Join(",", KernelWorkloads)}.", HelpName = "WORKLOADS",
         };
         var runs = new Option<int>("--runs") { Description = "How often each workload runs.", DefaultValueFactory = _ => 5 };
+        var agents = new Option<int?>("--agents")
+        {
+            Description = $"How many agents sleep (default: {ActivateWorkload.AgentCountDefault} for {ActivateWorkload.Name}, {SleepWorkload.AgentCountDefault} for {SleepWorkload.Name}).", HelpName = "COUNT",
+        };
+        agents.Validators.Add(result =>
+        {
+            if (result.Tokens.Count == 1 && int.TryParse(result.Tokens[0].Value, out var count) && count is < 100 or > 10_000_000)
+                result.AddError($"--agents takes a number from 100 to 10000000, not {count}");
+        });
         var json = SharedOptions.Json();
-        var command = new Command("bench", "Measure: median, smallest and largest of several runs, beside what is promised.") { suite, only, runs, json };
+        var command = new Command("bench", "Measure: median, smallest and largest of several runs, beside what is promised.") { suite, only, runs, agents, json };
         command.WithExamples("bench tasks", "bench kernel --only tell1,ask --runs 3", "bench tasks --json > figures.jsonl");
         command.SetAction((parsed, cancellationToken) =>
         {
@@ -30,9 +44,11 @@ public static class BenchCommand
                 parsed.GetValue(only), Math.Clamp(parsed.GetValue(runs), 1, 100), new BenchReport(surroundings.Terminal.Out, parsed.GetValue(json), parsed.GetValue(suite)!));
             return parsed.GetValue(suite) switch
             {
-                KernelSuite.Name => RunKernelAsync(surroundings, Chosen(part, KernelSuite.Workloads), runCount, report, cancellationToken),
+                KernelSuite.Name => RunKernelAsync(
+                    surroundings, Chosen(part, KernelWorkloads), runCount, parsed.GetValue(agents) ?? ActivateWorkload.AgentCountDefault, report, cancellationToken),
                 ApiSuite.Name => RunApiAsync(surroundings, Chosen(part, ApiSuite.Workloads), runCount, report, cancellationToken),
-                _ => RunTasksAsync(surroundings, Chosen(part, TasksSuite.Workloads), runCount, report, cancellationToken),
+                _ => RunTasksAsync(
+                    surroundings, Chosen(part, TasksWorkloads), runCount, parsed.GetValue(agents) ?? SleepWorkload.AgentCountDefault, report, cancellationToken),
             };
         });
         return command;
@@ -47,13 +63,20 @@ public static class BenchCommand
     }
 
     private static async Task<int> RunKernelAsync(
-        Surroundings surroundings, IReadOnlyList<string> chosen, int runCount, BenchReport report, CancellationToken cancellationToken)
+        Surroundings surroundings, IReadOnlyList<string> chosen, int runCount, int agentCount, BenchReport report, CancellationToken cancellationToken)
     {
         report.Begin();
         var suite = new KernelSuite(line => surroundings.Terminal.Error.WriteLine(line));
-        foreach (var workload in chosen)
+        foreach (var workload in chosen.Where(KernelSuite.Workloads.Contains))
             foreach (var figure in await suite.RunAsync(workload, runCount, cancellationToken))
                 report.Add(figure);
+        if (chosen.Contains(ActivateWorkload.Name))
+        {
+            await using var server = await SeparateServer.StartAsync(surroundings, databaseUrl: null, cancellationToken);
+            var activate = new ActivateWorkload(server, agentCount, line => surroundings.Terminal.Error.WriteLine(line));
+            foreach (var figure in await activate.RunAsync(KernelSuite.Name, runCount, cancellationToken))
+                report.Add(figure);
+        }
         report.End();
         return ExitCodes.Ok;
     }
@@ -72,6 +95,22 @@ public static class BenchCommand
     }
 
     private static async Task<int> RunTasksAsync(
+        Surroundings surroundings, IReadOnlyList<string> chosen, int runCount, int agentCount, BenchReport report, CancellationToken cancellationToken)
+    {
+        report.Begin();
+        if (chosen.Any(TasksSuite.Workloads.Contains))
+            await RunDurableAsync(surroundings, [.. chosen.Where(TasksSuite.Workloads.Contains)], runCount, report, cancellationToken);
+        if (chosen.Contains(SleepWorkload.Name))
+        {
+            await using var server = await SeparateServer.StartAsync(surroundings, databaseUrl: null, cancellationToken);
+            foreach (var figure in await new SleepWorkload(server, agentCount, line => surroundings.Terminal.Error.WriteLine(line)).RunAsync(TasksSuite.Name, cancellationToken))
+                report.Add(figure);
+        }
+        report.End();
+        return ExitCodes.Ok;
+    }
+
+    private static async Task RunDurableAsync(
         Surroundings surroundings, IReadOnlyList<string> chosen, int runCount, BenchReport report, CancellationToken cancellationToken)
     {
         // Made by the data directory's own rules: as root, PostgreSQL's account has to pass through.
@@ -85,16 +124,13 @@ public static class BenchCommand
             var worker = new AstraWorker(server.File.Address, data.ReadAdminKey()!) { Slots = WorkerSlots, DrainTimeMax = TimeSpan.Zero }.Add(agent);
             var working = worker.RunAsync(ended.Token);
 
-            report.Begin();
             var suite = new TasksSuite(server.Client, agent, line => surroundings.Terminal.Error.WriteLine(line));
             foreach (var workload in chosen)
                 foreach (var figure in await suite.RunAsync(workload, runCount, cancellationToken))
                     report.Add(figure);
-            report.End();
 
             await ended.CancelAsync();
             await working;
-            return ExitCodes.Ok;
         }
         finally
         {
