@@ -1,6 +1,7 @@
 using Astra.Kernel.Actors;
 using Astra.Kernel.Agents;
 using Astra.Kernel.Journal;
+using Astra.Kernel.Metrics;
 using Astra.Kernel.Projecting;
 using Astra.Kernel.Scheduling;
 using Astra.Kernel.Shards;
@@ -10,7 +11,7 @@ using Astra.Kernel.Workers;
 namespace Astra.Kernel;
 
 /// <summary>The kernel's front door on one node: everything outside the kernel talks to goals, tasks and workers here.</summary>
-public sealed class KernelNode : IAsyncDisposable
+public sealed partial class KernelNode : IAsyncDisposable
 {
     private static readonly TimeSpan StartTimeout = TimeSpan.FromMinutes(2);
     private static readonly TimeSpan CatchUpTimeout = TimeSpan.FromSeconds(15);
@@ -21,7 +22,10 @@ public sealed class KernelNode : IAsyncDisposable
 
     private readonly KernelPorts _ports;
     private readonly KernelLimits _limits;
-    private readonly KernelNotices _notices = new();
+    private readonly KernelMetrics _metrics = new();
+    private readonly KernelNotices _notices;
+    private readonly CommitFeed _commits = new();
+    private readonly ProjectionProgress _projected;
     private readonly ShardMap _map = new();
     private readonly ActorSystem _actors;
     private readonly NodeParts _parts;
@@ -34,19 +38,21 @@ public sealed class KernelNode : IAsyncDisposable
     public KernelNode(KernelPorts ports, KernelLimits limits, NodeRegistration self)
     {
         (_ports, _limits) = (ports, limits);
-        _actors = new ActorSystem(
-            ports.Dispatcher, ports.Clock, ports.Randomness, new ActorSystemOptions { Observe = GiveUpIfUnfit });
-        var writer = new JournalWriter(ports.Journal, limits);
+        (_notices, _projected) = (new KernelNotices(_metrics), new ProjectionProgress(ports.Clock));
+        _actors = new ActorSystem(ports.Dispatcher, ports.Clock, ports.Randomness, NodeActors.Options(_metrics, GiveUp));
+        _actors.Operator.Commanded = (path, command, by) => _notices.Publish(new KernelNotice.ActorCommanded(path, command, by));
+        var writer = new JournalWriter(ports.Journal, limits, ports.Clock, _metrics, _commits);
         _parts = new NodeParts
         {
             Clock = ports.Clock, Randomness = ports.Randomness, Ids = ports.Ids, Limits = limits, Self = self, Writer = writer,
             Events = new EventHub(), Ownership = new NodeOwnership(ports.Clock), Load = new NodeLoad(),
             Messages = new MessageDesk(ports.Dispatcher, limits),
+            Metrics = _metrics, Roster = new WorkerRoster(),
         };
         writer.Attach(Spawn("journal-writer", () => writer));
-        _parts.Projector = Spawn("projector", () => new Projector(ports.Projection, limits, _notices));
+        _parts.Projector = Spawn("projector", () => new Projector(ports.Projection, limits, _notices, _projected));
         _door = new ShardDoor(_map, self.Node, ports.Bus, ports.Dispatcher);
-        _parts.Scheduler = Spawn("scheduler", () => new Scheduler(ports.Clock, limits, _door));
+        _parts.Scheduler = Spawn("scheduler", () => new Scheduler(ports.Clock, limits, _door, _parts.Roster, _metrics));
         _parts.Region = Spawn("shards", () => new ShardRegion(_parts, _map, ports.Leases, ports.Journal, ports.Projection, _notices), ShardRegion.ShardSupervision);
         var saver = new AgentSaver(ports.Agents, limits);
         saver.Attach(Spawn("agent-states", () => saver));
@@ -60,20 +66,10 @@ public sealed class KernelNode : IAsyncDisposable
     /// <summary>Messages to agents.</summary>
     public AgentDoor Agents { get; }
 
-    /// <summary>Told about the node's own troubles, on a thread of the kernel: return quickly.</summary>
-    public Action<KernelNotice>? OnNotice
-    {
-        get => _notices.Subscriber;
-        set => _notices.Subscriber = value;
-    }
-
-    /// <summary>The tree of actors as it is now.</summary>
-    public ActorSnapshot InspectActors() => _actors.Inspect();
-
     // Nothing is promised any more: what is asked from here on is refused, as on a node that stops.
-    private void GiveUpIfUnfit(LifecycleEvent happened)
+    private void GiveUp(NodeFailed failed)
     {
-        if (happened is not NodeFailed failed || Interlocked.Exchange(ref _isUnfit, 1) == 1)
+        if (Interlocked.Exchange(ref _isUnfit, 1) == 1)
             return;
         _parts.Ownership.End();
         _notices.Publish(new KernelNotice.NodeFailed(failed.Actor.ToString() ?? "", failed.Why.Message));
@@ -109,6 +105,7 @@ public sealed class KernelNode : IAsyncDisposable
         await _actors.StopAsync(StopTimeout);
         _serving?.Dispose();
         _parts.Events.Close();
+        _metrics.Dispose();
         try
         {
             await _ports.Leases.LeaveAsync(_parts.Self, CancellationToken.None);
@@ -119,16 +116,17 @@ public sealed class KernelNode : IAsyncDisposable
         }
     }
 
-    public async ValueTask<NodeSummary> SummariseAsync()
-    {
-        var scheduler = await _parts.Scheduler.AskAsync<SchedulerSummary>(Summarise.Instance, CatchUpTimeout);
-        return new NodeSummary(
-            _parts.Self, _map.LocalCount, _parts.Load.ActiveCount, scheduler.ReadyCount, scheduler.RunningCount, _parts.Load.Backlog, scheduler.Workers, _map.Nodes);
-    }
-
     // ---- Goals ----------------------------------------------------------------------------------------------------
 
     public async ValueTask<Answer<GoalRow>> SubmitAsync(Caller caller, GoalRequest request)
+    {
+        var answer = await SubmitOrRefuseAsync(caller, request);
+        if (answer.Refusal is { } refusal)
+            _metrics.Refused(refusal);
+        return answer;
+    }
+
+    private async ValueTask<Answer<GoalRow>> SubmitOrRefuseAsync(Caller caller, GoalRequest request)
     {
         if (Check(request) is { } refusal)
             return refusal;
@@ -249,7 +247,9 @@ public sealed class KernelNode : IAsyncDisposable
     public WorkerLink Connect(WorkerOffer offer, IWorker worker)
     {
         var id = new WorkerId(_ports.Ids.NewId(default));
-        _parts.Scheduler.TrySend(new WorkerJoined(new WorkerHandle(id, offer, worker)));
+        var handle = new WorkerHandle(id, offer, worker);
+        _parts.Roster.Add(handle);
+        _parts.Scheduler.TrySend(new WorkerJoined(handle));
         if (offer.TakesMessages && worker is IMessageWorker takesMessages)
             _parts.Messages.Join(id, offer, takesMessages);
         return new WorkerLink(id, _door, _parts);
@@ -260,6 +260,7 @@ public sealed class KernelNode : IAsyncDisposable
     private ActorRef Spawn(string name, Func<Actor> create, SupervisionPolicy? children = null) => _actors.Spawn(new ActorOptions
     {
         Name = name, Create = create, MailboxCapacityMax = NodeMailboxCapacityMax, Children = children ?? SupervisionPolicy.Default,
+        StopRefusal = "this node does nothing without it; restart it, or stop the server.",
     });
 
     private ValueTask<Answer<GoalRow>> SubmitAsync(ShardId shard, Caller caller, GoalRequest request, ulong digest, TimeSpan lookedAt) =>
@@ -369,10 +370,3 @@ public sealed record GoalRequest
     /// <summary>The first tasks, added in the same commit as the goal.</summary>
     public required IReadOnlyList<GraphEdit> Plan { get; init; }
 }
-
-/// <param name="Backlog">Committed entries that the rows do not show yet.</param>
-public sealed record NodeSummary(
-    NodeRegistration Self, int ShardsOwned, int GoalsActive, int TasksReady, int TasksRunning, long Backlog,
-    IReadOnlyList<WorkerSummary> Workers, IReadOnlyList<NodeStanding> Nodes);
-
-public sealed record WorkerSummary(WorkerId Id, string Name, TenantId? Tenant, IReadOnlyCollection<string> Executors, int Slots, int SlotsTaken);

@@ -22,6 +22,9 @@ internal sealed class Activity(
 
     public ActivityKind Kind => kind;
 
+    /// <summary>When its actor began to wait for it.</summary>
+    public TimeSpan Since { get; set; }
+
     public Incarnation Incarnation => incarnation;
 
     public object? Message => message;

@@ -43,7 +43,7 @@ internal sealed partial class ActorCell : ActorRef, IThreadPoolWorkItem
 
     internal ActorCell? Younger { get; set; }
 
-    private string Name => Options.Name ?? string.Create(CultureInfo.InvariantCulture, $"${SpawnNumber}");
+    internal string Name => Options.Name ?? string.Create(CultureInfo.InvariantCulture, $"${SpawnNumber}");
 
     public override string Path => Parent is null ? "" : $"{Parent.Path}/{Name}";
 
@@ -275,6 +275,7 @@ internal sealed partial class ActorCell : ActorRef, IThreadPoolWorkItem
 
     private void Await(Activity activity)
     {
+        activity.Since = System.Clock.Elapsed;
         _pending = activity;
         if (_state is ActorState.Stopping or ActorState.Halting)
             LimitPatience();

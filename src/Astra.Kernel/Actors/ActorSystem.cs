@@ -76,6 +76,7 @@ public sealed class ActorSystem : IAsyncDisposable
         AskDeadlines = new AskDeadlines(this);
         var root = new ActorOptions { Name = "root", Create = () => new Root(), Children = Options.TopLevel };
         _root = new ActorCell(this, parent: null, root, spawnNumber: 0);
+        Operator = new ActorOperator(this);
         _root.StartFirst();
     }
 
@@ -96,6 +97,11 @@ public sealed class ActorSystem : IAsyncDisposable
     public long ObserverFailureCount => Volatile.Read(ref _observerFailureCount);
 
     public Exception? LastObserverFailure => _lastObserverFailure;
+
+    /// <summary>For operators: to look, to restart and to stop by path.</summary>
+    public ActorOperator Operator { get; }
+
+    internal ActorCell RootCell => _root;
 
     internal ActorSystemOptions Options { get; }
 

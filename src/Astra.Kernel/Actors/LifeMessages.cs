@@ -60,6 +60,12 @@ internal sealed class ChildFailed(ActorCell child, Exception why, object? messag
     internal override void Apply(ActorCell cell) => cell.Supervisor.OnChildFailed(child, why, message, canResume);
 }
 
+/// <summary>From an operator, to the parent.</summary>
+internal sealed class RestartRequested(ActorCell child, Exception why) : SystemMessage
+{
+    internal override void Apply(ActorCell cell) => cell.Supervisor.OnRestartRequested(child, why);
+}
+
 internal sealed class ChildHalted(ActorCell child) : SystemMessage
 {
     internal override void Apply(ActorCell cell) => cell.Supervisor.OnChildHalted(child);

@@ -56,6 +56,38 @@ internal sealed class Supervisor(ActorCell cell)
             return _children.ToList();
     }
 
+    public int Count
+    {
+        get
+        {
+            lock (_gate)
+                return _children.Count;
+        }
+    }
+
+    public ActorCell? Child(string name)
+    {
+        lock (_gate)
+            return _children.Find(name);
+    }
+
+    /// <summary>Every child, oldest first, as an operator looks at them: a few thousand at a time, so that a family of a
+    /// million does not keep anybody from spawning. One that comes or goes meanwhile may be missing.</summary>
+    public List<ActorCell> Copy()
+    {
+        const int AtOnceMax = 4_096;
+        var children = new List<ActorCell>();
+        int before;
+        do
+        {
+            before = children.Count;
+            lock (_gate)
+                _children.CopyYounger(before == 0 ? null : children[^1], AtOnceMax, children);
+        }
+        while (children.Count - before == AtOnceMax);
+        return children;
+    }
+
     public IReadOnlyList<ActorSnapshot> Snapshots() => Children().ConvertAll(static child => child.Snapshot());
 
     /// <summary>No more children, and an end to those there are, youngest first.</summary>
@@ -121,6 +153,15 @@ internal sealed class Supervisor(ActorCell cell)
                 Escalate(child, why);
                 break;
         }
+    }
+
+    /// <summary>No failure, so neither the policy's directive nor its intensity is asked; see ActorOperator.</summary>
+    public void OnRestartRequested(ActorCell child, Exception why)
+    {
+        if (_isClosed || child.RestartGroup is not null || !IsMine(child))
+            return;
+        _escalated?.Remove(child);
+        BeginRestart(child, why, message: null, TimeSpan.Zero);
     }
 
     private (Directive, TimeSpan Delay) Decide(ActorCell child, ref Exception why, bool canResume)

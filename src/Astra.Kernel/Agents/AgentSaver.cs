@@ -13,6 +13,7 @@ internal sealed class AgentSaver(IAgentStore store, KernelLimits limits) : Actor
 
     private readonly ConcurrentQueue<PendingSave> _queue = [];
     private ActorRef? _self;
+    private List<PendingSave>? _underWay;
     private int _isAwake;
 
     public void Attach(ActorRef self) => _self = self;
@@ -27,12 +28,29 @@ internal sealed class AgentSaver(IAgentStore store, KernelLimits limits) : Actor
         return pending.Outcome.Task;
     }
 
+    /// <summary>Nobody hears any more how a commit of the incarnation before ends. Its agents are told that nobody knows.</summary>
+    protected internal override ValueTask StartedAsync(ActorTurn turn)
+    {
+        if (turn.Incarnation == 1)
+            return default;
+        foreach (var lost in Interlocked.Exchange(ref _underWay, null) ?? [])
+            lost.Outcome.TrySetException(new ActorStoppedException(turn.Self.Path));
+        Volatile.Write(ref _isAwake, 1);
+        turn.Self.TrySend(Wake);
+        return default;
+    }
+
     protected internal override async ValueTask ReceiveAsync(object message, ActorTurn turn)
     {
         do
         {
             while (Drain() is { Count: > 0 } batch)
+            {
                 await CommitAsync(batch);
+                // What waits is the successor's.
+                if (turn.IsRevoked)
+                    return;
+            }
             Volatile.Write(ref _isAwake, 0);
             // Whoever enqueued after the last drain and before the line above saw us awake and sent nothing.
         }
@@ -56,17 +74,19 @@ internal sealed class AgentSaver(IAgentStore store, KernelLimits limits) : Actor
 
     private async ValueTask CommitAsync(List<PendingSave> batch)
     {
+        _underWay = batch;
         try
         {
             var outcomes = await store.SaveAsync([.. batch.Select(pending => pending.Save)], CancellationToken.None);
             for (var i = 0; i < batch.Count; i++)
-                batch[i].Outcome.SetResult(outcomes[i]);
+                batch[i].Outcome.TrySetResult(outcomes[i]);
         }
         catch (Exception e)
         {
             foreach (var pending in batch)
                 pending.Outcome.TrySetException(e);
         }
+        Interlocked.CompareExchange(ref _underWay, null, batch);
     }
 
     private sealed class PendingSave(AgentSave save)

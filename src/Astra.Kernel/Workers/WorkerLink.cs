@@ -41,6 +41,7 @@ public sealed class WorkerLink : IAsyncDisposable
     public void Drain()
     {
         _parts.Messages.Drain(Id);
+        _parts.Roster.Drain(Id);
         _parts.Scheduler.TrySend(new WorkerDrained(Id));
     }
 
@@ -48,6 +49,7 @@ public sealed class WorkerLink : IAsyncDisposable
     public ValueTask DisposeAsync()
     {
         _parts.Messages.Leave(Id);
+        _parts.Roster.Remove(Id);
         _parts.Scheduler.TrySend(new WorkerLeft(Id));
         return default;
     }

@@ -36,6 +36,17 @@ public interface IAstraClient
     /// state is durable by then. The message gets there at most once: without an answer nobody knows.</summary>
     Task<JsonElement?> SendAsync(string agent, JsonElement message, CancellationToken cancellationToken = default);
 
+    /// <param name="limit">Of each actor's children at most so many are listed; the others are summed up.</param>
+    /// <param name="node">Another node of the fleet; null is the one that is asked.</param>
+    Task<ActorTreeView> GetActorsAsync(string under = "/", int depth = 2, int limit = 20, string? node = null, CancellationToken cancellationToken = default);
+
+    /// <summary>Returns when the command was accepted, with the actor as it was then.</summary>
+    Task<ActorView> RestartActorAsync(string path, string? node = null, CancellationToken cancellationToken = default);
+
+    /// <summary>Returns when the command was accepted, with the actor as it was then.</summary>
+    Task<ActorView> StopActorAsync(string path, string? node = null, CancellationToken cancellationToken = default);
+
+    Task<VitalsView> GetVitalsAsync(string? node = null, CancellationToken cancellationToken = default);
     Task<StatusView> GetStatusAsync(CancellationToken cancellationToken = default);
 }
 
