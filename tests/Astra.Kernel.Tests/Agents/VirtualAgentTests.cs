@@ -235,6 +235,38 @@ public sealed class VirtualAgentTests
         Assert.Equal("1", Send(poor, "add"));
     }
 
+    [Theory]
+    [InlineData("/agents")]
+    [InlineData("/agent-states")]
+    [InlineData("/shards")]
+    [InlineData("/")]
+    public void A_part_of_the_node_that_is_restarted_costs_no_agent_its_state(string path)
+    {
+        _ = new AgentWorker(_world.Node);
+        var agent = Create("counter");
+        Send(agent, "add");
+
+        Assert.True(_world.Node.Kernel.Actors.Restart(path, "ada").IsOk);
+        _world.Advance(seconds: 10);
+
+        Assert.Equal("2", Send(agent, "add"));
+    }
+
+    [Fact]
+    public void An_operator_may_stop_an_agent_and_the_next_message_wakes_it()
+    {
+        _ = new AgentWorker(_world.Node);
+        var (agent, other) = (Create("counter"), Create("other"));
+        Send(agent, "add");
+        Send(other, "add");
+
+        Assert.True(_world.Node.Kernel.Actors.Stop($"/agents/{agent}@{_world.Tenant}", "ada").IsOk);
+        _world.RunUntilQuiet();
+
+        Assert.Equal([$"/agents/{other}@{_world.Tenant}"], Awake());
+        Assert.Equal("2", Send(agent, "add"));
+    }
+
     [Fact]
     public void A_message_that_the_agent_refuses_does_it_no_harm()
     {
