@@ -11,14 +11,17 @@ internal static class EventMapping
     private static readonly Dictionary<EventKind, string> Kinds =
         Enum.GetValues<EventKind>().ToDictionary(kind => kind, kind => JsonNamingPolicy.SnakeCaseLower.ConvertName(kind.ToString()));
 
+    public static string KindOf(EventKind kind) => Kinds[kind];
+
     public static bool EndsGoal(EventKind kind) => kind is EventKind.GoalCompleted or EventKind.GoalFailed or EventKind.GoalCancelled;
 
     public static EventView ToView(JournalEntry entry, TaskNames names) => new()
     {
         Seq = entry.Seq,
         At = entry.At,
-        Kind = Kinds[entry.Kind],
+        Kind = KindOf(entry.Kind),
         GoalId = entry.Goal.Value,
+        TraceId = GoalTraces.TraceIdOf(entry.Goal.Value),
         TaskId = entry.Task?.Value,
         Task = entry.Task is { } task ? names.Of(task) : null,
         From = entry.From is { } from ? WireMapping.ToWire(from) : null,

@@ -57,10 +57,11 @@ public static class Gateway
         builder.Services.AddOpenApi(ApiDescription.Configure);
 
         var app = builder.Build();
-        var counts = new RequestCounts();
+        var metrics = new Metrics(parts.Node, options.StartedAt);
+        app.Lifetime.ApplicationStopped.Register(metrics.Dispose);
         var forwarding = new OwnerForwarding();
         app.Lifetime.ApplicationStopped.Register(forwarding.Dispose);
-        app.Use(counts.Count);
+        app.Use(metrics.Http.Count);
         app.UseMiddleware<ProblemsForAll>(parts.OnError);
         if (IPAddress.IsLoopback(options.Listen.Address))
             app.UseMiddleware<HostCheck>();
@@ -68,16 +69,16 @@ public static class Gateway
         app.UseMiddleware<Authentication>(parts.Keys, parts.HomeTenant);
         app.Use(OwnerForwarding.KeepBody);
         app.UseWebSockets(new WebSocketOptions { KeepAliveInterval = TimeSpan.FromSeconds(10), KeepAliveTimeout = TimeSpan.FromSeconds(10) });
-        Map(app, options, parts, counts, new Replies(forwarding, options.AnswerTimeMax));
+        Map(app, options, parts, metrics, new Replies(forwarding, options.AnswerTimeMax));
         return app;
     }
 
-    private static void Map(WebApplication app, GatewayOptions options, GatewayParts parts, RequestCounts counts, Replies replies)
+    private static void Map(WebApplication app, GatewayOptions options, GatewayParts parts, Metrics metrics, Replies replies)
     {
         app.MapOpenApi("/openapi.json").For(Access.Anyone);
         parts.Bus.Map(app);
         var api = app.MapGroup("/api/v1");
-        new ServerEndpoints(parts, options, counts).Map(app, api);
+        new ServerEndpoints(parts, options, metrics).Map(app, api);
         new ActorEndpoints(parts, options, replies).Map(api);
         new GoalEndpoints(parts.Node, parts.Catalog, replies).Map(api);
         new PlanEndpoints(parts.Node, parts.Editing, replies).Map(api);

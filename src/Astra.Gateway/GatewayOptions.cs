@@ -33,6 +33,9 @@ public sealed record GatewayOptions
     public string Database { get; init; } = "";
     public string SandboxTier { get; init; } = "none";
 
+    /// <summary>Whoever reaches the listener may read /metrics. Otherwise it takes the key of whoever runs the server.</summary>
+    public bool MetricsAreOpen { get; init; }
+
     public required DateTimeOffset StartedAt { get; init; }
 }
 

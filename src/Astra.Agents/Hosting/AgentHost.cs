@@ -89,7 +89,7 @@ public sealed class AgentHost : IMessageWorker, IAsyncDisposable
 
     private async ValueTask<TaskReport> RunAsync(Assignment assignment, CancellationToken revoked)
     {
-        var tools = _parts.Tools.For(new ToolSubject(assignment.Tenant, assignment.Agent, assignment.Goal, assignment.GoalInput));
+        var tools = _parts.Tools.For(new ToolSubject(assignment.Tenant, assignment.Agent, assignment.Goal, assignment.GoalInput, new AttemptId(assignment.Task, assignment.Attempt)));
         if (assignment.Spec.Executor.StartsWith(ToolPrefix, StringComparison.Ordinal))
             return await ToolStep.RunAsync(tools, assignment.Spec.Executor[ToolPrefix.Length..], AstraJson.Parse(assignment.Spec.Input.Span), revoked);
         return await _runner.RunAsync(WorkMapping.ToWire(assignment), tools, _parts.Artifacts.For(assignment.Tenant), text => Publish(assignment, text), revoked);

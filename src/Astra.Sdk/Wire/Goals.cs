@@ -146,6 +146,10 @@ public sealed record EventView
     public required string Kind { get; init; }
 
     public required Guid GoalId { get; init; }
+
+    /// <summary>Under which the goal's trace is found, where traces are kept.</summary>
+    public string? TraceId { get; init; }
+
     public Guid? TaskId { get; init; }
     public string? Task { get; init; }
     public TaskState? From { get; init; }

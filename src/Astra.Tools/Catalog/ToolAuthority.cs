@@ -1,9 +1,11 @@
 using Astra.Kernel;
+using Astra.Kernel.Workers;
 
 namespace Astra.Tools.Catalog;
 
 /// <summary>For whom a tool is called: one task of one goal.</summary>
-public sealed record ToolSubject(TenantId Tenant, string? Agent, GoalId Goal, ReadOnlyMemory<byte> GoalInput);
+/// <param name="Attempt">Which attempt at which task, where that is known.</param>
+public sealed record ToolSubject(TenantId Tenant, string? Agent, GoalId Goal, ReadOnlyMemory<byte> GoalInput, AttemptId? Attempt = null);
 
 /// <summary>What a subject may do with tools. Deny by default: what is not in here is refused.</summary>
 public sealed record ToolGrants

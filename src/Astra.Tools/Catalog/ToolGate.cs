@@ -12,6 +12,11 @@ public sealed record ToolGateOptions
 
     /// <summary>Never mounted, whatever is granted: the server's own data, with its keys.</summary>
     public IReadOnlyCollection<string> NeverReadable { get; init; } = [];
+
+    /// <summary>Told of every run that has ended, on the thread that ran it: return quickly.</summary>
+    public Action<ToolRun>? OnRun { get; init; }
+
+    public TimeProvider Clock { get; init; } = TimeProvider.System;
 }
 
 /// <summary>The server's own binary as it runs inside a sandbox.</summary>
@@ -43,7 +48,7 @@ public sealed class ToolGate(ToolCatalog catalog, Func<ISandbox> sandbox, ToolAu
 
         var program = tool.Form.Shape(tool.Definition, input);
         var spec = ToSpec(tool.Definition, program, [.. call.Reads.Concat(program.Reads).Select(mount => Check(mount, subject, grants))], call.Deadline);
-        var result = await RunAsync(spec, cancellationToken);
+        var result = await RunAsync(subject, tool, spec, cancellationToken);
         var receipt = ToReceipt(tool, result.Receipt);
         if (result.Receipt.LimitsHit.Any(limit => limit != SandboxLimit.ErrorOutput))
             throw new ToolFailedException($"{tool.Label} {ToolWords.LimitFailure(result.Receipt, spec.Limits)}", receipt);
@@ -51,6 +56,29 @@ public sealed class ToolGate(ToolCatalog catalog, Func<ISandbox> sandbox, ToolAu
         return outcome.Failure is { } failure
             ? throw new ToolFailedException($"{tool.Label} {failure}", receipt)
             : new ToolResult(outcome.Output, receipt);
+    }
+
+    private async ValueTask<SandboxResult> RunAsync(ToolSubject subject, CatalogTool tool, SandboxSpec spec, CancellationToken cancellationToken)
+    {
+        if (options.OnRun is not { } tell)
+            return await RunAsync(spec, cancellationToken);
+        var (began, at) = (options.Clock.GetTimestamp(), options.Clock.GetUtcNow());
+        var outcome = "refused";
+        try
+        {
+            var result = await RunAsync(spec, cancellationToken);
+            outcome = result.Receipt.LimitsHit.Count > 0 ? "limited" : result.Receipt.ExitCode == 0 ? ToolRun.Done : "failed";
+            return result;
+        }
+        catch (OperationCanceledException)
+        {
+            outcome = "cancelled";
+            throw;
+        }
+        finally
+        {
+            tell(new ToolRun(subject, tool.Label, at, options.Clock.GetElapsedTime(began), outcome));
+        }
     }
 
     private async ValueTask<SandboxResult> RunAsync(SandboxSpec spec, CancellationToken cancellationToken)

@@ -35,9 +35,10 @@ public static class BenchCommand
             if (result.Tokens.Count == 1 && int.TryParse(result.Tokens[0].Value, out var count) && count is < 100 or > 10_000_000)
                 result.AddError($"--agents takes a number from 100 to 10000000, not {count}");
         });
+        var peers = new Option<bool>("--peers") { Description = "kernel: beside each workload the same over a plain bounded channel per actor, as channel/WORKLOAD." };
         var json = SharedOptions.Json();
-        var command = new Command("bench", "Measure: median, smallest and largest of several runs, beside what is promised.") { suite, only, runs, agents, json };
-        command.WithExamples("bench tasks", "bench kernel --only tell1,ask --runs 3", "bench tasks --json > figures.jsonl");
+        var command = new Command("bench", "Measure: median, smallest and largest of several runs, beside what is promised.") { suite, only, runs, agents, peers, json };
+        command.WithExamples("bench tasks", "bench kernel --only tell1,ask --runs 3 --peers", "bench tasks --json > figures.jsonl");
         command.SetAction((parsed, cancellationToken) =>
         {
             var (part, runCount, report) = (
@@ -45,7 +46,8 @@ public static class BenchCommand
             return parsed.GetValue(suite) switch
             {
                 KernelSuite.Name => RunKernelAsync(
-                    surroundings, Chosen(part, KernelWorkloads), runCount, parsed.GetValue(agents) ?? ActivateWorkload.AgentCountDefault, report, cancellationToken),
+                    surroundings, WithPeers(Chosen(part, KernelWorkloads), parsed.GetValue(peers)), runCount, parsed.GetValue(agents) ?? ActivateWorkload.AgentCountDefault,
+                    report, cancellationToken),
                 ApiSuite.Name => RunApiAsync(surroundings, Chosen(part, ApiSuite.Workloads), runCount, report, cancellationToken),
                 _ => RunTasksAsync(
                     surroundings, Chosen(part, TasksWorkloads), runCount, parsed.GetValue(agents) ?? SleepWorkload.AgentCountDefault, report, cancellationToken),
@@ -62,12 +64,16 @@ public static class BenchCommand
         return chosen;
     }
 
+    private static IReadOnlyList<string> WithPeers(IReadOnlyList<string> chosen, bool peers) => peers
+        ? [.. chosen.SelectMany(workload => PeerWorkloads.NameOf(workload) is { } peer ? [workload, peer] : (string[])[workload])]
+        : chosen;
+
     private static async Task<int> RunKernelAsync(
         Surroundings surroundings, IReadOnlyList<string> chosen, int runCount, int agentCount, BenchReport report, CancellationToken cancellationToken)
     {
         report.Begin();
         var suite = new KernelSuite(line => surroundings.Terminal.Error.WriteLine(line));
-        foreach (var workload in chosen.Where(KernelSuite.Workloads.Contains))
+        foreach (var workload in chosen.Where(workload => workload != ActivateWorkload.Name))
             foreach (var figure in await suite.RunAsync(workload, runCount, cancellationToken))
                 report.Add(figure);
         if (chosen.Contains(ActivateWorkload.Name))

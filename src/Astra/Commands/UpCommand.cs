@@ -19,9 +19,10 @@ public static class UpCommand
 
     public static Command Create(Surroundings surroundings, SharedOptions shared)
     {
-        var place = new ListenOptions();
+        var place = new ServeOptions();
         var wait = new Option<bool>("--wait") { Hidden = true };
-        var command = new Command("up", "Start the server in the background.") { place.Listen, place.Port, wait };
+        var command = new Command("up", "Start the server in the background.") { wait };
+        place.AddTo(command);
         command.WithExamples("up", "up --port 8080", "up --data /srv/astra");
         command.SetAction(async (parsed, cancellationToken) =>
         {
@@ -70,6 +71,6 @@ public static class UpCommand
     private static string WhyItEnded(DataDirectory data)
     {
         var last = File.Exists(data.LogPath) ? File.ReadLines(data.LogPath).LastOrDefault(line => line.Length > 0) : null;
-        return last is null ? "The server did not start; run `astra serve` to see why." : $"The server did not start: {last}";
+        return last is null ? "The server did not start; run `astra serve` to see why." : $"The server did not start: {ServerLog.SentenceOf(last)}";
     }
 }

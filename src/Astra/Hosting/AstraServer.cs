@@ -25,6 +25,7 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
     private static readonly TimeSpan DrainTimeMax = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan SegmentCheckPeriod = TimeSpan.FromMinutes(1);
 
+    private readonly ServerLog _log = new(options.Log, options.IsJsonLog);
     private readonly TaskCompletionSource _stopRequested = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CancellationTokenSource _stopping = new();
     private readonly Stack<Func<ValueTask>> _started = new();
@@ -52,12 +53,14 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
         var home = await store.Tenants.EnsureAsync(HomeTenantName, cancellationToken);
         await AdminKey.EnsureAsync(options.DataDirectory, home, store.ApiKeys, TimeProvider.System.GetUtcNow(), cancellationToken);
 
+        var traces = Trace(node);
         var editing = Owned(new PlanEditing(node));
         var catalog = BuiltIn.Catalog();
         var gate = new ToolGate(catalog, () => Sandboxes.Open(report), BuiltIn.AuthorityOf(home), new ToolGateOptions
         {
             Astra = BuiltIn.AstraInsideACage(),
             NeverReadable = [options.DataDirectory],
+            OnRun = traces is null ? null : traces.Ran,
         });
         var artifacts = new FileArtifacts(options.DataDirectory);
         var feed = new ProgressFeed();
@@ -74,6 +77,7 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
                 Version = Version,
                 Database = options.DatabaseUrl is null ? "private" : "external",
                 SandboxTier = report.TierName,
+                MetricsAreOpen = options.MetricsAreOpen,
                 StartedAt = TimeProvider.System.GetUtcNow(),
             },
             new GatewayParts
@@ -83,7 +87,7 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
                 DatabaseProblem = token => ProblemOfAsync(store, token),
                 DatabaseCommits = async token => await store.CountCommitsAsync(token),
                 RequestStop = () => _stopRequested.TrySetResult(),
-                OnError = (where, error) => Say($"error in {where}: {(options.Verbose ? error : error.Message)}"),
+                OnError = (where, error) => _log.Error($"error in {where}: {(options.Verbose ? error : error.Message)}", new LogIds { Node = node.Self.Node.Value }),
             });
         await ListenAsync(gateway, cancellationToken);
         await node.StartAsync();
@@ -119,8 +123,20 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
             clock, randomness, new IdSource(clock, randomness), Owned(new ThreadPoolDispatcher()), store.Journal, store.Projection, store.Leases, bus,
             store.Agents);
         var node = Owned(new KernelNode(ports, new KernelLimits(), new NodeRegistration(held.Node, _address.ToString().TrimEnd('/'), Guid.NewGuid())));
-        node.OnNotice = Hear;
+        node.OnNotice = notice => Hear(node.Self.Node, notice);
         return (store, node, bus);
+    }
+
+    /// <summary>Null when nobody asked for traces: then nothing is made for them anywhere.</summary>
+    private GoalTraces? Trace(KernelNode node)
+    {
+        if (options.Traces is not { } asked)
+            return null;
+        Owned(new TraceExport(asked.Collector, asked.IsGrpc, Version, node.Self.Node.Value));
+        var traces = Owned(new GoalTraces());
+        node.OnCommit = traces.Committed;
+        Say($"traces go to {asked.Collector?.ToString() ?? "the collector that OTEL_EXPORTER_OTLP_ENDPOINT names"}");
+        return traces;
     }
 
     private async Task ListenAsync(WebApplication gateway, CancellationToken cancellationToken)
@@ -179,10 +195,10 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
         }
     }
 
-    private void Hear(KernelNotice notice)
+    private void Hear(NodeId node, KernelNotice notice)
     {
         var sentence = Notices.Sentence(notice);
-        Say(sentence);
+        _log.Warn(sentence, Notices.Ids(notice) with { Node = node.Value });
         if (notice is not KernelNotice.NodeFailed)
             return;
         _failure = sentence;
@@ -204,14 +220,7 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
         return part;
     }
 
-    private void Say(string line)
-    {
-        lock (options.Log)
-        {
-            options.Log.WriteLine($"{TimeProvider.System.GetLocalNow():HH:mm:ss.fff} {line}");
-            options.Log.Flush();
-        }
-    }
+    private void Say(string line) => _log.Say(line);
 
     /// <summary>Where clients on this machine and other nodes go when the server listens everywhere.</summary>
     private static string Reachable(string listenAddress) => listenAddress switch

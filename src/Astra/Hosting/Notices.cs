@@ -18,4 +18,13 @@ internal static class Notices
         KernelNotice.GoalQuarantined goal => $"goal {goal.Goal} is in quarantine, its rows are not kept up: {goal.Reason}",
         _ => notice.ToString(),
     };
+
+    public static LogIds Ids(KernelNotice notice) => notice switch
+    {
+        KernelNotice.ShardLost lost => new LogIds { Shard = lost.Shard.Value },
+        KernelNotice.ActorCommanded command => new LogIds { Actor = command.Path },
+        KernelNotice.NodeFailed failed => new LogIds { Actor = failed.Actor },
+        KernelNotice.GoalQuarantined goal => new LogIds { Goal = goal.Goal.Value, Shard = goal.Goal.Shard.Value },
+        _ => default,
+    };
 }

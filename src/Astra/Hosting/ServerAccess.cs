@@ -73,14 +73,14 @@ public sealed class ServerAccess(Surroundings surroundings, DataDirectory data, 
     }
 
     /// <summary>A server for others to find, in the foreground of this process.</summary>
-    public async Task<OwnServer> ServeAsync(string listenAddress, int port, Func<TextWriter> openLog, CancellationToken cancellationToken)
+    public async Task<OwnServer> ServeAsync(Func<ServerOptions, ServerOptions> configure, Func<TextWriter> openLog, CancellationToken cancellationToken)
     {
         data.Ensure();
         var asked = surroundings.Clock.GetTimestamp();
         while (true)
         {
             if (data.TryLock() is { } held)
-                return await StartAsync(held, listenAddress, port, openLog, cancellationToken);
+                return await StartAsync(held, configure, openLog, cancellationToken);
             await using var running = await FindAsync(cancellationToken);
             if (running is not null)
             {
@@ -101,7 +101,7 @@ public sealed class ServerAccess(Surroundings surroundings, DataDirectory data, 
     private async Task<ServerSession> OpenOwnAsync(IDisposable held, CancellationToken cancellationToken)
     {
         // What a server in a short command has to say is of interest only when somebody looks for it.
-        var starting = StartAsync(held, "127.0.0.1", 0, () => verbose ? surroundings.Terminal.Error : TextWriter.Null, cancellationToken);
+        var starting = StartAsync(held, options => options, () => verbose ? surroundings.Terminal.Error : TextWriter.Null, cancellationToken);
         if (await Task.WhenAny(starting, Task.Delay(UnexplainedTimeMax, surroundings.Clock, CancellationToken.None)) != starting)
             await surroundings.Terminal.Error.WriteLineAsync($"Starting Astra for this command (data in {data.Path}) ...");
         var own = await starting;
@@ -120,22 +120,20 @@ public sealed class ServerAccess(Surroundings surroundings, DataDirectory data, 
     }
 
     private async Task<OwnServer> StartAsync(
-        IDisposable held, string listenAddress, int port, Func<TextWriter> openLog, CancellationToken cancellationToken)
+        IDisposable held, Func<ServerOptions, ServerOptions> configure, Func<TextWriter> openLog, CancellationToken cancellationToken)
     {
         IServerHost? host = null;
         try
         {
             // The file of a server that was killed: its lock is free, so it is not running.
             data.DeleteServerFile();
-            host = surroundings.NewServer(new ServerOptions
+            host = surroundings.NewServer(configure(new ServerOptions
             {
                 DataDirectory = data.Path,
                 DatabaseUrl = databaseUrl,
-                ListenAddress = listenAddress,
-                Port = port,
                 Log = openLog(),
                 Verbose = verbose,
-            });
+            }));
             await host.StartAsync(cancellationToken);
             var file = new ServerFile(host.Address, Environment.ProcessId, surroundings.Clock.GetUtcNow(), FingerprintOf(databaseUrl));
             data.WriteServerFile(file);

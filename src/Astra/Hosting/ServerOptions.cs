@@ -20,4 +20,16 @@ public sealed record ServerOptions
     public required TextWriter Log { get; init; }
 
     public bool Verbose { get; init; }
+
+    /// <summary>The log is for programs.</summary>
+    public bool IsJsonLog { get; init; }
+
+    /// <summary>/metrics takes no key.</summary>
+    public bool MetricsAreOpen { get; init; }
+
+    /// <summary>Where traces go; null makes none.</summary>
+    public TraceOptions? Traces { get; init; }
 }
+
+/// <param name="Collector">Null when the standard variables OTEL_EXPORTER_OTLP_* say it all.</param>
+public sealed record TraceOptions(Uri? Collector, bool IsGrpc);

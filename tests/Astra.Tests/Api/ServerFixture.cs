@@ -38,7 +38,7 @@ internal sealed class ServerFixture : IAsyncDisposable
     private readonly AgentHost _host;
     private readonly WebApplication _app;
 
-    private ServerFixture(ServerWorld world, string nodeId, IReadOnlyCollection<Agent> agents)
+    private ServerFixture(ServerWorld world, string nodeId, IReadOnlyCollection<Agent> agents, GatewayOptions? options = null, GoalTraces? traces = null)
     {
         _world = world;
         var port = FreePort();
@@ -52,7 +52,8 @@ internal sealed class ServerFixture : IAsyncDisposable
             new NodeRegistration(new NodeId(nodeId), Address.ToString(), Guid.NewGuid()));
         _editing = new PlanEditing(_node);
         var catalog = new ToolCatalog().Add(ShellForm.Definition, new ShellForm());
-        var tools = new ToolGate(catalog, () => world.Sandbox, _ => new ToolGrants { Tools = ["*"] }, new ToolGateOptions());
+        var tools = new ToolGate(catalog, () => world.Sandbox, _ => new ToolGrants { Tools = ["*"] }, new ToolGateOptions { OnRun = traces is null ? null : traces.Ran });
+        _node.OnCommit = traces is null ? null : traces.Committed;
         var artifacts = new FileArtifacts(_directory);
         var progress = new ProgressFeed();
         _host = new AgentHost(new AgentHostParts
@@ -60,9 +61,9 @@ internal sealed class ServerFixture : IAsyncDisposable
             Node = _node, Editing = _editing, Agents = agents, Catalog = catalog, Tools = tools, Artifacts = artifacts, Progress = progress, Slots = 8,
         });
         _app = Astra.Gateway.Gateway.Build(
-            new GatewayOptions
+            (options ?? new GatewayOptions { StartedAt = DateTimeOffset.UtcNow }) with
             {
-                Listen = new IPEndPoint(IPAddress.Loopback, port), StartedAt = DateTimeOffset.UtcNow, Version = "test",
+                Listen = new IPEndPoint(IPAddress.Loopback, port), Version = "test",
                 KeepAlivePeriod = TimeSpan.FromMilliseconds(50), KeyCheckPeriod = TimeSpan.FromMilliseconds(50),
             },
             new GatewayParts
@@ -84,9 +85,14 @@ internal sealed class ServerFixture : IAsyncDisposable
 
     public static Task<ServerFixture> StartAsync(params Agent[] agents) => StartAsync(new ServerWorld(), "node", agents);
 
-    public static async Task<ServerFixture> StartAsync(ServerWorld world, string nodeId, params Agent[] agents)
+    public static Task<ServerFixture> StartAsync(ServerWorld world, string nodeId, params Agent[] agents) => StartAsync(new ServerFixture(world, nodeId, agents));
+
+    public static Task<ServerFixture> StartAsync(GatewayOptions options) => StartAsync(new ServerFixture(new ServerWorld(), "node", [], options));
+
+    public static Task<ServerFixture> StartAsync(GoalTraces traces, params Agent[] agents) => StartAsync(new ServerFixture(new ServerWorld(), "node", agents, traces: traces));
+
+    private static async Task<ServerFixture> StartAsync(ServerFixture server)
     {
-        var server = new ServerFixture(world, nodeId, agents);
         await server._node.StartAsync();
         server._host.Start();
         await server._app.StartAsync();

@@ -20,6 +20,44 @@ public sealed class ServerLifeTests : IDisposable
     }
 
     [Fact]
+    public async Task A_server_is_watched_as_it_was_asked_to_be()
+    {
+        var serve = await ServeAsync();
+        Assert.Equal((false, false, null), (_world.Server.Options!.IsJsonLog, _world.Server.Options.MetricsAreOpen, _world.Server.Options.Traces));
+        await _world.TypeAsync("down");
+        await serve;
+
+        _world.Environment["OTEL_EXPORTER_OTLP_ENDPOINT"] = "http://collector.example:4317";
+        var second = await ServedAsync("serve", "--log", "json", "--open-metrics");
+        Assert.Equal((true, true, new TraceOptions(null, false)), (_world.Server.Options!.IsJsonLog, _world.Server.Options.MetricsAreOpen, _world.Server.Options.Traces));
+        await _world.TypeAsync("down");
+
+        await second.DisposeAsync();
+        await using var third = await ServedAsync("serve", "--otlp", "http://other.example:4318");
+        Assert.Equal(new TraceOptions(new Uri("http://other.example:4318"), false), _world.Server.Options!.Traces);
+        await _world.TypeAsync("down");
+    }
+
+    [Theory]
+    [InlineData("--log", "xml", "--log takes text or json")]
+    [InlineData("--otlp", "collector", "--otlp takes a URL")]
+    public async Task A_way_of_watching_that_there_is_not_is_a_sentence(string option, string value, string sentence) =>
+        (await _world.TypeAsync("serve", option, value)).IsSentence(ExitCodes.Usage, sentence);
+
+    private async Task<IAsyncDisposable> ServedAsync(params string[] command)
+    {
+        var serving = _world.TypeAsync(command);
+        while (_world.DataDirectory.ReadServerFile() is null)
+            await Task.Delay(5, TestContext.Current.CancellationToken);
+        return new Served(serving);
+    }
+
+    private sealed class Served(Task serving) : IAsyncDisposable
+    {
+        public async ValueTask DisposeAsync() => await serving;
+    }
+
+    [Fact]
     public async Task A_command_uses_the_server_that_runs()
     {
         var serve = await ServeAsync();
