@@ -21,6 +21,7 @@ public static class WorkMapping
         Attempt = assignment.Attempt,
         Name = assignment.Spec.Name,
         Executor = assignment.Spec.Executor,
+        Agent = assignment.Agent,
         Kind = assignment.Spec.Kind,
         Input = AstraJson.Parse(assignment.Spec.Input.Span),
         GoalInput = AstraJson.Parse(assignment.GoalInput.Span),
@@ -48,6 +49,22 @@ public static class WorkMapping
             sentence,
             Shorten(string.IsNullOrWhiteSpace(fingerprint) ? FailureCause.Fingerprint("worker", sentence) : fingerprint));
     }
+
+    /// <summary>The message as an agent in this process sees it.</summary>
+    public static MessageTurn ToTurn(MessageCall call) =>
+        new(call.Agent, AstraJson.Parse(call.Message.Span), call.State.IsEmpty ? null : AstraJson.Parse(call.State.Span), call.StateVersion);
+
+    public static ServerFrame.Message ToWire(MessageCall call) => new(
+        call.Id, call.Agent, call.Class, AstraJson.Parse(call.Message.Span), call.State.IsEmpty ? null : AstraJson.Parse(call.State.Span),
+        call.StateVersion, call.Deadline.TotalSeconds);
+
+    public static MessageOutcome ToKernel(MessageResult result) => result switch
+    {
+        MessageResult.Done done => new MessageOutcome.Done(ToBytes(done.Reply), done.State is { } state ? ToBytes(state) : null),
+        MessageResult.Refused refused => new MessageOutcome.Refused(Shorten(refused.Reason)),
+        MessageResult.Failed failed => new MessageOutcome.Failed(Shorten(failed.Reason)),
+        _ => throw new ArgumentException($"A message cannot end as {result.GetType().Name}.", nameof(result)),
+    };
 
     /// <summary>JSON null is no bytes: a task without input or result has none.</summary>
     public static ReadOnlyMemory<byte> ToBytes(System.Text.Json.JsonElement? value) =>

@@ -85,6 +85,8 @@ public static class Gateway
         new EventEndpoints(parts.Node, parts.Progress, parts.Keys, options, replies, app.Lifetime.ApplicationStopping).Map(api);
         new TaskEndpoints(parts.Node, replies).Map(api);
         new ArtifactEndpoints(parts.Node, parts.Artifacts, replies).Map(api);
+        new AgentEndpoints(parts, replies).Map(api);
+        new AgentMessageEndpoint(parts.Node, options, replies).Map(api);
         new TenantEndpoints(parts, TimeProvider.System).Map(api);
         new WorkerEndpoint(parts, options, app.Lifetime.ApplicationStopping).Map(api);
     }

@@ -13,6 +13,9 @@ public sealed record GatewayOptions
     public IPEndPoint Listen { get; init; } = new(IPAddress.Loopback, 0);
 
     public long RequestBytesMax { get; init; } = 64L << 20;
+    /// <summary>What the kernel takes as a message; said at the door, before it is read.</summary>
+    public int MessageBytesMax { get; init; } = 256 * 1024;
+
     public int ConnectionsMax { get; init; } = 10_000;
 
     /// <summary>How long a request waits for the kernel; the database is gone or overloaded by then.</summary>
@@ -43,7 +46,7 @@ public sealed record GatewayParts
     public required HttpBus Bus { get; init; }
     public required IApiKeyStore Keys { get; init; }
     public required ITenantStore Tenants { get; init; }
-    public required IAgentRegistry Agents { get; init; }
+    public required IAgentStore Agents { get; init; }
 
     /// <summary>The tenant whose admins run this server.</summary>
     public required TenantId HomeTenant { get; init; }
@@ -56,6 +59,9 @@ public sealed record GatewayParts
 
     /// <summary>Asked by /ready: null when the database answers, otherwise one sentence.</summary>
     public Func<CancellationToken, ValueTask<string?>> DatabaseProblem { get; init; } = _ => ValueTask.FromResult<string?>(null);
+
+    /// <summary>How many transactions the database has committed; null when nobody counts.</summary>
+    public Func<CancellationToken, ValueTask<long?>> DatabaseCommits { get; init; } = _ => ValueTask.FromResult<long?>(null);
 
     /// <summary>Called when somebody asked the server to stop; returns at once.</summary>
     public required Action RequestStop { get; init; }

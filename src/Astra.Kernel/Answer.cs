@@ -22,6 +22,9 @@ public enum RefusalKind
 
     /// <summary>Another node owns it.</summary>
     Elsewhere,
+
+    /// <summary>Somebody's code that was to do it failed; the same request may well fail again.</summary>
+    Failed,
 }
 
 /// <param name="Reason">One sentence for a person: what is the matter and what to do.</param>

@@ -38,4 +38,34 @@ public sealed record KernelLimits
 
     /// <summary>A third of the shard lease, so that two renewals may fail.</summary>
     public TimeSpan LeaseRenewalInterval { get; init; } = TimeSpan.FromSeconds(3);
+
+    /// <summary>Agents awake on one node. When all of them are busy a message to another is refused; otherwise the one that
+    /// has been idle longest goes to sleep for it.</summary>
+    public int ActiveAgentsMax { get; init; } = 50_000;
+
+    /// <summary>The declared states of the agents that are awake, all together; past it idle ones go to sleep early.</summary>
+    public long ActiveAgentStateBytesMax { get; init; } = 256L << 20;
+
+    /// <summary>Messages that wait for one agent.</summary>
+    public int AgentMailboxMax { get; init; } = 1_024;
+
+    public int AgentStateBytesMax { get; init; } = 256 * 1024;
+
+    /// <summary>After how long without a message an agent sleeps that does not say so itself.</summary>
+    public TimeSpan AgentIdleTimeout { get; init; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>From the arrival of a message to its answer, waiting included.</summary>
+    public TimeSpan AgentMessageDeadline { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>One timer for all agents of a node, and how late it may put one to sleep.</summary>
+    public TimeSpan AgentSweepInterval { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>Within a minute. Then the agent is stopped, with what waits for it, and the next message wakes it anew.</summary>
+    public int AgentFailuresMax { get; init; } = 5;
+
+    /// <summary>Messages that one worker handles at once. They wait for people and models more than they compute.</summary>
+    public int MessagesPerWorkerMax { get; init; } = 1_000;
+
+    /// <summary>One commit takes the states of at most this many agents.</summary>
+    public int AgentSavesPerCommitMax { get; init; } = 256;
 }

@@ -1,4 +1,5 @@
 using Astra.Kernel.Actors;
+using Astra.Kernel.Agents;
 using Astra.Kernel.Journal;
 using Astra.Kernel.Metrics;
 using Astra.Kernel.Projecting;
@@ -45,6 +46,7 @@ public sealed partial class KernelNode : IAsyncDisposable
         {
             Clock = ports.Clock, Randomness = ports.Randomness, Ids = ports.Ids, Limits = limits, Self = self, Writer = writer,
             Events = new EventHub(), Ownership = new NodeOwnership(ports.Clock), Load = new NodeLoad(),
+            Messages = new MessageDesk(ports.Dispatcher, limits),
             Metrics = _metrics, Roster = new WorkerRoster(),
         };
         writer.Attach(Spawn("journal-writer", () => writer));
@@ -52,10 +54,17 @@ public sealed partial class KernelNode : IAsyncDisposable
         _door = new ShardDoor(_map, self.Node, ports.Bus, ports.Dispatcher);
         _parts.Scheduler = Spawn("scheduler", () => new Scheduler(ports.Clock, limits, _door, _parts.Roster, _metrics));
         _parts.Region = Spawn("shards", () => new ShardRegion(_parts, _map, ports.Leases, ports.Journal, ports.Projection, _notices), ShardRegion.ShardSupervision);
+        var saver = new AgentSaver(ports.Agents, limits);
+        saver.Attach(Spawn("agent-states", () => saver));
+        _parts.Agents = Spawn("agents", () => new AgentRegion(new AgentParts(_parts, _map, ports.Agents, saver)), AgentRegion.AgentSupervision);
+        Agents = new AgentDoor(_parts, _map, _door, ports.Agents);
         _explainer = new Explainer(ports.Clock, _parts.Scheduler);
     }
 
     public NodeRegistration Self => _parts.Self;
+
+    /// <summary>Messages to agents.</summary>
+    public AgentDoor Agents { get; }
 
     // Nothing is promised any more: what is asked from here on is refused, as on a node that stops.
     private void GiveUp(NodeFailed failed)
@@ -241,6 +250,8 @@ public sealed partial class KernelNode : IAsyncDisposable
         var handle = new WorkerHandle(id, offer, worker);
         _parts.Roster.Add(handle);
         _parts.Scheduler.TrySend(new WorkerJoined(handle));
+        if (offer.TakesMessages && worker is IMessageWorker takesMessages)
+            _parts.Messages.Join(id, offer, takesMessages);
         return new WorkerLink(id, _door, _parts);
     }
 
@@ -343,7 +354,8 @@ public sealed partial class KernelNode : IAsyncDisposable
 
 /// <summary>Everything the kernel is handed; see ARCHITECTURE.md for who implements what.</summary>
 public sealed record KernelPorts(
-    IClock Clock, IRandomness Randomness, IIdSource Ids, IDispatcher Dispatcher, IJournal Journal, IProjection Projection, IShardLeases Leases, IBus Bus);
+    IClock Clock, IRandomness Randomness, IIdSource Ids, IDispatcher Dispatcher, IJournal Journal, IProjection Projection, IShardLeases Leases, IBus Bus,
+    IAgentStore Agents);
 
 public sealed record GoalRequest
 {

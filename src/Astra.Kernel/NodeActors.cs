@@ -7,7 +7,8 @@ namespace Astra.Kernel;
 internal static class NodeActors
 {
     /// <summary>
-    /// Spawned in this order: the journal writer, the projector, the scheduler, the shards. Each knows things that those
+    /// Spawned in this order: the journal writer, the projector, the scheduler, the shards, what saves the states of agents,
+    /// the agents. Each knows things that those
     /// after it have told it and will not tell again, so that when one is replaced, those after it begin anew too: the
     /// shards are read from the database under new epochs, offer what is ready, and announce what is not projected.
     /// </summary>

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Astra.Kernel.Actors;
+using Astra.Kernel.Agents;
 using Astra.Kernel.Journal;
 using Astra.Kernel.Metrics;
 using Astra.Kernel.Workers;
@@ -18,12 +19,14 @@ internal sealed class NodeParts
     public required EventHub Events { get; init; }
     public required NodeOwnership Ownership { get; init; }
     public required NodeLoad Load { get; init; }
+    public required MessageDesk Messages { get; init; }
     public required KernelMetrics Metrics { get; init; }
     public required WorkerRoster Roster { get; init; }
 
     public ActorRef Region { get; set; } = null!;
     public ActorRef Scheduler { get; set; } = null!;
     public ActorRef Projector { get; set; } = null!;
+    public ActorRef Agents { get; set; } = null!;
 }
 
 /// <summary>Whether this node may still speak for its shards, on its own monotonic clock.</summary>

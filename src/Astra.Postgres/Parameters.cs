@@ -21,6 +21,8 @@ internal static class Parameters
     public static NpgsqlParameterCollection OptionalSmallint(this NpgsqlParameterCollection to, short? value) => PutOptional(to, value, NpgsqlDbType.Smallint);
     public static NpgsqlParameterCollection OptionalText(this NpgsqlParameterCollection to, string? value) => PutOptional(to, value, NpgsqlDbType.Text);
 
+    public static NpgsqlParameterCollection OptionalInterval(this NpgsqlParameterCollection to, TimeSpan? value) => PutOptional(to, value, NpgsqlDbType.Interval);
+
     public static NpgsqlParameterCollection OptionalTimestamp(this NpgsqlParameterCollection to, DateTimeOffset? value) =>
         PutOptional(to, value?.ToUniversalTime(), NpgsqlDbType.TimestampTz);
 

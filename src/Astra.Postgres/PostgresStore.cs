@@ -1,3 +1,4 @@
+using Astra.Postgres.Agents;
 using Astra.Postgres.Governance;
 using Astra.Postgres.Journal;
 using Astra.Postgres.Leases;
@@ -21,7 +22,7 @@ public sealed class PostgresStore : IAsyncDisposable
         Leases = new PostgresShardLeases(database, options.LeaseDuration);
         ApiKeys = new PostgresApiKeyStore(database);
         Tenants = new PostgresTenantStore(database);
-        Agents = new PostgresAgentRegistry(database);
+        Agents = new PostgresAgentStore(database);
     }
 
     public PostgresJournal Journal { get; }
@@ -30,7 +31,7 @@ public sealed class PostgresStore : IAsyncDisposable
     public PostgresShardLeases Leases { get; }
     public PostgresApiKeyStore ApiKeys { get; }
     public PostgresTenantStore Tenants { get; }
-    public PostgresAgentRegistry Agents { get; }
+    public PostgresAgentStore Agents { get; }
 
     /// <exception cref="DatabaseException">The database cannot be used; the message says why and what to do.</exception>
     public static async ValueTask<PostgresStore> OpenAsync(PostgresOptions options, IProgress<string>? progress, CancellationToken cancellationToken)
@@ -54,6 +55,14 @@ public sealed class PostgresStore : IAsyncDisposable
     {
         await using var command = _database.App.CreateCommand("SELECT 1");
         await command.ExecuteScalarAsync(cancellationToken);
+    }
+
+    /// <summary>Transactions that this database has committed since it was made, this one excluded; for finding out what an
+    /// idle server costs it.</summary>
+    public async ValueTask<long> CountCommitsAsync(CancellationToken cancellationToken)
+    {
+        await using var command = _database.App.CreateCommand("SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()");
+        return (long)(await command.ExecuteScalarAsync(cancellationToken))!;
     }
 
     /// <summary>The 256 bits that the nodes of this database share; see the bus.</summary>

@@ -48,7 +48,8 @@ internal sealed class SimulatedNode
             new FaultyJournal(_run.Store, CrashSender, _run.Journal.Appended),
             new FaultyProjection(_run.Store, CrashSender),
             new FaultyLeases(_run.Store, new FewShards(_run.Store.Store.Leases, _run.Options.ShardCount), CrashSender, _run.Journal.Granted),
-            _run.Bus.For(process));
+            _run.Bus.For(process),
+            _run.Store.Store.Agents);
         _run.Trace.Note($"{Name} starts");
         process.Post(() => _run.Verdict.Watch(() => StartAsync(process, new KernelNode(ports, SimulationOptions.Limits, self))));
     }

@@ -25,13 +25,14 @@ public sealed record AgentHostParts
 /// Runs agents and tool steps in the server's own process, for every tenant. To the kernel it is a worker like any
 /// other: it holds leases, sends heartbeats, and its late reports are refused.
 /// </summary>
-public sealed class AgentHost : IWorker, IAsyncDisposable
+public sealed class AgentHost : IMessageWorker, IAsyncDisposable
 {
     private const string ToolPrefix = "tool:";
 
     private readonly AgentHostParts _parts;
     private readonly AgentRunner _runner;
     private readonly TaskPool _pool;
+    private readonly MessagePool _messages = new();
 
     // The kernel may assign before Connect has returned the link.
     private readonly TaskCompletionSource<WorkerLink> _link = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -53,7 +54,7 @@ public sealed class AgentHost : IWorker, IAsyncDisposable
             .. _runner.Agents.Select(agent => AgentRunner.ExecutorOf(agent.Name)),
             .. _parts.Catalog.Labels.Select(label => $"{ToolPrefix}{label}"),
         ];
-        _link.SetResult(_parts.Node.Connect(new WorkerOffer("in-process", Tenant: null, executors, _parts.Slots, IsInProcess: true), this));
+        _link.SetResult(_parts.Node.Connect(new WorkerOffer("in-process", Tenant: null, executors, _parts.Slots, IsInProcess: true, TakesMessages: true), this));
     }
 
     public void Assign(Assignment assignment) => _pool.Start(new PooledTask(
@@ -64,17 +65,23 @@ public sealed class AgentHost : IWorker, IAsyncDisposable
 
     public void Revoke(TaskId task, int attempt, string reason) => _pool.Revoke(new TaskAttempt(task.Value, attempt));
 
+    public void Deliver(MessageCall call) => _messages.Start(call.Id, async cancelled =>
+        call.End(WorkMapping.ToKernel(await _runner.ReceiveAsync(call.Class, WorkMapping.ToTurn(call), cancelled))));
+
+    public void Cancel(MessageCall call, string reason) => _messages.Cancel(call.Id);
+
     /// <summary>Takes nothing more and gives what runs some time to end.</summary>
     public async Task DrainAsync(TimeSpan timeMax)
     {
         if (!_link.Task.IsCompletedSuccessfully)
             return;
         (await _link.Task).Drain();
-        await Task.WhenAny(_pool.WhenEmptyAsync(), Task.Delay(timeMax));
+        await Task.WhenAny(Task.WhenAll(_pool.WhenEmptyAsync(), _messages.WhenEmptyAsync()), Task.Delay(timeMax));
     }
 
     public async ValueTask DisposeAsync()
     {
+        _messages.CancelAll();
         await _pool.DisposeAsync();
         if (_link.Task.IsCompletedSuccessfully)
             await (await _link.Task).DisposeAsync();

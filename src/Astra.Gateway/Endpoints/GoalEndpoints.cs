@@ -30,7 +30,16 @@ internal sealed class GoalEndpoints(KernelNode node, ToolCatalog catalog, Replie
     {
         if (Check(submission, idempotencyKey) is { } problem)
             return problem;
-        var plan = PlanEditing.ToGraph(InitialPlan(submission));
+        string? agentClass = null;
+        if (submission.Agent is { } named)
+        {
+            // The code of the agent's class does the work; its turn among the others stays the agent's own.
+            var found = await replies.Ask(node.Agents.ClassOfAsync(http.Principal().Tenant, named));
+            if (found.Refusal is { } unknown)
+                return replies.Of(unknown);
+            agentClass = found.Value;
+        }
+        var plan = PlanEditing.ToGraph(InitialPlan(submission, agentClass));
         if (plan.Refusal is { } refusal)
             return replies.Of(refusal);
         var request = new GoalRequest
@@ -99,15 +108,15 @@ internal sealed class GoalEndpoints(KernelNode node, ToolCatalog catalog, Replie
         step.Executor.StartsWith("tool:", StringComparison.Ordinal) && step.Executor["tool:".Length..] is var tool && catalog.Find(tool) is null ? Words.Clean(tool) : null;
 
     /// <summary>What an agent has to do first: plan, or, when the plan is given, only reflect on it at the end.</summary>
-    private static IReadOnlyList<PlanEdit> InitialPlan(GoalSubmission submission)
+    private static IReadOnlyList<PlanEdit> InitialPlan(GoalSubmission submission, string? agentClass)
     {
         var steps = (submission.Plan ?? []).OfType<AddStep>().ToList();
-        return submission.Agent switch
+        return agentClass switch
         {
             null => steps,
-            var agent when steps.Count == 0 =>
-                [new AddStep { Name = AgentRunner.PlanStep, Executor = AgentRunner.ExecutorOf(agent), Kind = AgentRunner.PlanKind }],
-            var agent => [.. steps, AgentRunner.Reflection(agent, steps)],
+            var label when steps.Count == 0 =>
+                [new AddStep { Name = AgentRunner.PlanStep, Executor = AgentRunner.ExecutorOf(label), Kind = AgentRunner.PlanKind }],
+            var label => [.. steps, AgentRunner.Reflection(label, steps)],
         };
     }
 

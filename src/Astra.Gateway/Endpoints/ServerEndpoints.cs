@@ -18,7 +18,7 @@ internal sealed class ServerEndpoints(GatewayParts parts, GatewayOptions options
         app.MapGet("/ready", (Delegate)Ready).For(Access.Anyone).ExcludeFromDescription();
         app.MapGet("/metrics", (Delegate)ScrapeAsync).For(options.MetricsAreOpen ? Access.Anyone : Access.Operator).ExcludeFromDescription();
 
-        api.MapGet("/status", Status).For(Access.AnyKey).WithTags("Server").Produces<StatusView>().WithSummary("This node and what it knows of the others.");
+        api.MapGet("/status", (Delegate)Status).For(Access.AnyKey).WithTags("Server").Produces<StatusView>().WithSummary("This node and what it knows of the others.");
         api.MapPost("/server/stop", Stop).For(Access.Operator).WithTags("Server").Produces(StatusCodes.Status202Accepted).WithSummary("Stop this node. Returns when it has agreed to.");
     }
 
@@ -34,7 +34,7 @@ internal sealed class ServerEndpoints(GatewayParts parts, GatewayOptions options
             : Problems.Of(StatusCodes.Status503ServiceUnavailable, "This node owns no shards yet; it gets its share within seconds.");
     }
 
-    private async Task<IResult> Status()
+    private async Task<IResult> Status(HttpContext http)
     {
         var summary = await parts.Node.SummariseAsync();
         return Replies.Json(new StatusView
@@ -52,6 +52,7 @@ internal sealed class ServerEndpoints(GatewayParts parts, GatewayOptions options
             WorkersConnected = summary.Workers.Count,
             SandboxTier = options.SandboxTier,
             ResidentBytes = Environment.WorkingSet,
+            DatabaseCommits = await parts.DatabaseCommits(http.RequestAborted),
         });
     }
 

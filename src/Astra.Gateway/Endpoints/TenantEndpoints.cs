@@ -8,18 +8,13 @@ using Microsoft.AspNetCore.Routing;
 
 namespace Astra.Gateway;
 
-/// <summary>What a tenant has: keys, and agents it can address by name. And how a new tenant begins.</summary>
+/// <summary>What a tenant has: keys. And how a new tenant begins.</summary>
 internal sealed class TenantEndpoints(GatewayParts parts, TimeProvider clock)
 {
     private const int NameLengthMax = 100;
-    private const int DescriptionLengthMax = 1_000;
 
     public void Map(IEndpointRouteBuilder api)
     {
-        var agents = api.MapGroup("/agents").WithTags("Agents");
-        agents.MapGet("", (Delegate)ListAgents).Produces<IReadOnlyList<AgentView>>().WithSummary("The tenant's agents, and how many workers offer each here.");
-        agents.MapPost("", RegisterAgent).Produces<AgentView>(StatusCodes.Status201Created).WithSummary("Register an agent, or describe it anew.");
-
         var keys = api.MapGroup("/api-keys").For(Access.OrgAdmin).WithTags("Keys");
         keys.MapGet("", (Delegate)ListKeys).Produces<IReadOnlyList<ApiKeyView>>().WithSummary("The tenant's keys, revoked ones included.");
         keys.MapPost("", CreateKey).Produces<NewApiKey>(StatusCodes.Status201Created).WithSummary("Make a key. The secret is in this answer and nowhere else.");
@@ -27,24 +22,6 @@ internal sealed class TenantEndpoints(GatewayParts parts, TimeProvider clock)
 
         api.MapPost("/tenants", CreateTenant).For(Access.Operator).WithTags("Server").Produces<NewApiKey>(StatusCodes.Status201Created)
             .WithSummary("Make a tenant and the first key of its admin.");
-    }
-
-    private async Task<IResult> ListAgents(HttpContext http)
-    {
-        var tenant = http.Principal().Tenant;
-        var agents = await parts.Agents.ListAsync(tenant, http.RequestAborted);
-        var workers = (await parts.Node.SummariseAsync()).Workers;
-        return Replies.Json(agents.Select(agent => ToView(agent, tenant, workers)).ToList());
-    }
-
-    private async Task<IResult> RegisterAgent(AgentRegistration registration, HttpContext http)
-    {
-        if (Refuse(registration) is { } refusal)
-            return Problems.Of(StatusCodes.Status422UnprocessableEntity, refusal);
-        var tenant = http.Principal().Tenant;
-        await parts.Agents.RegisterAsync(tenant, registration.Name, registration.Description, http.RequestAborted);
-        var agent = (await parts.Agents.ListAsync(tenant, http.RequestAborted)).First(known => known.Name == registration.Name);
-        return Replies.Json(ToView(agent, tenant, (await parts.Node.SummariseAsync()).Workers), StatusCodes.Status201Created);
     }
 
     private async Task<IResult> ListKeys(HttpContext http) =>
@@ -84,17 +61,4 @@ internal sealed class TenantEndpoints(GatewayParts parts, TimeProvider clock)
         await parts.Keys.AddAsync(key, ApiKeys.HashOf(secret)!, cancellationToken);
         return new NewApiKey(WireMapping.ToView(key), secret);
     }
-
-    public static string? Refuse(AgentRegistration agent) =>
-        !AgentRunner.IsName(agent.Name) ? "An agent's name is lower-case letters, digits and dashes, at most 100."
-        : agent.Description.Length > DescriptionLengthMax || !Words.IsPlain(agent.Description) ? $"An agent's description is one line of at most {DescriptionLengthMax} characters."
-        : null;
-
-    private static AgentView ToView(RegisteredAgent agent, TenantId tenant, IReadOnlyList<WorkerSummary> workers) => new()
-    {
-        Name = agent.Name,
-        Description = agent.Description,
-        RegisteredAt = agent.RegisteredAt,
-        WorkerCount = workers.Count(worker => (worker.Tenant is null || worker.Tenant == tenant) && worker.Executors.Contains(AgentRunner.ExecutorOf(agent.Name))),
-    };
 }

@@ -37,7 +37,7 @@ internal static class Problems
         422 => "Invalid request",
         429 => "Too much",
         500 => "Server error",
-        502 => "Bad gateway",
+        502 => "Agent failed",
         503 => "Unavailable",
         _ => "Error",
     };

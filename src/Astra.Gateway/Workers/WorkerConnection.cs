@@ -11,7 +11,7 @@ namespace Astra.Gateway;
 /// what it held is issued anew. A frame that breaks the protocol ends the connection with one sentence.
 /// </summary>
 internal sealed class WorkerConnection(FrameSocket<WorkerFrame, ServerFrame> socket, GatewayParts parts, Principal principal, TimeSpan keyCheckPeriod)
-    : IWorker, IAsyncDisposable
+    : IMessageWorker, IAsyncDisposable
 {
     private const int SlotsMax = 1_000;
     private const int AgentsMax = 200;
@@ -24,6 +24,7 @@ internal sealed class WorkerConnection(FrameSocket<WorkerFrame, ServerFrame> soc
     private static readonly TimeSpan HelloTimeMax = TimeSpan.FromSeconds(10);
 
     private readonly ConcurrentDictionary<TaskAttempt, HeldTask> _held = new();
+    private readonly MessageFrames _messages = new(socket);
 
     // The kernel may assign before Connect has returned the link.
     private readonly TaskCompletionSource<WorkerLink> _link = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -57,7 +58,7 @@ internal sealed class WorkerConnection(FrameSocket<WorkerFrame, ServerFrame> soc
         {
             var hello = await ReceiveHelloAsync();
             var link = parts.Node.Connect(
-                new WorkerOffer(hello.Name, principal.Tenant, [.. hello.Agents.Select(agent => AgentRunner.ExecutorOf(agent.Name))], hello.Slots), this);
+                new WorkerOffer(hello.Name, principal.Tenant, [.. hello.Agents.Select(agent => AgentRunner.ExecutorOf(agent.Name))], hello.Slots, TakesMessages: hello.Messages), this);
             if (hello.Together)
                 socket.SendTogether();
             socket.TrySend(new ServerFrame.Welcome(link.Id.ToString(), HeartbeatSeconds));
@@ -110,6 +111,10 @@ internal sealed class WorkerConnection(FrameSocket<WorkerFrame, ServerFrame> soc
             socket.Abort();
     }
 
+    public void Deliver(MessageCall call) => _messages.Deliver(call, _link.Task);
+
+    public void Cancel(MessageCall call, string reason) => _messages.Cancel(call, reason);
+
     public async ValueTask DisposeAsync()
     {
         await _ending.CancelAsync();
@@ -138,10 +143,10 @@ internal sealed class WorkerConnection(FrameSocket<WorkerFrame, ServerFrame> soc
         if (hello.Agents.Count is 0 or > AgentsMax)
             throw new BadFrameException($"A worker offers 1 to {AgentsMax} agents, not {hello.Agents.Count}.");
         foreach (var agent in hello.Agents)
-            if (agent is null || TenantEndpoints.Refuse(agent) is not null)
-                throw new BadFrameException(agent is null ? "An agent has a name and a description." : TenantEndpoints.Refuse(agent)!);
+            if (agent is null || AgentEndpoints.Refuse(agent) is not null)
+                throw new BadFrameException(agent is null ? "An agent has a name and a description." : AgentEndpoints.Refuse(agent)!);
         foreach (var agent in hello.Agents)
-            await parts.Agents.RegisterAsync(principal.Tenant, agent.Name, agent.Description, _ending.Token);
+            await parts.Agents.RegisterAsync(principal.Tenant, new AgentDefinition(agent.Name, Class: null, agent.Description), _ending.Token);
         return hello;
     }
 
@@ -168,6 +173,8 @@ internal sealed class WorkerConnection(FrameSocket<WorkerFrame, ServerFrame> soc
                         Publish(progress);
                         continue;
                 }
+                if (_messages.Take(frame))
+                    continue;
                 await inHand.WaitAsync(_ending.Token);
                 // A report only queues a message before it waits for the commit; a tool call may work before it waits.
                 _ = frame is WorkerFrame.CallTool ? Task.Run(() => HandleInHandAsync(frame)) : HandleInHandAsync(frame);

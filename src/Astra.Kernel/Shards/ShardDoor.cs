@@ -20,10 +20,7 @@ internal sealed class ShardDoor(ShardMap map, NodeId self, IBus bus, IDispatcher
     public async ValueTask<Answer<T>> AskAsync<T>(ShardId shard, object request)
     {
         if (map.Local(shard) is not { } actor)
-            // A shard that is ours and not here is being loaded; whoever asks must not be sent round in a circle.
-            return map.Owner(shard) is { } owner && owner.Node != self
-                ? new Refusal(RefusalKind.Elsewhere, $"Shard {shard} belongs to node {owner.Node}.", Address: owner.Address)
-                : ShardActor.Starting;
+            return WhyNotHere(shard);
         try
         {
             return await actor.AskAsync<object>(request, AskTimeout) switch
@@ -51,6 +48,11 @@ internal sealed class ShardDoor(ShardMap map, NodeId self, IBus bus, IDispatcher
                 "The shard has not answered in time; its database may be slow or gone. Try again with the same Idempotency-Key.", TimeSpan.FromSeconds(1));
         }
     }
+
+    // A shard that is ours and not here is being loaded; whoever asks must not be sent round in a circle.
+    public Refusal WhyNotHere(ShardId shard) => map.Owner(shard) is { } owner && owner.Node != self
+        ? new Refusal(RefusalKind.Elsewhere, $"Shard {shard} belongs to node {owner.Node}.", Address: owner.Address)
+        : ShardActor.Starting;
 
     public bool IsHere(ShardId shard) => map.Local(shard) is not null;
 

@@ -6,6 +6,7 @@ namespace Astra.Kernel.Shards;
 internal sealed class ShardMap
 {
     private readonly ActorRef?[] _local = new ActorRef?[ShardId.Count];
+    private readonly long[] _epochs = new long[ShardId.Count];
     private volatile IReadOnlyList<NodeRegistration?> _owners = [];
     private volatile IReadOnlyList<NodeStanding> _nodes = [];
     private int _localCount;
@@ -27,11 +28,19 @@ internal sealed class ShardMap
         return null;
     }
 
-    public void SetLocal(ShardId shard, ActorRef? actor)
+    /// <summary>Under which epoch a shard of this node lives; null when it is not here, or not loaded yet.</summary>
+    public Epoch? LocalEpoch(ShardId shard) => Volatile.Read(ref _epochs[shard.Value]) is var epoch and not 0 ? new Epoch(epoch) : null;
+
+    /// <param name="epoch">The first is 1; none when the shard is not here.</param>
+    public void SetLocal(ShardId shard, ActorRef? actor, Epoch epoch = default)
     {
+        Volatile.Write(ref _epochs[shard.Value], epoch.Value);
         var before = Interlocked.Exchange(ref _local[shard.Value], actor);
         Interlocked.Add(ref _localCount, (actor is null ? 0 : 1) - (before is null ? 0 : 1));
     }
+
+    /// <summary>The shard crashed and is given back before it is taken again: nobody may act in the name of its old epoch.</summary>
+    public void ForgetEpoch(ShardId shard) => Volatile.Write(ref _epochs[shard.Value], 0);
 
     public void SetOwners(IReadOnlyList<NodeRegistration?> owners, IReadOnlyList<NodeStanding> nodes) => (_owners, _nodes) = (owners, nodes);
 }

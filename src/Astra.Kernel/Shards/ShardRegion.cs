@@ -72,6 +72,7 @@ internal sealed class ShardRegion(NodeParts parts, ShardMap map, IShardLeases le
                 // An append of the incarnation that crashed may still be on its way. Only a new epoch keeps it out, so
                 // the shard is given back and taken again.
                 (held.IsActive, held.Incarnation) = (false, restarted.Incarnation);
+                map.ForgetEpoch(restarted.Shard);
                 notices.Publish(new KernelNotice.ShardLost(restarted.Shard, "It crashed and is rebuilt under a new epoch."));
                 Release(restarted.Shard, turn);
                 break;
@@ -216,7 +217,7 @@ internal sealed class ShardRegion(NodeParts parts, ShardMap map, IShardLeases le
                 if (held.Actor.TrySend(new ActivateShard(held.Incarnation, held.Epoch, snapshot, tails[i], _livingProcesses), turn.Self) != SendResult.Ok)
                     continue;
                 held.IsActive = true;
-                map.SetLocal(shard, held.Actor);
+                map.SetLocal(shard, held.Actor, held.Epoch);
             }
         }
     }

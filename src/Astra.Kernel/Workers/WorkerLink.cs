@@ -40,13 +40,15 @@ public sealed class WorkerLink : IAsyncDisposable
     /// <summary>Takes nothing more.</summary>
     public void Drain()
     {
+        _parts.Messages.Drain(Id);
         _parts.Roster.Drain(Id);
         _parts.Scheduler.TrySend(new WorkerDrained(Id));
     }
 
-    /// <summary>What it still held is given to others at once.</summary>
+    /// <summary>What it still held is given to others at once; messages it had are lost.</summary>
     public ValueTask DisposeAsync()
     {
+        _parts.Messages.Leave(Id);
         _parts.Roster.Remove(Id);
         _parts.Scheduler.TrySend(new WorkerLeft(Id));
         return default;

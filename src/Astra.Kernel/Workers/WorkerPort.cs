@@ -5,8 +5,9 @@ namespace Astra.Kernel.Workers;
 /// <param name="Name">For people.</param>
 /// <param name="Executors">The labels it takes tasks for, each in one tenant or, when that is null, in every one.</param>
 /// <param name="Slots">How many tasks it runs at once.</param>
+/// <param name="TakesMessages">It is an <see cref="IMessageWorker"/> too, and runs what agents of its labels do with messages.</param>
 /// <param name="IsInProcess">It lives and dies with this node's process: after a crash nobody waits for its leases.</param>
-public sealed record WorkerOffer(string Name, TenantId? Tenant, IReadOnlyCollection<string> Executors, int Slots, bool IsInProcess = false);
+public sealed record WorkerOffer(string Name, TenantId? Tenant, IReadOnlyCollection<string> Executors, int Slots, bool IsInProcess = false, bool TakesMessages = false);
 
 /// <summary>
 /// Something that executes tasks: an executor in this process, or a connection to a remote worker. Both calls come from

@@ -12,7 +12,8 @@ namespace Astra.Sdk;
 /// </remarks>
 public abstract class Agent
 {
-    /// <summary>Lower-case letters, digits and dashes; unique in a tenant.</summary>
+    /// <summary>The class: lower-case letters, digits and dashes. An agent of this name is registered with it, and any
+    /// number of others may be created of this class.</summary>
     public abstract string Name { get; }
 
     public virtual string Description => "";
@@ -32,5 +33,16 @@ public abstract class Agent
         return ValueTask.FromResult(outputs.Count == 1
             ? StepResult.Done(outputs[0].Output)
             : StepResult.Done(outputs.ToDictionary(step => step.Name, step => step.Output)));
+    }
+
+    /// <summary>Somebody sent the agent a message and waits for the answer. One at a time for each agent of this class, in
+    /// order; at most once. By default no message is taken.</summary>
+    /// <returns>The answer: anything that serialises to JSON, at most 256 KiB.</returns>
+    /// <exception cref="MessageRefusedException">The message is none that the agent takes; the agent is well. Any other
+    /// exception is a failure of the agent, and it is started anew with the state it had.</exception>
+    public virtual ValueTask<object?> ReceiveAsync(MessageTurn turn, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(turn);
+        throw new MessageRefusedException($"Agent {turn.Agent} takes no messages.");
     }
 }

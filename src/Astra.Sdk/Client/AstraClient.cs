@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Text.Json;
 
 namespace Astra.Sdk;
 
@@ -74,11 +75,24 @@ public sealed class AstraClient : IAstraClient, IDisposable
     public Task<TaskView> DiscardAsync(Guid task, string reason, CancellationToken cancellationToken = default) =>
         _requests.SendAsync<TaskView>(HttpMethod.Post, $"dead-letters/{task}/discard", new ReasonGiven(reason), cancellationToken);
 
-    public Task<IReadOnlyList<AgentView>> ListAgentsAsync(CancellationToken cancellationToken = default) =>
-        GetAsync<IReadOnlyList<AgentView>>("agents", cancellationToken);
+    public Task<Page<AgentView>> ListAgentsAsync(string? cursor = null, int limit = 50, CancellationToken cancellationToken = default) =>
+        GetAsync<Page<AgentView>>($"agents?limit={limit}{Query("cursor", cursor)}", cancellationToken);
+
+    public Task<AgentView> GetAgentAsync(string agent, CancellationToken cancellationToken = default) =>
+        GetAsync<AgentView>($"agents/{Uri.EscapeDataString(agent)}", cancellationToken);
 
     public Task<AgentView> RegisterAgentAsync(AgentRegistration registration, CancellationToken cancellationToken = default) =>
         _requests.SendAsync<AgentView>(HttpMethod.Post, "agents", registration, cancellationToken);
+
+    /// <summary>Up to 10,000 in one request; those that are there already stay as they are.</summary>
+    public Task<AgentBatchAnswer> CreateAgentsAsync(IReadOnlyList<AgentRegistration> agents, CancellationToken cancellationToken = default) =>
+        _requests.SendAsync<AgentBatchAnswer>(HttpMethod.Post, "agents/batch", new AgentBatch(agents), cancellationToken);
+
+    public async Task RemoveAgentAsync(string agent, CancellationToken cancellationToken = default) =>
+        (await _requests.SendAsync(HttpMethod.Delete, $"agents/{Uri.EscapeDataString(agent)}", null, cancellationToken)).Dispose();
+
+    public Task<JsonElement?> SendAsync(string agent, JsonElement message, CancellationToken cancellationToken = default) =>
+        _requests.SendForAnyAsync($"agents/{Uri.EscapeDataString(agent)}/messages", message, cancellationToken);
 
     public Task<IReadOnlyList<ApiKeyView>> ListApiKeysAsync(CancellationToken cancellationToken = default) =>
         GetAsync<IReadOnlyList<ApiKeyView>>("api-keys", cancellationToken);

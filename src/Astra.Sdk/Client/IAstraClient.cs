@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace Astra.Sdk;
 
 /// <summary>A server, as a client sees it. Every refusal is an <see cref="AstraException"/> that says what to do.</summary>
@@ -21,7 +23,19 @@ public interface IAstraClient
     Task<Page<DeadLetterView>> ListDeadLettersAsync(string? cursor = null, int limit = 50, CancellationToken cancellationToken = default);
     Task<TaskView> ReplayAsync(Guid task, CancellationToken cancellationToken = default);
     Task<TaskView> DiscardAsync(Guid task, string reason, CancellationToken cancellationToken = default);
-    Task<IReadOnlyList<AgentView>> ListAgentsAsync(CancellationToken cancellationToken = default);
+
+    /// <summary>By name.</summary>
+    Task<Page<AgentView>> ListAgentsAsync(string? cursor = null, int limit = 50, CancellationToken cancellationToken = default);
+    Task<AgentView> GetAgentAsync(string agent, CancellationToken cancellationToken = default);
+
+    /// <summary>Registers an agent, or describes it anew.</summary>
+    Task<AgentView> RegisterAgentAsync(AgentRegistration registration, CancellationToken cancellationToken = default);
+    Task RemoveAgentAsync(string agent, CancellationToken cancellationToken = default);
+
+    /// <summary>Sends an agent a message and waits for its answer; null when it has nothing to say. A change of the agent's
+    /// state is durable by then. The message gets there at most once: without an answer nobody knows.</summary>
+    Task<JsonElement?> SendAsync(string agent, JsonElement message, CancellationToken cancellationToken = default);
+
     /// <param name="limit">Of each actor's children at most so many are listed; the others are summed up.</param>
     /// <param name="node">Another node of the fleet; null is the one that is asked.</param>
     Task<ActorTreeView> GetActorsAsync(string under = "/", int depth = 2, int limit = 20, string? node = null, CancellationToken cancellationToken = default);

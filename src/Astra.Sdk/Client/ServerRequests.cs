@@ -40,6 +40,13 @@ internal sealed class ServerRequests : IDisposable
         }
     }
 
+    /// <summary>Posts JSON; the answer is whatever JSON it is, and null when that is null.</summary>
+    public async Task<JsonElement?> SendForAnyAsync(string path, JsonElement body, CancellationToken cancellationToken)
+    {
+        using var response = await SendAsync(HttpMethod.Post, path, ToContent(body), cancellationToken);
+        return AstraJson.Parse(await response.Content.ReadAsByteArrayAsync(cancellationToken)) is { ValueKind: not JsonValueKind.Null } answer ? answer : null;
+    }
+
     /// <summary>The response of a request that succeeded, its body not read yet.</summary>
     public async Task<HttpResponseMessage> SendAsync(
         HttpMethod method, string path, HttpContent? content, CancellationToken cancellationToken, Action<HttpRequestHeaders>? headers = null)

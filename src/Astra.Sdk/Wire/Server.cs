@@ -1,16 +1,5 @@
 namespace Astra.Sdk;
 
-public sealed record AgentView
-{
-    public required string Name { get; init; }
-    public required string Description { get; init; }
-    public required DateTimeOffset RegisteredAt { get; init; }
-
-    /// <summary>Workers connected to the node that was asked and offering this agent.</summary>
-    public required int WorkerCount { get; init; }
-}
-
-public sealed record AgentRegistration(string Name, string Description);
 
 public sealed record StatusView
 {
@@ -27,6 +16,9 @@ public sealed record StatusView
     public required int WorkersConnected { get; init; }
     public required string SandboxTier { get; init; }
     public required long ResidentBytes { get; init; }
+
+    /// <summary>Committed by the database since it was made; what an idle server costs is the difference of two of these.</summary>
+    public long? DatabaseCommits { get; init; }
 }
 
 public sealed record NodeView(string NodeId, string Address, int Shards, bool Alive);

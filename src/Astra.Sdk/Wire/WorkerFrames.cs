@@ -16,11 +16,14 @@ namespace Astra.Sdk;
 [JsonDerivedType(typeof(Fail), "fail")]
 [JsonDerivedType(typeof(Progress), "progress")]
 [JsonDerivedType(typeof(CallTool), "call_tool")]
+[JsonDerivedType(typeof(MessageDone), "message_done")]
+[JsonDerivedType(typeof(MessageFailed), "message_failed")]
 [JsonDerivedType(typeof(Drain), "drain")]
 public abstract record WorkerFrame
 {
     /// <param name="Together">This worker also reads messages that are an array of frames. The server always does.</param>
-    public sealed record Hello(string Name, IReadOnlyList<AgentRegistration> Agents, int Slots, bool Together = false) : WorkerFrame;
+    /// <param name="Messages">It knows the frame `message`, and its agents may be sent some.</param>
+    public sealed record Hello(string Name, IReadOnlyList<AgentRegistration> Agents, int Slots, bool Together = false, bool Messages = false) : WorkerFrame;
 
     /// <summary>Renews the lease of every task it lists. Kept in memory by the server, never a row.</summary>
     public sealed record Heartbeat(IReadOnlyList<TaskAttempt> Tasks) : WorkerFrame;
@@ -41,6 +44,12 @@ public abstract record WorkerFrame
         public double? DeadlineSeconds { get; init; }
     }
 
+    /// <param name="State">The agent's new state, durable before the reply is passed on; absent: as it was.</param>
+    public sealed record MessageDone(Guid CallId, JsonElement? Reply, JsonElement? State = null) : WorkerFrame;
+
+    /// <param name="Refused">The message is none that the agent takes. Otherwise the agent failed, and is started anew.</param>
+    public sealed record MessageFailed(Guid CallId, string Reason, bool Refused = false) : WorkerFrame;
+
     /// <summary>Give me nothing more; I finish what I have.</summary>
     public sealed record Drain : WorkerFrame;
 }
@@ -55,6 +64,8 @@ public readonly record struct TaskAttempt(Guid TaskId, int Attempt);
 [JsonDerivedType(typeof(Refused), "refused")]
 [JsonDerivedType(typeof(Revoke), "revoke")]
 [JsonDerivedType(typeof(ToolAnswer), "tool_answer")]
+[JsonDerivedType(typeof(Message), "message")]
+[JsonDerivedType(typeof(CancelMessage), "cancel_message")]
 [JsonDerivedType(typeof(Error), "error")]
 public abstract record ServerFrame
 {
@@ -75,6 +86,14 @@ public abstract record ServerFrame
 
     public sealed record ToolAnswer(Guid CallId, JsonElement? Output, ToolReceipt? Receipt, string? Refusal, string? Failure) : ServerFrame;
 
+    /// <summary>One message for one agent. Another for the same agent comes only when this one has been answered or cancelled.</summary>
+    /// <param name="Body">What was sent.</param>
+    /// <param name="State">As last committed; absent before the first change.</param>
+    public sealed record Message(Guid CallId, string Agent, string Class, JsonElement? Body, JsonElement? State, long StateVersion, double DeadlineSeconds) : ServerFrame;
+
+    /// <summary>Nobody waits for the answer any more; it would be ignored.</summary>
+    public sealed record CancelMessage(Guid CallId, string Reason) : ServerFrame;
+
     /// <summary>The connection is over; `Reason` says why.</summary>
     public sealed record Error(string Reason) : ServerFrame;
 }
@@ -87,6 +106,9 @@ public sealed record TaskAssignment
     public required int Attempt { get; init; }
     public required string Name { get; init; }
     public required string Executor { get; init; }
+
+    /// <summary>The goal's agent, of the class that the executor names; absent when the goal has none.</summary>
+    public string? Agent { get; init; }
 
     /// <summary>`$plan`, `$reflect`, or the step's own kind.</summary>
     public required string Kind { get; init; }

@@ -47,7 +47,7 @@ public sealed class AgentRunner
             if (!_agents.TryGetValue(name, out var agent))
                 throw new PermanentFailureException($"This worker has no agent for {assignment.Executor}.");
             var gate = agent.Tools is { Count: > 0 } methods ? new MethodToolGate(methods, tools) : tools;
-            var turn = new TurnParts(new GoalInfo(assignment.GoalId, name, assignment.GoalInput), gate, artifacts, report);
+            var turn = new TurnParts(new GoalInfo(assignment.GoalId, assignment.Agent ?? name, assignment.GoalInput), gate, artifacts, report);
             return assignment.Kind switch
             {
                 PlanKind => await PlanAsync(agent, assignment, turn, revoked),
@@ -64,6 +64,26 @@ public sealed class AgentRunner
             // A refusal of the tool gate is about the call, not about the moment: trying again would be refused again.
             var kind = e is PermanentFailureException or ToolRefusedException ? FailureKind.Permanent : FailureKind.Transient;
             return new TaskReport.Failed(kind, FailureCause.Sentence(e), FailureCause.Fingerprint(e));
+        }
+    }
+
+    /// <summary>Never throws: whatever goes wrong is an outcome.</summary>
+    /// <param name="cancelled">Cancelled when nobody waits for the answer any more.</param>
+    public async ValueTask<MessageResult> ReceiveAsync(string agentClass, MessageTurn turn, CancellationToken cancelled)
+    {
+        try
+        {
+            if (!_agents.TryGetValue(agentClass, out var agent))
+                return new MessageResult.Refused($"This worker has no agent of class {agentClass}.");
+            return new MessageResult.Done(AstraJson.ToElement(await agent.ReceiveAsync(turn, cancelled)), turn.Change);
+        }
+        catch (MessageRefusedException e)
+        {
+            return new MessageResult.Refused(FailureCause.Sentence(e));
+        }
+        catch (Exception e)
+        {
+            return new MessageResult.Failed(FailureCause.Sentence(e));
         }
     }
 

@@ -92,7 +92,7 @@ public sealed class AstraWorker
                 _ => new AstraException((int)status, "Refused", $"{_address} refused the worker with {(int)status}."),
             };
         }
-        var hello = new WorkerFrame.Hello(Name, [.. _agents.Select(agent => new AgentRegistration(agent.Name, agent.Description))], Slots, Together: true);
+        var hello = new WorkerFrame.Hello(Name, [.. _agents.Select(agent => new AgentRegistration(agent.Name, agent.Description))], Slots, Together: true, Messages: true);
         return await WorkerSession.BeginAsync(new FrameSocket<ServerFrame, WorkerFrame>(socket), hello, runner, artifacts, cancellationToken);
     }
 

@@ -11,6 +11,7 @@ internal sealed class WorkerSession : IAsyncDisposable
     private readonly AgentRunner _runner;
     private readonly IArtifactStore _artifacts;
     private readonly TaskPool _pool;
+    private readonly MessagePool _messages = new();
     private readonly ConcurrentDictionary<TaskAttempt, TaskCompletionSource<ReportAnswer>> _reports = new();
     private readonly ConcurrentDictionary<Guid, TaskCompletionSource<ServerFrame.ToolAnswer>> _calls = new();
 
@@ -64,7 +65,7 @@ internal sealed class WorkerSession : IAsyncDisposable
 
         // Nothing new is assigned once the server has read the drain; what is on its way until then is worked on too.
         _socket.TrySend(new WorkerFrame.Drain());
-        await Task.WhenAny(_pool.WhenEmptyAsync(), receiving, Task.Delay(drainTimeMax, CancellationToken.None));
+        await Task.WhenAny(Task.WhenAll(_pool.WhenEmptyAsync(), _messages.WhenEmptyAsync()), receiving, Task.Delay(drainTimeMax, CancellationToken.None));
         await _socket.CloseAsync();
         await Task.WhenAny(receiving, Task.Delay(TimeSpan.FromSeconds(5), CancellationToken.None));
     }
@@ -72,6 +73,7 @@ internal sealed class WorkerSession : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         _socket.Abort();
+        _messages.CancelAll();
         await _pool.DisposeAsync();
         await _socket.DisposeAsync();
     }
@@ -121,9 +123,28 @@ internal sealed class WorkerSession : IAsyncDisposable
                 if (_calls.TryRemove(answer.CallId, out var call))
                     call.TrySetResult(answer);
                 break;
+            case ServerFrame.Message message:
+                _messages.Start(message.CallId, cancelled => AnswerAsync(message, cancelled));
+                break;
+            case ServerFrame.CancelMessage cancel:
+                _messages.Cancel(cancel.CallId);
+                break;
             case ServerFrame.Error error:
                 throw new IOException(error.Reason);
         }
+    }
+
+    private async Task AnswerAsync(ServerFrame.Message message, CancellationToken cancelled)
+    {
+        var turn = new MessageTurn(message.Agent, message.Body ?? AstraJson.ToElement(null), message.State, message.StateVersion);
+        WorkerFrame answer = await _runner.ReceiveAsync(message.Class, turn, cancelled) switch
+        {
+            MessageResult.Done done => new WorkerFrame.MessageDone(message.CallId, done.Reply, done.State),
+            MessageResult.Refused refused => new WorkerFrame.MessageFailed(message.CallId, refused.Reason, Refused: true),
+            MessageResult.Failed failed => new WorkerFrame.MessageFailed(message.CallId, failed.Reason),
+            var other => throw new InvalidOperationException($"A message cannot end as {other.GetType().Name}."),
+        };
+        _socket.TrySend(answer);
     }
 
     private PooledTask ToPooled(TaskAssignment assignment)

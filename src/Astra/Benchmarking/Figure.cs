@@ -44,6 +44,8 @@ public sealed record Bar(string Workload, string Metric, double Must, double Aim
         new("fair", "worst-wait", 1.5, 1.1, HigherIsBetter: false),
         new("recover", "first-dispatch", 5, 2, HigherIsBetter: false),
         new("recover", "all-loaded", 30, 12, HigherIsBetter: false),
+        new("sleep", "statements", 0.5, 0, HigherIsBetter: false),
+        new("sleep", "resident", 300, 100, HigherIsBetter: false),
     ];
 
     public static readonly IReadOnlyList<Bar> Api =
@@ -69,6 +71,7 @@ public sealed record Bar(string Workload, string Metric, double Must, double Aim
         new("spawn1m", "heap", 450, 250, HigherIsBetter: false),
         new("skynet", "elapsed", 0.6, 0.25, HigherIsBetter: false),
         new("fairness", "p99", 3, 1.5, HigherIsBetter: false),
+        new("activate", "p99", 20, 10, HigherIsBetter: false),
         new("restart-storm", "share", 80, 95, HigherIsBetter: true),
         new("features", "overhead", 10, 5, HigherIsBetter: false),
         new("features", "memory", 150, 100, HigherIsBetter: false),

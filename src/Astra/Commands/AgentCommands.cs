@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Astra.Display;
+using Astra.Sdk;
 
 namespace Astra.Commands;
 
@@ -8,18 +9,100 @@ public static class AgentCommands
 {
     public static Command Create(Surroundings surroundings, SharedOptions shared)
     {
+        var command = new Command("agent", "Create, list, see and remove agents. One that nobody sends to sleeps, and costs nothing.")
+        {
+            CreateList(surroundings, shared), CreateCreate(surroundings, shared), CreateShow(surroundings, shared), CreateRemove(surroundings, shared),
+        };
+        return command.WithExamples("agent list", "agent create tally-1 --class counter", "agent show tally-1", "agent remove tally-1");
+    }
+
+    public static Argument<string> Name() => new("NAME")
+    {
+        Description = "The agent.",
+        Validators =
+        {
+            result =>
+            {
+                if (result.Tokens.Count == 1 && !AgentRunner.IsName(result.Tokens[0].Value))
+                    result.AddError($"'{result.Tokens[0].Value}' cannot be an agent's name; names are lower-case letters, digits and dashes");
+            },
+        },
+    };
+
+    private static Command CreateList(Surroundings surroundings, SharedOptions shared)
+    {
+        var page = new PageOptions();
         var json = SharedOptions.Json();
-        var list = new Command("list", "List agents and how many workers offer each.") { json };
-        list.WithExamples("agent list", "agent list --json");
-        list.SetAction(async (parsed, cancellationToken) =>
+        var command = new Command("list", "List agents by name, and how many workers offer each one's class.") { page.Limit, page.Cursor, json };
+        command.WithExamples("agent list", "agent list --limit 500 --json");
+        command.SetAction(async (parsed, cancellationToken) =>
         {
             await using var session = await shared.ServerOf(parsed, surroundings).OpenAsync(cancellationToken);
-            var agents = await session.Client.ListAgentsAsync(cancellationToken);
+            var agents = await session.Client.ListAgentsAsync(parsed.GetValue(page.Cursor), parsed.GetValue(page.Limit), cancellationToken);
             if (parsed.GetValue(json))
                 JsonOutput.Write(surroundings.Terminal.Out, agents);
             else
-                GoalViews.WriteAgents(surroundings.Terminal, agents);
+                AgentViews.WriteAgents(surroundings.Terminal, agents);
         });
-        return new Command("agent", "See agents.") { list }.WithExamples("agent list");
+        return command;
+    }
+
+    private static Command CreateCreate(Surroundings surroundings, SharedOptions shared)
+    {
+        var name = Name();
+        var agentClass = new Option<string?>("--class") { Description = "Whose code runs it: what a worker offers (default: its own name).", HelpName = "CLASS" };
+        var description = new Option<string>("--description") { Description = "For people.", HelpName = "TEXT", DefaultValueFactory = _ => "" };
+        var idle = new Option<double?>("--idle") { Description = "After how many seconds without a message it sleeps (default: 300).", HelpName = "SECONDS" };
+        var json = SharedOptions.Json();
+        var command = new Command("create", "Create an agent, or describe it anew.") { name, agentClass, description, idle, json };
+        command.WithExamples("agent create tally-1 --class counter", "agent create tally-2 --class counter --idle 30 --description 'Counts visits.'");
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            await using var session = await shared.ServerOf(parsed, surroundings).OpenAsync(cancellationToken);
+            var agent = await session.Client.RegisterAgentAsync(
+                new AgentRegistration(parsed.GetValue(name)!, parsed.GetValue(description)!) { Class = parsed.GetValue(agentClass), IdleSeconds = parsed.GetValue(idle) },
+                cancellationToken);
+            if (parsed.GetValue(json))
+                JsonOutput.Write(surroundings.Terminal.Out, agent);
+            else
+                await surroundings.Terminal.Out.WriteLineAsync($"Agent {agent.Name} is there, of class {agent.Class}.");
+        });
+        return command;
+    }
+
+    private static Command CreateShow(Surroundings surroundings, SharedOptions shared)
+    {
+        var name = Name();
+        var json = SharedOptions.Json();
+        var command = new Command("show", "Show an agent and its state, as last committed.") { name, json };
+        command.WithExamples("agent show tally-1", "agent show tally-1 --json");
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            await using var session = await shared.ServerOf(parsed, surroundings).OpenAsync(cancellationToken);
+            var agent = await session.Client.GetAgentAsync(parsed.GetValue(name)!, cancellationToken);
+            if (parsed.GetValue(json))
+                JsonOutput.Write(surroundings.Terminal.Out, agent);
+            else
+                AgentViews.WriteAgent(surroundings.Terminal, agent);
+        });
+        return command;
+    }
+
+    private static Command CreateRemove(Surroundings surroundings, SharedOptions shared)
+    {
+        var name = Name();
+        var json = SharedOptions.Json();
+        var command = new Command("remove", "Remove an agent and its state.") { name, json };
+        command.WithExamples("agent remove tally-1");
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            await using var session = await shared.ServerOf(parsed, surroundings).OpenAsync(cancellationToken);
+            await session.Client.RemoveAgentAsync(parsed.GetValue(name)!, cancellationToken);
+            if (parsed.GetValue(json))
+                JsonOutput.Write(surroundings.Terminal.Out, new { name = parsed.GetValue(name), removed = true });
+            else
+                await surroundings.Terminal.Out.WriteLineAsync($"Agent {parsed.GetValue(name)} is gone, and so is its state.");
+        });
+        return command;
     }
 }

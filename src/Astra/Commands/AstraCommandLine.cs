@@ -60,6 +60,7 @@ public static class AstraCommandLine
             PlanCommands.Create(surroundings, shared),
             TaskCommands.Create(surroundings, shared),
             AgentCommands.Create(surroundings, shared),
+            SendCommand.Create(surroundings, shared),
             DeadCommands.Create(surroundings, shared),
             WhyCommand.Create(surroundings, shared),
             PsCommand.Create(surroundings, shared),

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Astra.Benchmarking;
+using Astra.Benchmarking.Agents;
 using Astra.Benchmarking.Api;
 using Astra.Benchmarking.Kernel;
 using Astra.Benchmarking.Tasks;
@@ -11,18 +12,31 @@ namespace Astra.Commands;
 /// own or one that --database names, which keeps what was written to it.</summary>
 public static class BenchCommand
 {
+    // Those that are about sleeping agents have a server of their own, in a process of its own.
+    private static readonly IReadOnlyList<string> TasksWorkloads = [.. TasksSuite.Workloads, SleepWorkload.Name];
+    private static readonly IReadOnlyList<string> KernelWorkloads = [.. KernelSuite.Workloads, ActivateWorkload.Name];
+
     public static Command Create(Surroundings surroundings, SharedOptions shared)
     {
         var suite = new Argument<string>("SUITE") { Description = "What to measure: tasks (durable, end to end), api (REST) or kernel (actors in one process)." };
         suite.AcceptOnlyFromAmong(TasksSuite.Name, ApiSuite.Name, KernelSuite.Name);
         var only = new Option<string?>("--only")
         {
-            Description = $"Part of the suite, with commas. tasks: {string.Join(",", TasksSuite.Workloads)}; api: {string.Join(",", ApiSuite.Workloads)}; kernel: {string.Join(",", KernelSuite.Workloads)}.", HelpName = "WORKLOADS",
+            Description = $"Part of the suite, with commas. tasks: {string.Join(",", TasksWorkloads)}; api: {string.Join(",", ApiSuite.Workloads)}; kernel: {string.Join(",", KernelWorkloads)}.", HelpName = "WORKLOADS",
         };
         var runs = new Option<int>("--runs") { Description = "How often each workload runs.", DefaultValueFactory = _ => 5 };
+        var agents = new Option<int?>("--agents")
+        {
+            Description = $"How many agents sleep (default: {ActivateWorkload.AgentCountDefault} for {ActivateWorkload.Name}, {SleepWorkload.AgentCountDefault} for {SleepWorkload.Name}).", HelpName = "COUNT",
+        };
+        agents.Validators.Add(result =>
+        {
+            if (result.Tokens.Count == 1 && int.TryParse(result.Tokens[0].Value, out var count) && count is < 100 or > 10_000_000)
+                result.AddError($"--agents takes a number from 100 to 10000000, not {count}");
+        });
         var peers = new Option<bool>("--peers") { Description = "kernel: beside each workload the same over a plain bounded channel per actor, as channel/WORKLOAD." };
         var json = SharedOptions.Json();
-        var command = new Command("bench", "Measure: median, smallest and largest of several runs, beside what is promised.") { suite, only, runs, peers, json };
+        var command = new Command("bench", "Measure: median, smallest and largest of several runs, beside what is promised.") { suite, only, runs, agents, peers, json };
         command.WithExamples("bench tasks", "bench kernel --only tell1,ask --runs 3 --peers", "bench tasks --json > figures.jsonl");
         command.SetAction((parsed, cancellationToken) =>
         {
@@ -30,9 +44,12 @@ public static class BenchCommand
                 parsed.GetValue(only), Math.Clamp(parsed.GetValue(runs), 1, 100), new BenchReport(surroundings.Terminal.Out, parsed.GetValue(json), parsed.GetValue(suite)!));
             return parsed.GetValue(suite) switch
             {
-                KernelSuite.Name => RunKernelAsync(surroundings, WithPeers(Chosen(part, KernelSuite.Workloads), parsed.GetValue(peers)), runCount, report, cancellationToken),
+                KernelSuite.Name => RunKernelAsync(
+                    surroundings, WithPeers(Chosen(part, KernelWorkloads), parsed.GetValue(peers)), runCount, parsed.GetValue(agents) ?? ActivateWorkload.AgentCountDefault,
+                    report, cancellationToken),
                 ApiSuite.Name => RunApiAsync(surroundings, parsed.GetValue(shared.Database), Chosen(part, ApiSuite.Workloads), runCount, report, cancellationToken),
-                _ => RunTasksAsync(surroundings, parsed.GetValue(shared.Database), Chosen(part, TasksSuite.Workloads), runCount, report, cancellationToken),
+                _ => RunTasksAsync(
+                    surroundings, parsed.GetValue(shared.Database), Chosen(part, TasksWorkloads), runCount, parsed.GetValue(agents) ?? SleepWorkload.AgentCountDefault, report, cancellationToken),
             };
         });
         return command;
@@ -51,13 +68,20 @@ public static class BenchCommand
         : chosen;
 
     private static async Task<int> RunKernelAsync(
-        Surroundings surroundings, IReadOnlyList<string> chosen, int runCount, BenchReport report, CancellationToken cancellationToken)
+        Surroundings surroundings, IReadOnlyList<string> chosen, int runCount, int agentCount, BenchReport report, CancellationToken cancellationToken)
     {
         report.Begin();
         var suite = new KernelSuite(line => surroundings.Terminal.Error.WriteLine(line));
-        foreach (var workload in chosen)
+        foreach (var workload in chosen.Where(workload => workload != ActivateWorkload.Name))
             foreach (var figure in await suite.RunAsync(workload, runCount, cancellationToken))
                 report.Add(figure);
+        if (chosen.Contains(ActivateWorkload.Name))
+        {
+            await using var server = await SeparateServer.StartAsync(surroundings, databaseUrl: null, cancellationToken);
+            var activate = new ActivateWorkload(server, agentCount, line => surroundings.Terminal.Error.WriteLine(line));
+            foreach (var figure in await activate.RunAsync(KernelSuite.Name, runCount, cancellationToken))
+                report.Add(figure);
+        }
         report.End();
         return ExitCodes.Ok;
     }
@@ -76,6 +100,22 @@ public static class BenchCommand
     }
 
     private static async Task<int> RunTasksAsync(
+        Surroundings surroundings, string? databaseUrl, IReadOnlyList<string> chosen, int runCount, int agentCount, BenchReport report, CancellationToken cancellationToken)
+    {
+        report.Begin();
+        if (chosen.Any(TasksSuite.Workloads.Contains))
+            await RunDurableAsync(surroundings, databaseUrl, [.. chosen.Where(TasksSuite.Workloads.Contains)], runCount, report, cancellationToken);
+        if (chosen.Contains(SleepWorkload.Name))
+        {
+            await using var server = await SeparateServer.StartAsync(surroundings, databaseUrl, cancellationToken);
+            foreach (var figure in await new SleepWorkload(server, agentCount, line => surroundings.Terminal.Error.WriteLine(line)).RunAsync(TasksSuite.Name, cancellationToken))
+                report.Add(figure);
+        }
+        report.End();
+        return ExitCodes.Ok;
+    }
+
+    private static async Task RunDurableAsync(
         Surroundings surroundings, string? databaseUrl, IReadOnlyList<string> chosen, int runCount, BenchReport report, CancellationToken cancellationToken)
     {
         // Made by the data directory's own rules: as root, PostgreSQL's account has to pass through.
@@ -83,14 +123,11 @@ public static class BenchCommand
         try
         {
             await using var server = await BenchServer.StartAsync(surroundings, new DataDirectory(directory), databaseUrl, cancellationToken);
-            report.Begin();
             var suite = new TasksSuite(server, line => surroundings.Terminal.Error.WriteLine(line));
             // In the suite's own order: the last one stops the server.
             foreach (var workload in TasksSuite.Workloads.Where(chosen.Contains))
                 foreach (var figure in await suite.RunAsync(workload, runCount, cancellationToken))
                     report.Add(figure);
-            report.End();
-            return ExitCodes.Ok;
         }
         finally
         {

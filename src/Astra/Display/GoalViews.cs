@@ -2,7 +2,7 @@ using Astra.Sdk;
 
 namespace Astra.Display;
 
-/// <summary>Goals, tasks, agents, dead letters and events as a person reads them.</summary>
+/// <summary>Goals, tasks, dead letters and events as a person reads them.</summary>
 public static class GoalViews
 {
     // A goal of ten thousand steps is not read step by step; `--json` has them all.
@@ -75,12 +75,6 @@ public static class GoalViews
             ("Input", task.Input is { } input ? Shortened(input.GetRawText()) : null),
             ("Output", task.Output is { } output ? Shortened(output.GetRawText()) : null));
     }
-
-    public static void WriteAgents(Terminal terminal, IReadOnlyList<AgentView> agents) => Tables.Write(
-        terminal,
-        ["Agent", "Workers", "What it does"],
-        agents.Select(agent => (IReadOnlyList<string>)[agent.Name, agent.WorkerCount.ToString(), agent.Description]),
-        "No agents are registered; a worker registers its own when it connects.");
 
     public static void WriteDeadLetters(Terminal terminal, Page<DeadLetterView> page)
     {

@@ -85,6 +85,7 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
                 Node = node, Bus = bus, Keys = store.ApiKeys, Tenants = store.Tenants, Agents = store.Agents, HomeTenant = home, Editing = editing,
                 Catalog = catalog, Tools = gate, Artifacts = artifacts, Progress = feed,
                 DatabaseProblem = token => ProblemOfAsync(store, token),
+                DatabaseCommits = async token => await store.CountCommitsAsync(token),
                 RequestStop = () => _stopRequested.TrySetResult(),
                 OnError = (where, error) => _log.Error($"error in {where}: {(options.Verbose ? error : error.Message)}", new LogIds { Node = node.Self.Node.Value }),
             });
@@ -120,7 +121,8 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
         var randomness = new SystemRandomness();
         var bus = Owned(new HttpBus(new FleetSecret(await store.ReadFleetSecretAsync(cancellationToken)), TimeProvider.System));
         var ports = new KernelPorts(
-            clock, randomness, new IdSource(clock, randomness), Owned(new ThreadPoolDispatcher()), store.Journal, store.Projection, store.Leases, bus);
+            clock, randomness, new IdSource(clock, randomness), Owned(new ThreadPoolDispatcher()), store.Journal, store.Projection, store.Leases, bus,
+            store.Agents);
         var node = Owned(new KernelNode(ports, new KernelLimits(), new NodeRegistration(held.Node, _address.ToString().TrimEnd('/'), Guid.NewGuid())));
         node.OnNotice = notice => Hear(node.Self.Node, notice);
         return (store, node, bus);

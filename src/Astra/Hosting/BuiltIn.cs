@@ -23,10 +23,10 @@ internal static class BuiltIn
         return catalog;
     }
 
-    public static async Task RegisterAgentsAsync(IReadOnlyCollection<Agent> agents, TenantId home, IAgentRegistry registry, CancellationToken cancellationToken)
+    public static async Task RegisterAgentsAsync(IReadOnlyCollection<Agent> agents, TenantId home, IAgentStore registry, CancellationToken cancellationToken)
     {
         foreach (var agent in agents)
-            await registry.RegisterAsync(home, agent.Name, agent.Description, cancellationToken);
+            await registry.RegisterAsync(home, new AgentDefinition(agent.Name, Class: null, agent.Description), cancellationToken);
     }
 
     /// <summary>

@@ -18,6 +18,11 @@ public sealed class InMemoryShardLeasesTests : ShardLeasesContract
     protected override ValueTask<IStoreUnderTest> OpenAsync() => new(new MemoryUnderTest());
 }
 
+public sealed class InMemoryAgentStoreTests : AgentStoreContract
+{
+    protected override ValueTask<IStoreUnderTest> OpenAsync() => new(new MemoryUnderTest());
+}
+
 public sealed class InMemoryBusTests : BusContract
 {
     protected override ValueTask<IBusUnderTest> OpenAsync() => new(new MemoryBusUnderTest());
@@ -46,6 +51,7 @@ internal sealed class MemoryUnderTest : IStoreUnderTest, IShardLeases, IClock
     public IJournal Journal => _store.Journal;
     public IProjection Projection => _store.Projection;
     public IShardLeases Leases => this;
+    public IAgentStore Agents => _store.Agents;
 
     public TimeSpan Elapsed { get; private set; }
     public DateTimeOffset UtcNow => DateTimeOffset.UnixEpoch + Elapsed;
@@ -57,6 +63,8 @@ internal sealed class MemoryUnderTest : IStoreUnderTest, IShardLeases, IClock
     }
 
     public ValueTask LeaveAsync(NodeRegistration self, CancellationToken cancellationToken) => _store.Leases.LeaveAsync(self, cancellationToken);
+
+    public ValueTask<TenantId> TenantAsync(string name) => new(new TenantId(Guid.NewGuid()));
 
     public async ValueTask ExpireAsync(NodeId node)
     {

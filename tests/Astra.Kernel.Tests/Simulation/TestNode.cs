@@ -61,7 +61,7 @@ internal sealed class TestNode
         Journal = new HeldJournal(_world.Store.Journal);
         Rows = new SlowProjection(_world.Store.Projection);
         var clock = _world.Virtual.Clock;
-        var ports = new KernelPorts(clock, _world.Dice, new IdSource(clock, _world.Dice), Process, Journal, Rows, _world.LeasesOfAFewShards(), _world.Bus);
+        var ports = new KernelPorts(clock, _world.Dice, new IdSource(clock, _world.Dice), Process, Journal, Rows, _world.LeasesOfAFewShards(), _world.Bus, _world.Store.Agents);
         Run(() =>
         {
             Kernel = new KernelNode(ports, _world.Limits, new NodeRegistration(new NodeId(_name), $"http://{_name}", new Guid(++_incarnation, 0, 0, new byte[8])));

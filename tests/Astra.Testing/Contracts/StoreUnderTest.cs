@@ -9,6 +9,10 @@ public interface IStoreUnderTest : IAsyncDisposable
     IJournal Journal { get; }
     IProjection Projection { get; }
     IShardLeases Leases { get; }
+    IAgentStore Agents { get; }
+
+    /// <summary>A tenant that may have agents.</summary>
+    ValueTask<TenantId> TenantAsync(string name);
 
     /// <summary>The store now believes that this node has not renewed in time.</summary>
     ValueTask ExpireAsync(NodeId node);

@@ -3,15 +3,12 @@ using Astra.Kernel;
 
 namespace Astra.Testing.Governance;
 
-/// <summary>Tenants, keys and agents for tests that need no database.</summary>
-public sealed class InMemoryGovernance(IClock clock) : ITenantStore, IApiKeyStore, IAgentRegistry
+/// <summary>Tenants and keys for tests that need no database.</summary>
+public sealed class InMemoryGovernance(IClock clock) : ITenantStore, IApiKeyStore
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<string, TenantId> _tenants = new(StringComparer.Ordinal);
     private readonly Dictionary<string, ApiKeyRecord> _keys = new(StringComparer.Ordinal);
-    private readonly SortedDictionary<(Guid Tenant, string Name), RegisteredAgent> _agents = new(
-        Comparer<(Guid Tenant, string Name)>.Create((left, right) =>
-            left.Tenant != right.Tenant ? left.Tenant.CompareTo(right.Tenant) : string.CompareOrdinal(left.Name, right.Name)));
 
     public ValueTask<TenantId> EnsureAsync(string name, CancellationToken cancellationToken)
     {
@@ -54,25 +51,6 @@ public sealed class InMemoryGovernance(IClock clock) : ITenantStore, IApiKeyStor
         {
             return ValueTask.FromResult<IReadOnlyList<ApiKeyRecord>>(
                 _keys.Values.Where(key => key.Tenant == tenant).OrderByDescending(key => key.CreatedAt).ThenBy(key => key.Id).ToArray());
-        }
-    }
-
-    public ValueTask RegisterAsync(TenantId tenant, string name, string description, CancellationToken cancellationToken)
-    {
-        lock (_lock)
-        {
-            var registeredAt = _agents.TryGetValue((tenant.Value, name), out var known) ? known.RegisteredAt : clock.UtcNow;
-            _agents[(tenant.Value, name)] = new RegisteredAgent(name, description, registeredAt);
-        }
-        return ValueTask.CompletedTask;
-    }
-
-    ValueTask<IReadOnlyList<RegisteredAgent>> IAgentRegistry.ListAsync(TenantId tenant, CancellationToken cancellationToken)
-    {
-        lock (_lock)
-        {
-            return ValueTask.FromResult<IReadOnlyList<RegisteredAgent>>(
-                _agents.Where(pair => pair.Key.Tenant == tenant.Value).Select(pair => pair.Value).ToArray());
         }
     }
 }

@@ -39,7 +39,7 @@ public sealed class WorkerApiTests
         var working = new AstraWorker(server.Address, await server.NewKeyAsync(Role.Member)) { Slots = 2 }.Add(agent).RunAsync(stop.Token);
         var goal = await client.SubmitAsync(new GoalSubmission { Agent = "remote" }, cancellationToken: Ct);
         await started.Task.WaitAsync(Ct);
-        Assert.Equal(1, Assert.Single(await client.ListAgentsAsync(Ct)).WorkerCount);
+        Assert.Equal(1, Assert.Single((await client.ListAgentsAsync(cancellationToken: Ct)).Items).WorkerCount);
         await stop.CancelAsync();
         leaving.SetResult();
         await working.WaitAsync(Ct);
@@ -154,37 +154,4 @@ public sealed class WorkerApiTests
     }
 
     /// <summary>A worker frame by frame.</summary>
-    private sealed class RawWorker : IAsyncDisposable
-    {
-        private readonly ClientWebSocket _socket;
-        private readonly FrameSocket<ServerFrame, WorkerFrame> _frames;
-
-        private RawWorker(ClientWebSocket socket) => (_socket, _frames) = (socket, new FrameSocket<ServerFrame, WorkerFrame>(socket));
-
-        public static async Task<RawWorker> ConnectAsync(ServerFixture server, string? key = null)
-        {
-            var socket = new ClientWebSocket();
-            socket.Options.SetRequestHeader("Authorization", $"Bearer {key ?? await server.NewKeyAsync(Role.Member)}");
-            await socket.ConnectAsync(new UriBuilder(server.Address) { Scheme = "ws", Path = "/api/v1/workers/connect" }.Uri, Ct);
-            return new RawWorker(socket);
-        }
-
-        public async Task HelloAsync()
-        {
-            Send(new WorkerFrame.Hello("raw worker", [new AgentRegistration("raw", "")], 1));
-            Assert.NotEmpty((await NextAsync<ServerFrame.Welcome>()).WorkerId);
-        }
-
-        public void Send(WorkerFrame frame) => Assert.True(_frames.TrySend(frame));
-
-        public Task SendRawAsync(string text) => _socket.SendAsync(Encoding.UTF8.GetBytes(text), WebSocketMessageType.Text, true, Ct);
-
-        public async Task<T> NextAsync<T>() where T : ServerFrame => Assert.IsType<T>(await _frames.ReceiveAsync(Ct));
-
-        public async Task<bool> IsClosedAsync() => await _frames.ReceiveAsync(Ct) is null;
-
-        public void Abort() => _frames.Abort();
-
-        public ValueTask DisposeAsync() => _frames.DisposeAsync();
-    }
 }

@@ -59,6 +59,15 @@ public sealed class BadInputTests : IDisposable
     }
 
     [Fact]
+    public async Task A_message_or_a_name_that_is_none_is_refused_before_anything_starts()
+    {
+        (await _world.TypeAsync("send", "visits", "{\"add\":")).IsSentence(1, "the message is not JSON: line 1");
+        (await _world.TypeAsync("send", "Visits", "{}")).IsSentence(64, "cannot be an agent's name");
+        (await _world.TypeAsync("agent", "create", "a b")).IsSentence(64, "cannot be an agent's name");
+        Assert.Equal(0, _world.Server.StartCount);
+    }
+
+    [Fact]
     public async Task An_edit_that_is_none_is_counted()
     {
         var edits = """[{"op":"cancel","name":"a"},{"op":"explode"}]""";

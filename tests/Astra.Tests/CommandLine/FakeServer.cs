@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
+using System.Text.Json;
 using System.Threading.Channels;
 using Astra.Hosting;
 using Astra.Sdk;
@@ -102,8 +103,38 @@ public sealed class FakeServer : IAstraClient
 
     public Task<TaskView> DiscardAsync(Guid task, string reason, CancellationToken cancellationToken = default) => GetTaskAsync(task, cancellationToken);
 
-    public Task<IReadOnlyList<AgentView>> ListAgentsAsync(CancellationToken cancellationToken = default) => Task.FromResult<IReadOnlyList<AgentView>>(
-        [new AgentView { Name = "auditor", Description = "Audits [packages].", RegisteredAt = DateTimeOffset.UnixEpoch, WorkerCount = 1 }]);
+    public Task<Page<AgentView>> ListAgentsAsync(string? cursor = null, int limit = 50, CancellationToken cancellationToken = default)
+    {
+        Calls.Add($"agents {cursor} {limit}");
+        return Task.FromResult(new Page<AgentView>([Auditor], null));
+    }
+
+    public Task<AgentView> GetAgentAsync(string agent, CancellationToken cancellationToken = default) =>
+        agent == Auditor.Name ? Task.FromResult(Auditor with { State = AstraJson.ToElement(new { count = 2 }) }) : throw new AstraException(404, "Not found", $"There is no agent {agent} here.");
+
+    public Task<AgentView> RegisterAgentAsync(AgentRegistration registration, CancellationToken cancellationToken = default)
+    {
+        Calls.Add($"register {registration.Name} {registration.Class} {registration.IdleSeconds} {registration.Description}");
+        return Task.FromResult(Auditor with { Name = registration.Name, Class = registration.Class ?? registration.Name });
+    }
+
+    public Task RemoveAgentAsync(string agent, CancellationToken cancellationToken = default)
+    {
+        Calls.Add($"remove {agent}");
+        return Task.CompletedTask;
+    }
+
+    public Task<JsonElement?> SendAsync(string agent, JsonElement message, CancellationToken cancellationToken = default)
+    {
+        Calls.Add($"send {agent} {message.GetRawText()}");
+        return Task.FromResult<JsonElement?>(message.ValueKind == JsonValueKind.Null ? null : message);
+    }
+
+    private static readonly AgentView Auditor = new()
+    {
+        Name = "auditor", Class = "auditor", Description = "Audits [packages].", RegisteredAt = DateTimeOffset.UnixEpoch, WorkerCount = 1, StateVersion = 3,
+        StateSavedAt = DateTimeOffset.UnixEpoch,
+    };
 
     public Task<ActorTreeView> GetActorsAsync(string under = "/", int depth = 2, int limit = 20, string? node = null, CancellationToken cancellationToken = default)
     {

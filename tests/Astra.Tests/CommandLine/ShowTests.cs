@@ -25,6 +25,7 @@ public sealed class ShowTests : IDisposable
         string[][] commands =
         [
             ["goal", "list"], ["goal", "show", goal], ["goal", "cancel", goal], ["plan", "show", goal], ["task", "show", task], ["agent", "list"],
+            ["agent", "show", "auditor"], ["agent", "create", "a"], ["agent", "remove", "a"], ["send", "a", "{}"],
             ["dead", "list"], ["dead", "show", task], ["dead", "replay", task], ["dead", "discard", task, "--reason", "withdrawn"], ["why", goal],
             ["doctor"], ["plan", "edit", goal, "--edits", "[]"],
         ];
@@ -48,6 +49,22 @@ public sealed class ShowTests : IDisposable
     {
         await _world.TypeAsync("goal", "list", "--state", "completed", "--agent", "auditor", "--limit", "7", "--cursor", "abc");
         Assert.Contains("list Completed auditor abc 7", _world.Server.Calls);
+    }
+
+    [Fact]
+    public async Task An_agent_is_created_with_what_was_said_and_a_message_is_read_from_where_it_is()
+    {
+        Assert.Equal(0, (await _world.TypeAsync("agent", "create", "tally-1", "--class", "counter", "--idle", "30", "--description", "Counts.")).ExitCode);
+        Assert.Contains("register tally-1 counter 30 Counts.", _world.Server.Calls);
+        await _world.TypeAsync("agent", "list", "--limit", "7", "--cursor", "abc");
+        Assert.Contains("agents abc 7", _world.Server.Calls);
+
+        var file = _world.NewFile("message.json", "{\"add\":2}");
+        await _world.TypeAsync("send", "tally-1", "@" + file);
+        Assert.Contains("send tally-1 {\"add\":2}", _world.Server.Calls);
+        Assert.Equal("hello", Assert.Single((await _world.TypeAsync("send", "tally-1", "\"hello\"")).Lines));
+        Assert.Equal("\"hello\"", Assert.Single((await _world.TypeAsync("send", "tally-1", "\"hello\"", "--json")).Lines));
+        Assert.Equal("null", Assert.Single((await _world.TypeAsync("send", "tally-1", "null", "--json")).Lines));
     }
 
     [Fact]
@@ -84,7 +101,8 @@ public sealed class ShowTests : IDisposable
         [
             [], ["run"], ["run", "audit"], ["run", "agent"], ["serve"], ["up"], ["down"], ["status"], ["doctor"], ["goal"], ["goal", "list"],
             ["goal", "show"], ["goal", "cancel"], ["goal", "events"], ["plan"], ["plan", "show"], ["plan", "edit"], ["task"], ["task", "show"],
-            ["agent"], ["agent", "list"], ["dead"], ["dead", "list"], ["dead", "show"], ["dead", "replay"], ["dead", "discard"], ["why"], ["version"],
+            ["agent"], ["agent", "list"], ["agent", "create"], ["agent", "show"], ["agent", "remove"], ["send"], ["bench"],
+            ["dead"], ["dead", "list"], ["dead", "show"], ["dead", "replay"], ["dead", "discard"], ["why"], ["version"],
         ];
         foreach (var command in commands)
         {

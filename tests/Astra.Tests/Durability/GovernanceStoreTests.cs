@@ -8,7 +8,7 @@ using Xunit;
 
 namespace Astra.Tests.Durability;
 
-/// <summary>Tenants, keys and agents in the database.</summary>
+/// <summary>Tenants and keys in the database.</summary>
 public sealed class GovernanceStoreTests(PostgresFixture postgres) : IAsyncLifetime
 {
     private static readonly DateTimeOffset At = new(2026, 1, 2, 3, 4, 5, TimeSpan.Zero);
@@ -122,20 +122,6 @@ public sealed class GovernanceStoreTests(PostgresFixture postgres) : IAsyncLifet
 
         await Assert.ThrowsAsync<PostgresException>(() => AddKeyAsync(new TenantId(Guid.NewGuid()), "phone"));
         await Assert.ThrowsAsync<PostgresException>(async () => await AddKeyAsync(await _store.Tenants.EnsureAsync("acme", None), "laptop"));
-    }
-
-    [Fact]
-    public async Task An_agent_is_registered_once_and_described_anew()
-    {
-        var (acme, other) = (await _store.Tenants.EnsureAsync("acme", None), await _store.Tenants.EnsureAsync("other", None));
-        await _store.Agents.RegisterAsync(acme, "writer", "Writes.", None);
-        await _store.Agents.RegisterAsync(acme, "auditor", "Audits.", None);
-        var first = await _store.Agents.ListAsync(acme, None);
-        await _store.Agents.RegisterAsync(acme, "auditor", "Audits packages.", None);
-
-        Assert.Equal(["auditor", "writer"], first.Select(agent => agent.Name));
-        Assert.Equal([first[0] with { Description = "Audits packages." }, first[1]], await _store.Agents.ListAsync(acme, None));
-        Assert.Empty(await _store.Agents.ListAsync(other, None));
     }
 
     private static byte[] Hash(string key) => SHA256.HashData(Encoding.UTF8.GetBytes(key));

@@ -19,17 +19,25 @@ public sealed class PostgresShardLeasesTests(PostgresFixture postgres) : ShardLe
     protected override ValueTask<IStoreUnderTest> OpenAsync() => PostgresUnderTest.OpenAsync(postgres);
 }
 
+public sealed class PostgresAgentStoreTests(PostgresFixture postgres) : AgentStoreContract
+{
+    protected override ValueTask<IStoreUnderTest> OpenAsync() => PostgresUnderTest.OpenAsync(postgres);
+}
+
 internal sealed class PostgresUnderTest(TestDatabase database, PostgresStore store) : IStoreUnderTest
 {
     public IJournal Journal => store.Journal;
     public IProjection Projection => store.Projection;
     public IShardLeases Leases => store.Leases;
+    public IAgentStore Agents => store.Agents;
 
     public static async ValueTask<IStoreUnderTest> OpenAsync(PostgresFixture postgres)
     {
         var database = await postgres.CreateDatabaseAsync();
         return new PostgresUnderTest(database, await database.OpenStoreAsync());
     }
+
+    public ValueTask<TenantId> TenantAsync(string name) => store.Tenants.EnsureAsync(name, CancellationToken.None);
 
     public async ValueTask ExpireAsync(NodeId node) =>
         await database.ScalarAsync($"UPDATE nodes SET expires_at = clock_timestamp() WHERE node_id = '{node.Value}'");

@@ -31,7 +31,7 @@ public sealed class SdkPackageTests(PostgresFixture postgres) : IAsyncDisposable
         var agent = Dotnet(Path.Combine(_machine.Root, "built/hello-agent.dll"), client.Address.ToString(), Path.Combine(_machine.Data.Path, "admin.key"));
         await Eventually.HoldsAsync(
             "the agent is connected",
-            async () => (await client.ListAgentsAsync(TestContext.Current.CancellationToken)).Any(known => known is { Name: "hello", WorkerCount: > 0 }),
+            async () => (await client.ListAgentsAsync(cancellationToken: TestContext.Current.CancellationToken)).Items.Any(known => known is { Name: "hello", WorkerCount: > 0 }),
             agent.ToString);
         var goal = await client.SubmitAsync(
             new GoalSubmission { Agent = "hello", Input = JsonSerializer.SerializeToElement(new[] { "Ada", "Alan" }) },

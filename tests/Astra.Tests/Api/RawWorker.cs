@@ -1,0 +1,43 @@
+using System.Net.WebSockets;
+using System.Text;
+using Astra.Governance;
+using Astra.Sdk;
+
+namespace Astra.Tests.Api;
+
+/// <summary>A worker that says exactly what a test says.</summary>
+internal sealed class RawWorker : IAsyncDisposable
+{
+    private readonly ClientWebSocket _socket;
+    private readonly FrameSocket<ServerFrame, WorkerFrame> _frames;
+
+    private static CancellationToken Ct => TestContext.Current.CancellationToken;
+
+    private RawWorker(ClientWebSocket socket) => (_socket, _frames) = (socket, new FrameSocket<ServerFrame, WorkerFrame>(socket));
+
+    public static async Task<RawWorker> ConnectAsync(ServerFixture server, string? key = null)
+    {
+        var socket = new ClientWebSocket();
+        socket.Options.SetRequestHeader("Authorization", $"Bearer {key ?? await server.NewKeyAsync(Role.Member)}");
+        await socket.ConnectAsync(new UriBuilder(server.Address) { Scheme = "ws", Path = "/api/v1/workers/connect" }.Uri, Ct);
+        return new RawWorker(socket);
+    }
+
+    public async Task HelloAsync(string agent = "raw", bool messages = false)
+    {
+        Send(new WorkerFrame.Hello("raw worker", [new AgentRegistration(agent)], 1, messages));
+        Assert.NotEmpty((await NextAsync<ServerFrame.Welcome>()).WorkerId);
+    }
+
+    public void Send(WorkerFrame frame) => Assert.True(_frames.TrySend(frame));
+
+    public Task SendRawAsync(string text) => _socket.SendAsync(Encoding.UTF8.GetBytes(text), WebSocketMessageType.Text, true, Ct);
+
+    public async Task<T> NextAsync<T>() where T : ServerFrame => Assert.IsType<T>(await _frames.ReceiveAsync(Ct));
+
+    public async Task<bool> IsClosedAsync() => await _frames.ReceiveAsync(Ct) is null;
+
+    public void Abort() => _frames.Abort();
+
+    public ValueTask DisposeAsync() => _frames.DisposeAsync();
+}
