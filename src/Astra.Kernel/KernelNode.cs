@@ -32,12 +32,13 @@ public sealed partial class KernelNode : IAsyncDisposable
     private readonly Explainer _explainer;
     private IDisposable? _serving;
     private int _isStopping;
+    private int _isUnfit;
 
     public KernelNode(KernelPorts ports, KernelLimits limits, NodeRegistration self)
     {
         (_ports, _limits) = (ports, limits);
         (_notices, _projected) = (new KernelNotices(_metrics), new ProjectionProgress(ports.Clock));
-        _actors = new ActorSystem(ports.Dispatcher, ports.Clock, ports.Randomness, NodeActors.Options(_metrics, _notices));
+        _actors = new ActorSystem(ports.Dispatcher, ports.Clock, ports.Randomness, NodeActors.Options(_metrics, GiveUp));
         _actors.Operator.Commanded = (path, command, by) => _notices.Publish(new KernelNotice.ActorCommanded(path, command, by));
         var writer = new JournalWriter(ports.Journal, limits, ports.Clock, _metrics, _commits);
         _parts = new NodeParts
@@ -55,6 +56,15 @@ public sealed partial class KernelNode : IAsyncDisposable
     }
 
     public NodeRegistration Self => _parts.Self;
+
+    // Nothing is promised any more: what is asked from here on is refused, as on a node that stops.
+    private void GiveUp(NodeFailed failed)
+    {
+        if (Interlocked.Exchange(ref _isUnfit, 1) == 1)
+            return;
+        _parts.Ownership.End();
+        _notices.Publish(new KernelNotice.NodeFailed(failed.Actor.ToString() ?? "", failed.Why.Message));
+    }
 
     /// <summary>Registers the node, takes its share of the shards and loads them.</summary>
     /// <exception cref="JournalUnavailableException">The database does not answer.</exception>
@@ -158,11 +168,23 @@ public sealed partial class KernelNode : IAsyncDisposable
 
     public async ValueTask<Answer<TaskRow>> GetTaskAsync(TenantId tenant, TaskId task)
     {
-        var live = await _door.AskAsync<TaskRow>(task.Shard, new ShardRequest.ReadTask(tenant, task));
+        var reading = await ReadTaskAsync(tenant, task);
+        return reading.Refusal is { } refusal ? refusal : reading.Value.Task;
+    }
+
+    /// <summary>The task with the names of what it waits for, without reading the rest of its goal.</summary>
+    public async ValueTask<Answer<TaskReading>> ReadTaskAsync(TenantId tenant, TaskId task)
+    {
+        var live = await _door.AskAsync<TaskReading>(task.Shard, new ShardRequest.ReadTask(tenant, task));
         if (live.Refusal is not { Kind: RefusalKind.NotFound } notFound)
             return live;
         var finished = await LoadGoalOfAsync(tenant, task);
-        return finished.Refusal ?? (finished.Value?.Tasks.FirstOrDefault(row => row.Id == task) is { } found ? found : (Answer<TaskRow>)notFound);
+        if (finished.Refusal is { } refusal)
+            return refusal;
+        if (finished.Value?.Tasks.FirstOrDefault(row => row.Id == task) is not { } found)
+            return notFound;
+        var names = finished.Value.Tasks.ToDictionary(row => row.Id, row => row.Spec.Name);
+        return new TaskReading(found, [.. found.After.Select(after => names[after.On])]);
     }
 
     /// <summary>For the id of a goal or a task: one true sentence about why it is not done, with evidence.</summary>

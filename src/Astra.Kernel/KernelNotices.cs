@@ -13,11 +13,14 @@ public abstract record KernelNotice
 
     public sealed record ProjectionDelayed(string Reason) : KernelNotice;
 
+    /// <summary>
+    /// This node serves no longer: a part of it that nobody above can mend has failed, or more handlers than it can
+    /// carry did not come back. Its host ends the process, and a new one takes the shards over. Told once.
+    /// </summary>
+    public sealed record NodeFailed(string Actor, string Reason) : KernelNotice;
+
     /// <summary>An operator's command to an actor.</summary>
     public sealed record ActorCommanded(string Path, string Command, string By) : KernelNotice;
-
-    /// <summary>An actor of the node cannot live: its part of the work is not done any more until the server is restarted.</summary>
-    public sealed record ActorGivenUp(string Path, string Reason) : KernelNotice;
 
     public sealed record GoalQuarantined(GoalId Goal, string Reason) : KernelNotice;
 }

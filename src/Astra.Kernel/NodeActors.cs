@@ -11,13 +11,13 @@ internal static class NodeActors
     /// after it have told it and will not tell again, so that when one is replaced, those after it begin anew too: the
     /// shards are read from the database under new epochs, offer what is ready, and announce what is not projected.
     /// </summary>
-    public static ActorSystemOptions Options(KernelMetrics metrics, KernelNotices notices) => new()
+    public static ActorSystemOptions Options(KernelMetrics metrics, Action<NodeFailed> giveUp) => new()
     {
         TopLevel = new SupervisionPolicy(RestartStrategy.RestForOne),
-        Observe = happened => Observe(happened, metrics, notices),
+        Observe = happened => Observe(happened, metrics, giveUp),
     };
 
-    private static void Observe(LifecycleEvent happened, KernelMetrics metrics, KernelNotices notices)
+    private static void Observe(LifecycleEvent happened, KernelMetrics metrics, Action<NodeFailed> giveUp)
     {
         switch (happened)
         {
@@ -28,7 +28,7 @@ internal static class NodeActors
                 metrics.ActorFailed();
                 break;
             case NodeFailed failed:
-                notices.Publish(new KernelNotice.ActorGivenUp(failed.Actor.Path, failed.Why.Message));
+                giveUp(failed);
                 break;
         }
     }

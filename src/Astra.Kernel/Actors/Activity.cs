@@ -54,7 +54,7 @@ internal sealed class Activity(
 
         _running = default;
         if (incarnation.IsRevoked)
-            incarnation.Cell.System.LostHandlerCameBack();
+            incarnation.Cell.System.Lost.CameBack();
         else
             incarnation.Cell.Tell(this);
     }
@@ -63,7 +63,7 @@ internal sealed class Activity(
     {
         // Revoked between the completion and this turn: counted lost then, back now.
         if (!cell.TryFinish(this))
-            cell.System.LostHandlerCameBack();
+            cell.System.Lost.CameBack();
     }
 }
 

@@ -1,3 +1,4 @@
+using Astra.Benchmarking.Api;
 using Astra.Benchmarking.Kernel;
 
 namespace Astra.Benchmarking;
@@ -33,6 +34,15 @@ public sealed record Bar(string Workload, string Metric, double Must, double Aim
         new("latency", "p99", 12, 5, HigherIsBetter: false),
     ];
 
+    public static readonly IReadOnlyList<Bar> Api =
+    [
+        new("read", "rate", 12_000, 30_000, HigherIsBetter: true),
+        new("read", "p99", 10, 4, HigherIsBetter: false),
+        new("submit", "rate", 3_000, 8_000, HigherIsBetter: true),
+        new("submit", "p99", 40, 20, HigherIsBetter: false),
+        new("events", "p99", 100, 30, HigherIsBetter: false),
+    ];
+
     public static readonly IReadOnlyList<Bar> Kernel =
     [
         new("tell1", "rate", 25e6, 50e6, HigherIsBetter: true),
@@ -56,6 +66,7 @@ public sealed record Bar(string Workload, string Metric, double Must, double Aim
     {
         TasksSuite.Name => Tasks,
         KernelSuite.Name => Kernel,
+        ApiSuite.Name => Api,
         _ => [],
     };
 }

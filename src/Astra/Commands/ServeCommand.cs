@@ -32,6 +32,8 @@ public static class ServeCommand
                 Say($"Astra answers at {server.Address} (data in {access.Data.Path}).");
                 await Task.WhenAny(server.StopRequested, Task.Delay(Timeout.Infinite, cancellationToken));
                 Say("Stopping.");
+                if (server.Failure is { } failure)
+                    throw new CommandException(failure, ExitCodes.NodeFailed);
                 return ExitCodes.Ok;
             }
             catch (Exception e) when (parsed.GetValue(detached))

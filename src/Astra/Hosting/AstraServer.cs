@@ -31,6 +31,7 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
     private readonly Stack<Func<ValueTask>> _started = new();
     private Task _segments = Task.CompletedTask;
     private Uri? _address;
+    private volatile string? _failure;
 
     public static string Version { get; } =
         typeof(AstraServer).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "0";
@@ -38,6 +39,8 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
     public Uri Address => _address ?? throw new InvalidOperationException("The server has no address before it has started.");
 
     public Task StopRequested => _stopRequested.Task;
+
+    public string? Failure => _failure;
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
@@ -118,7 +121,7 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
         var ports = new KernelPorts(
             clock, randomness, new IdSource(clock, randomness), Owned(new ThreadPoolDispatcher()), store.Journal, store.Projection, store.Leases, bus);
         var node = Owned(new KernelNode(ports, new KernelLimits(), new NodeRegistration(held.Node, _address.ToString().TrimEnd('/'), Guid.NewGuid())));
-        node.OnNotice = notice => _log.Warn(Notices.Sentence(notice), Notices.Ids(notice) with { Node = node.Self.Node.Value });
+        node.OnNotice = notice => Hear(notice, node.Self.Node);
         return (store, node, bus);
     }
 
@@ -188,6 +191,19 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
         {
             return $"The database does not answer: {e.Message}";
         }
+    }
+
+    private void Hear(KernelNotice notice, NodeId node)
+    {
+        var (sentence, ids) = (Notices.Sentence(notice), Notices.Ids(notice) with { Node = node.Value });
+        if (notice is not KernelNotice.NodeFailed)
+        {
+            _log.Warn(sentence, ids);
+            return;
+        }
+        _log.Error(sentence, ids);
+        _failure = sentence;
+        _stopRequested.TrySetResult();
     }
 
     private T Owned<T>(T part)

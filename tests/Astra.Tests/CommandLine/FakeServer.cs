@@ -285,6 +285,8 @@ public sealed class FakeServer : IAstraClient
 
         public Task StopRequested => _stopRequested.Task;
 
+        public string? Failure { get; set; }
+
         public Task StartAsync(CancellationToken cancellationToken)
         {
             if (server.StartFailure is { } failure)
@@ -292,7 +294,8 @@ public sealed class FakeServer : IAstraClient
             server.StartCount++;
             server.IsRunning = true;
             server.Options = options;
-            server._stop = _stopRequested.SetResult;
+            server._stop = () => _stopRequested.TrySetResult();
+            server._host = this;
             return Task.CompletedTask;
         }
 
@@ -304,6 +307,14 @@ public sealed class FakeServer : IAstraClient
     }
 
     private Action _stop = () => { };
+    private Host? _host;
+
+    /// <summary>The server gives itself up, as when a part of its node fails beyond repair.</summary>
+    public void GiveUp(string why)
+    {
+        _host!.Failure = why;
+        _stop();
+    }
 
     private sealed class Link(FakeServer server, string key) : IServerLink
     {

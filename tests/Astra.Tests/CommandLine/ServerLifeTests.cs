@@ -161,6 +161,19 @@ public sealed class ServerLifeTests : IDisposable
         Assert.Null(_world.DataDirectory.ReadServerFile());
     }
 
+    [Fact]
+    public async Task A_server_that_gives_itself_up_says_why_and_leaves_with_a_code_that_has_it_started_again()
+    {
+        var serve = await ServeAsync();
+        _world.Server.GiveUp("This node has given itself up.");
+        var said = await serve;
+        Assert.Equal(ExitCodes.NodeFailed, said.ExitCode);
+        Assert.EndsWith("astra: This node has given itself up.\n", said.Error);
+        Assert.False(_world.Server.IsRunning);
+        Assert.Null(_world.DataDirectory.ReadServerFile());
+        Assert.False(_world.DataDirectory.IsLocked());
+    }
+
     private Task<Task<Said>> ServeAsync() => ServeUntilAsync(CancellationToken.None);
 
     /// <returns>The command, still running, once others can find its server.</returns>
