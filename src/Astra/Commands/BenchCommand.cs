@@ -21,16 +21,17 @@ public static class BenchCommand
             Description = $"Part of the suite, with commas. tasks: {string.Join(",", TasksSuite.Workloads)}; api: {string.Join(",", ApiSuite.Workloads)}; kernel: {string.Join(",", KernelSuite.Workloads)}.", HelpName = "WORKLOADS",
         };
         var runs = new Option<int>("--runs") { Description = "How often each workload runs.", DefaultValueFactory = _ => 5 };
+        var peers = new Option<bool>("--peers") { Description = "kernel: beside each workload the same over a plain bounded channel per actor, as channel/WORKLOAD." };
         var json = SharedOptions.Json();
-        var command = new Command("bench", "Measure: median, smallest and largest of several runs, beside what is promised.") { suite, only, runs, json };
-        command.WithExamples("bench tasks", "bench kernel --only tell1,ask --runs 3", "bench tasks --json > figures.jsonl");
+        var command = new Command("bench", "Measure: median, smallest and largest of several runs, beside what is promised.") { suite, only, runs, peers, json };
+        command.WithExamples("bench tasks", "bench kernel --only tell1,ask --runs 3 --peers", "bench tasks --json > figures.jsonl");
         command.SetAction((parsed, cancellationToken) =>
         {
             var (part, runCount, report) = (
                 parsed.GetValue(only), Math.Clamp(parsed.GetValue(runs), 1, 100), new BenchReport(surroundings.Terminal.Out, parsed.GetValue(json), parsed.GetValue(suite)!));
             return parsed.GetValue(suite) switch
             {
-                KernelSuite.Name => RunKernelAsync(surroundings, Chosen(part, KernelSuite.Workloads), runCount, report, cancellationToken),
+                KernelSuite.Name => RunKernelAsync(surroundings, WithPeers(Chosen(part, KernelSuite.Workloads), parsed.GetValue(peers)), runCount, report, cancellationToken),
                 ApiSuite.Name => RunApiAsync(surroundings, Chosen(part, ApiSuite.Workloads), runCount, report, cancellationToken),
                 _ => RunTasksAsync(surroundings, Chosen(part, TasksSuite.Workloads), runCount, report, cancellationToken),
             };
@@ -45,6 +46,10 @@ public static class BenchCommand
             throw new CommandException($"There is no workload {unknown}; choose from {string.Join(", ", known)}.", ExitCodes.Usage);
         return chosen;
     }
+
+    private static IReadOnlyList<string> WithPeers(IReadOnlyList<string> chosen, bool peers) => peers
+        ? [.. chosen.SelectMany(workload => PeerWorkloads.NameOf(workload) is { } peer ? [workload, peer] : (string[])[workload])]
+        : chosen;
 
     private static async Task<int> RunKernelAsync(
         Surroundings surroundings, IReadOnlyList<string> chosen, int runCount, BenchReport report, CancellationToken cancellationToken)

@@ -89,7 +89,6 @@ public sealed class FootprintTests
         double each = (GC.GetTotalMemory(forceFullCollection: true) - before) / (double)count;
         Assert.Equal(SendResult.Ok, actors[^1].TrySend("alive"));
         Assert.InRange(each, 0, BytesPerActorMax);
-        TestContext.Current.TestOutputHelper?.WriteLine($"{each:F0} bytes per actor");
     }
 
     private sealed class Leaf : Actor

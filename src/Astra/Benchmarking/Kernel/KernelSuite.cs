@@ -21,6 +21,8 @@ internal sealed class KernelSuite(Action<string> progress)
         new SpawnWorkload(),
         new SkynetWorkload(),
         new FairnessWorkload(),
+        new RestartStormWorkload(),
+        new RebuildWorkload(),
     ];
 
     /// <summary>Every workload this suite knows, in the order it runs them.</summary>
@@ -28,7 +30,7 @@ internal sealed class KernelSuite(Action<string> progress)
 
     public async Task<IReadOnlyList<Figure>> RunAsync(string name, int runCount, CancellationToken cancellationToken)
     {
-        var workload = Known.First(workload => workload.Name == name);
+        var workload = Known.Concat(PeerWorkloads.All).First(workload => workload.Name == name);
         progress($"{name}: {runCount} runs after one to warm up");
         await workload.RunAsync(cancellationToken);
 
