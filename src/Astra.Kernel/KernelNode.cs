@@ -260,7 +260,6 @@ public sealed partial class KernelNode : IAsyncDisposable
     private ActorRef Spawn(string name, Func<Actor> create, SupervisionPolicy? children = null) => _actors.Spawn(new ActorOptions
     {
         Name = name, Create = create, MailboxCapacityMax = NodeMailboxCapacityMax, Children = children ?? SupervisionPolicy.Default,
-        StopRefusal = "this node does nothing without it; restart it, or stop the server.",
     });
 
     private ValueTask<Answer<GoalRow>> SubmitAsync(ShardId shard, Caller caller, GoalRequest request, ulong digest, TimeSpan lookedAt) =>

@@ -16,6 +16,14 @@ internal static class NodeActors
     {
         TopLevel = new SupervisionPolicy(RestartStrategy.RestForOne),
         Observe = happened => Observe(happened, metrics, giveUp),
+        StopRefusal = WhyNotStop,
+    };
+
+    private static string? WhyNotStop(string path) => path switch
+    {
+        "/journal-writer" or "/projector" or "/scheduler" or "/shards" => "this node does nothing without it; restart it, or stop the server.",
+        _ when path.StartsWith("/shards/", StringComparison.Ordinal) => "it owns goals, and its region keeps it; restart it instead.",
+        _ => null,
     };
 
     private static void Observe(LifecycleEvent happened, KernelMetrics metrics, Action<NodeFailed> giveUp)

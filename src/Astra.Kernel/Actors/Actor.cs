@@ -59,9 +59,6 @@ public sealed record ActorOptions
     /// </summary>
     public TimeSpan StopDeadline { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>Why an operator must not stop this actor, as the end of a sentence; null lets it be stopped.</summary>
-    public string? StopRefusal { get; init; }
-
     /// <summary>How this actor treats the failures of its children.</summary>
     public SupervisionPolicy Children { get; init; } = SupervisionPolicy.Default;
 

@@ -45,7 +45,7 @@ public sealed class ActorOperator
             return Unknown(path);
         if (cell.Parent is null)
             return new Refusal(RefusalKind.Conflict, "The root is the node itself: stop the server instead.");
-        if (cell.Options.StopRefusal is { } why)
+        if (_system.Options.StopRefusal?.Invoke(cell.Path) is { } why)
             return new Refusal(RefusalKind.Conflict, $"{cell.Path} cannot be stopped: {why}");
         if (Ending(cell) is { } ending)
             return ending;

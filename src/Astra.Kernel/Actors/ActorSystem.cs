@@ -38,6 +38,12 @@ public sealed record ActorSystemOptions
     /// throws all the same is counted and changes nothing.
     /// </summary>
     public Action<LifecycleEvent>? Observe { get; init; }
+
+    /// <summary>
+    /// Why an operator must not stop the actor of this path, as the end of a sentence; null lets it be stopped. Asked here
+    /// and not of each actor, which would cost a million of them eight bytes each.
+    /// </summary>
+    public Func<string, string?>? StopRefusal { get; init; }
 }
 
 /// <summary>A tree of actors on one dispatcher, and the only way to make its first ones.</summary>

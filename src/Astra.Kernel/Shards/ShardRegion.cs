@@ -187,7 +187,6 @@ internal sealed class ShardRegion(NodeParts parts, ShardMap map, IShardLeases le
     {
         Name = $"shard-{shard.Value}",
         Create = () => new ShardActor(shard, parts),
-        StopRefusal = "it owns goals, and its region keeps it; restart it instead.",
         MailboxCapacityMax = ShardMailboxCapacityMax,
     });
 

@@ -124,7 +124,7 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
             clock, randomness, new IdSource(clock, randomness), Owned(new ThreadPoolDispatcher()), store.Journal, store.Projection, store.Leases, bus,
             store.Agents);
         var node = Owned(new KernelNode(ports, new KernelLimits(), new NodeRegistration(held.Node, _address.ToString().TrimEnd('/'), Guid.NewGuid())));
-        node.OnNotice = notice => Hear(node.Self.Node, notice);
+        node.OnNotice = notice => Hear(notice, node.Self.Node);
         return (store, node, bus);
     }
 
@@ -196,12 +196,15 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
         }
     }
 
-    private void Hear(NodeId node, KernelNotice notice)
+    private void Hear(KernelNotice notice, NodeId node)
     {
-        var sentence = Notices.Sentence(notice);
-        _log.Warn(sentence, Notices.Ids(notice) with { Node = node.Value });
+        var (sentence, ids) = (Notices.Sentence(notice), Notices.Ids(notice) with { Node = node.Value });
         if (notice is not KernelNotice.NodeFailed)
+        {
+            _log.Warn(sentence, ids);
             return;
+        }
+        _log.Error(sentence, ids);
         _failure = sentence;
         _stopRequested.TrySetResult();
     }

@@ -12,7 +12,8 @@ internal sealed class ActorWorld
         SupervisionPolicy? topLevel = null,
         int messagesPerTurn = 64,
         ulong? seed = null,
-        Action<LifecycleEvent>? observe = null)
+        Action<LifecycleEvent>? observe = null,
+        Func<string, string?>? stopRefusal = null)
     {
         var dice = new SeededRandomness(seed ?? 1);
         _node = new VirtualWorld(seed is null ? null : dice.Fork()).Node();
@@ -21,6 +22,7 @@ internal sealed class ActorWorld
             TopLevel = topLevel ?? SupervisionPolicy.Default,
             MessagesPerTurn = messagesPerTurn,
             Observe = Events.Add + observe,
+            StopRefusal = stopRefusal,
         });
         _node.RunUntilQuiet();
     }

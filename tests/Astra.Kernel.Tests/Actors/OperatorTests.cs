@@ -185,8 +185,8 @@ public sealed class OperatorTests
     [InlineData("/kept", RefusalKind.Conflict)]
     public void What_must_not_be_stopped_is_refused_with_the_reason(string path, RefusalKind kind)
     {
-        var world = new ActorWorld();
-        world.System.Spawn(ActorWorld.Script("kept", (_, _) => default) with { StopRefusal = "everything hangs on it." });
+        var world = new ActorWorld(stopRefusal: stopped => stopped == "/kept" ? "everything hangs on it." : null);
+        world.System.Spawn(ActorWorld.Script("kept", (_, _) => default));
         world.RunUntilQuiet();
         var refusal = world.System.Operator.Stop(path, "ada").Refusal!;
         Assert.Equal(kind, refusal.Kind);
