@@ -2,6 +2,7 @@ using System.Text.Json;
 using Astra.Kernel;
 using Astra.Kernel.Journal;
 using Astra.Sdk;
+using EffectState = Astra.Kernel.Effects.EffectState;
 
 namespace Astra.Gateway;
 
@@ -10,6 +11,8 @@ internal static class EventMapping
 {
     private static readonly Dictionary<EventKind, string> Kinds =
         Enum.GetValues<EventKind>().ToDictionary(kind => kind, kind => JsonNamingPolicy.SnakeCaseLower.ConvertName(kind.ToString()));
+
+    public static string NameOf(EventKind kind) => Kinds[kind];
 
     public static bool EndsGoal(EventKind kind) => kind is EventKind.GoalCompleted or EventKind.GoalFailed or EventKind.GoalCancelled;
 
@@ -42,6 +45,11 @@ internal static class EventMapping
         KernelEvent.GoalFailed e => e.Reason,
         KernelEvent.GoalCancelled e => e.Reason,
         KernelEvent.GoalReopened e => $"By {e.By}",
+        KernelEvent.TaskReleased e => e.Reason,
+        KernelEvent.EffectIntended e => e.What,
+        KernelEvent.EffectSettled e => (e.State == EffectState.Sent ? "Sent" : "Not sent") + (e.By is { } by ? $", by {by}" : ""),
+        KernelEvent.EffectLost e => e.Failure.Reason,
+        KernelEvent.TaskFixed e => $"By {e.By}{(e.Executor is { } executor ? $", now {executor}" : "")}{(e.Input is null ? "" : ", with another input")}",
         _ => null,
     };
 }

@@ -61,6 +61,7 @@ public static class AstraCommandLine
             TaskCommands.Create(surroundings, shared),
             AgentCommands.Create(surroundings, shared),
             DeadCommands.Create(surroundings, shared),
+            EffectCommands.Create(surroundings, shared),
             WhyCommand.Create(surroundings, shared),
             BenchCommand.Create(surroundings, shared),
             VersionCommand.Create(surroundings, shared),
