@@ -13,7 +13,7 @@ internal sealed class TasksSuite(IAstraClient client, NoOpAgent agent, Action<st
     public const string Name = "tasks";
 
     /// <summary>Every workload this suite knows, in the order it runs them.</summary>
-    public static readonly IReadOnlyList<string> Workloads = ["drain", "dag", "latency"];
+    public static readonly IReadOnlyList<string> Workloads = ["drain", "dag", "latency", TakeoverWorkload.Name];
 
     private const int DrainGoals = 40;
     private const int DrainTasksPerGoal = 1_000;

@@ -70,8 +70,9 @@ public static class BenchCommand
 
             report.Begin();
             var suite = new TasksSuite(server.Client, agent, line => surroundings.Terminal.Error.WriteLine(line));
+            var takeover = new TakeoverWorkload(server.Client, server.File.Address, data.ReadAdminKey()!, line => surroundings.Terminal.Error.WriteLine(line));
             foreach (var workload in chosen)
-                foreach (var figure in await suite.RunAsync(workload, runCount, cancellationToken))
+                foreach (var figure in await (workload == TakeoverWorkload.Name ? takeover.RunAsync(runCount, cancellationToken) : suite.RunAsync(workload, runCount, cancellationToken)))
                     report.Add(figure);
             report.End();
 
