@@ -41,7 +41,8 @@ public sealed class StepTurn : AgentTurn
     /// <summary>The steps this one waited for, by name.</summary>
     public required IReadOnlyDictionary<string, StepOutput> Dependencies { get; init; }
 
-    public required StepEffect Effect { get; init; }
+    /// <summary>Where the step says what it does to the outside world; null in a turn that somebody made by hand without one.</summary>
+    public StepEffect? Effect { get; init; }
 
     public T InputAs<T>() => AstraJson.Read<T>(Input);
 
@@ -51,7 +52,9 @@ public sealed class StepTurn : AgentTurn
     /// <param name="what">One line for the person who has to find out if the worker is lost in between.</param>
     /// <param name="act">Given the idempotency key to hand to the receiver. What it returns is kept as the effect's output.</param>
     public ValueTask<JsonElement> EffectAsync(string what, Func<string, CancellationToken, ValueTask<object?>> act, CancellationToken cancellationToken) =>
-        Effect.MakeAsync(what, act, cancellationToken);
+        Effect is { } effect
+            ? effect.MakeAsync(what, act, cancellationToken)
+            : throw new InvalidOperationException("This turn has no effect ledger; give it one as Effect.");
 }
 
 public sealed class ReflectionTurn : AgentTurn

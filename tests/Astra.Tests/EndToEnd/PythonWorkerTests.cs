@@ -100,7 +100,7 @@ public sealed partial class PythonWorkerTests : IAsyncLifetime
         await StartAsync();
         var unknown = Assert.Single((await _client.ListUnknownEffectsAsync(cancellationToken: Ct)).Items);
         await _client.ResolveEffectAsync(unknown.Task.Id, new EffectResolution(EffectState.Sent, AstraJson.ToElement("found in the books")), Ct);
-        Assert.Equal("found in the books", (await _client.FinishAsync(goal, Ct)).Result![0].GetString());
+        Assert.Equal("found in the books", (await _client.FinishAsync(goal, Ct)).Result!.Value[0].GetString());
     }
 
     private const int Kill = 9;
@@ -140,7 +140,7 @@ public sealed partial class PythonWorkerTests : IAsyncLifetime
 
         public PythonWorker(Uri address, string keyFile, int slots)
         {
-            var start = new ProcessStartInfo(Python!) { RedirectStandardOutput = true, RedirectStandardError = true };
+            var start = new ProcessStartInfo(Python!) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
             foreach (var word in (string[])[Path.Combine(Repository.Root, "examples", "python-worker", "worker.py"), address.ToString().TrimEnd('/'), "--slots", slots.ToString()])
                 start.ArgumentList.Add(word);
             start.Environment["ASTRA_KEY_FILE"] = keyFile;
