@@ -68,6 +68,12 @@ public static class WireMapping
 
     public static KernelEffectState ToKernel(WireEffectState state) => WorkMapping.ToKernel(state);
 
+    public static TaskView ToView(TaskReading reading)
+    {
+        var names = reading.Task.After.Select((after, index) => (after.On, Name: reading.AfterNames[index])).ToList();
+        return ToView(reading.Task, id => names.Find(name => name.On == id).Name, isInList: false);
+    }
+
     public static PlanView ToView(GoalSnapshot plan)
     {
         var names = NamesOf(plan);

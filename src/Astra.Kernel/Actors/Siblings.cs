@@ -13,6 +13,8 @@ internal sealed class Siblings
 
     public bool IsEmpty => _oldest is null;
 
+    public int Count { get; private set; }
+
     /// <summary>False: a living sibling has that name.</summary>
     public bool TryAdd(ActorCell child)
     {
@@ -24,6 +26,7 @@ internal sealed class Siblings
         else
             _youngest.Younger = child;
         _youngest = child;
+        Count++;
         return true;
     }
 
@@ -43,10 +46,32 @@ internal sealed class Siblings
         else
             child.Younger.Elder = child.Elder;
         child.Elder = child.Younger = null;
+        Count--;
         return true;
     }
 
     public bool Contains(ActorCell child) => child.Elder is not null || child == _oldest;
+
+    /// <summary>By the name that its path ends with.</summary>
+    public ActorCell? Find(string name)
+    {
+        if (_named is not null && _named.TryGetValue(name, out var named))
+            return named;
+        for (var child = _oldest; child is not null; child = child.Younger)
+            if (child.Options.Name is null && child.Name == name)
+                return child;
+        return null;
+    }
+
+    /// <summary>At most so many of those younger than <paramref name="elder"/>, which may be gone; from the oldest when null.</summary>
+    public void CopyYounger(ActorCell? elder, int countMax, List<ActorCell> to)
+    {
+        var next = elder is not null && Contains(elder) ? elder.Younger : _oldest;
+        while (elder is not null && next is not null && next.SpawnNumber <= elder.SpawnNumber)
+            next = next.Younger;
+        for (; countMax > 0 && next is not null; countMax--, next = next.Younger)
+            to.Add(next);
+    }
 
     public List<ActorCell> ToList()
     {

@@ -13,6 +13,8 @@ internal sealed class Supervisor(ActorCell cell)
     private RestartHistory? _history;
     private List<ActorCell>? _escalated;
 
+    private Departures? _departures;
+
     /// <summary>Stands in for the supervisor of an actor that ends without ever having had a child.</summary>
     public static readonly Supervisor Childless = new(null!) { _isClosed = true };
 
@@ -40,7 +42,7 @@ internal sealed class Supervisor(ActorCell cell)
                 throw new ActorStoppedException(parent.ToString());
             child = new ActorCell(cell.System, cell, options, ++_spawnedCount);
             if (!_children.TryAdd(child))
-                throw new ArgumentException($"{cell} already has a child named '{options.Name}'.");
+                throw new ActorNameTakenException(cell.ToString(), options.Name!);
         }
 
         child.StartFirst();
@@ -54,6 +56,38 @@ internal sealed class Supervisor(ActorCell cell)
             return _children.ToList();
     }
 
+    public int Count
+    {
+        get
+        {
+            lock (_gate)
+                return _children.Count;
+        }
+    }
+
+    public ActorCell? Child(string name)
+    {
+        lock (_gate)
+            return _children.Find(name);
+    }
+
+    /// <summary>Every child, oldest first, as an operator looks at them: a few thousand at a time, so that a family of a
+    /// million does not keep anybody from spawning. One that comes or goes meanwhile may be missing.</summary>
+    public List<ActorCell> Copy()
+    {
+        const int AtOnceMax = 4_096;
+        var children = new List<ActorCell>();
+        int before;
+        do
+        {
+            before = children.Count;
+            lock (_gate)
+                _children.CopyYounger(before == 0 ? null : children[^1], AtOnceMax, children);
+        }
+        while (children.Count - before == AtOnceMax);
+        return children;
+    }
+
     public IReadOnlyList<ActorSnapshot> Snapshots() => Children().ConvertAll(static child => child.Snapshot());
 
     /// <summary>No more children, and an end to those there are, youngest first.</summary>
@@ -64,6 +98,28 @@ internal sealed class Supervisor(ActorCell cell)
         var children = Children();
         for (int i = children.Count - 1; i >= 0; i--)
             children[i].Tell(new StopCommand());
+        if (children.Count > 0)
+            Departures.ExpectAll(children);
+    }
+
+    /// <summary>The children that were told to stop and are still here.</summary>
+    public Departures Departures =>
+        Volatile.Read(ref _departures)
+        ?? Interlocked.CompareExchange(ref _departures, new Departures(cell), null)
+        ?? _departures!;
+
+    public void LookAtDepartures()
+    {
+        foreach (var stuck in Departures.Look(Children()))
+            Forsake(stuck);
+    }
+
+    // The name is free before a watcher hears of the end, as always.
+    private void Forsake(ActorCell stuck)
+    {
+        stuck.Forsake();
+        OnChildStopped(stuck);
+        stuck.Watchers.TellAll();
     }
 
     public void Reopen()
@@ -81,7 +137,7 @@ internal sealed class Supervisor(ActorCell cell)
             return;
 
         var (directive, delay) = Decide(child, ref why, canResume);
-        cell.System.Options.Observe?.Invoke(new FailureDecided(child, why, directive, delay));
+        cell.System.Publish(new FailureDecided(child, why, directive, delay));
         switch (directive)
         {
             case Directive.Resume:
@@ -99,12 +155,23 @@ internal sealed class Supervisor(ActorCell cell)
         }
     }
 
+    /// <summary>No failure, so neither the policy's directive nor its intensity is asked; see ActorOperator.</summary>
+    public void OnRestartRequested(ActorCell child, Exception why)
+    {
+        if (_isClosed || child.RestartGroup is not null || !IsMine(child))
+            return;
+        _escalated?.Remove(child);
+        BeginRestart(child, why, message: null, TimeSpan.Zero);
+    }
+
     private (Directive, TimeSpan Delay) Decide(ActorCell child, ref Exception why, bool canResume)
     {
         Directive directive;
         try
         {
             directive = Policy.Decide(why);
+            if (!Enum.IsDefined(directive))
+                throw new InvalidPolicyException($"There is no directive {directive}.");
         }
         catch (Exception broken)
         {
@@ -172,6 +239,39 @@ internal sealed class Supervisor(ActorCell cell)
     {
         group.BackoffIsOver();
         StartIfReady(group);
+        if (!group.IsOver)
+            ExpectRestart(group);
+    }
+
+    private void ExpectRestart(RestartGroup group)
+    {
+        var patience = TimeSpan.Zero;
+        foreach (var member in group.Members)
+            patience = member.Patience > patience ? member.Patience : patience;
+        cell.System.Dispatcher.Schedule(patience, () => cell.Tell(new RestartOverdue(group)));
+    }
+
+    /// <summary>
+    /// Somebody in the group has not said goodbye. If a thread is stuck in it, no restart will ever come of this, and
+    /// a group must not be started without one of its members: that is beyond this supervisor.
+    /// </summary>
+    public void OnRestartOverdue(RestartGroup group)
+    {
+        if (_isClosed || group.IsOver)
+            return;
+        var stuck = group.Stuck();
+        if (stuck is null)
+        {
+            ExpectRestart(group);
+            return;
+        }
+
+        var why = new ActorWedgedException(stuck.Path, stuck.Patience);
+        Escalate(stuck, why);
+        if (cell.Parent is null)
+            Forsake(stuck);
+        else
+            ExpectRestart(group);
     }
 
     public void OnChildStopped(ActorCell child)
@@ -182,6 +282,7 @@ internal sealed class Supervisor(ActorCell cell)
                 return;
         }
 
+        _departures?.HasLeft(child);
         _escalated?.Remove(child);
         if (child.RestartGroup is { } group)
         {
@@ -203,6 +304,8 @@ internal sealed class Supervisor(ActorCell cell)
             member.HasHalted = false;
             member.Tell(new StartCommand());
         }
+
+        group.IsOver = true;
     }
 
     private void Escalate(ActorCell child, Exception why)
@@ -210,7 +313,7 @@ internal sealed class Supervisor(ActorCell cell)
         if (cell.Parent is null)
         {
             // Nobody is left to ask. The branch is stopped, and the host is told that it is not well.
-            cell.System.Options.Observe?.Invoke(new NodeFailed(child, why));
+            cell.System.Publish(new NodeFailed(child, why));
             child.Tell(new StopCommand());
             return;
         }

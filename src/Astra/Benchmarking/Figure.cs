@@ -1,3 +1,4 @@
+using Astra.Benchmarking.Api;
 using Astra.Benchmarking.Kernel;
 
 namespace Astra.Benchmarking;
@@ -34,6 +35,15 @@ public sealed record Bar(string Workload, string Metric, double Must, double Aim
         new(TakeoverWorkload.Name, "p99", 2, 1.2, HigherIsBetter: false),
     ];
 
+    public static readonly IReadOnlyList<Bar> Api =
+    [
+        new("read", "rate", 12_000, 30_000, HigherIsBetter: true),
+        new("read", "p99", 10, 4, HigherIsBetter: false),
+        new("submit", "rate", 3_000, 8_000, HigherIsBetter: true),
+        new("submit", "p99", 40, 20, HigherIsBetter: false),
+        new("events", "p99", 100, 30, HigherIsBetter: false),
+    ];
+
     public static readonly IReadOnlyList<Bar> Kernel =
     [
         new("tell1", "rate", 25e6, 50e6, HigherIsBetter: true),
@@ -57,6 +67,7 @@ public sealed record Bar(string Workload, string Metric, double Must, double Aim
     {
         TasksSuite.Name => Tasks,
         KernelSuite.Name => Kernel,
+        ApiSuite.Name => Api,
         _ => [],
     };
 }

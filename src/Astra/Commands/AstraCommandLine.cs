@@ -63,6 +63,10 @@ public static class AstraCommandLine
             DeadCommands.Create(surroundings, shared),
             EffectCommands.Create(surroundings, shared),
             WhyCommand.Create(surroundings, shared),
+            PsCommand.Create(surroundings, shared),
+            TopCommand.Create(surroundings, shared),
+            ActorCommands.CreateRestart(surroundings, shared),
+            ActorCommands.CreateKill(surroundings, shared),
             BenchCommand.Create(surroundings, shared),
             VersionCommand.Create(surroundings, shared),
         };

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Astra.Benchmarking;
+using Astra.Benchmarking.Api;
 using Astra.Benchmarking.Kernel;
 using Astra.Hosting;
 using Astra.Sdk;
@@ -13,11 +14,11 @@ public static class BenchCommand
 
     public static Command Create(Surroundings surroundings, SharedOptions shared)
     {
-        var suite = new Argument<string>("SUITE") { Description = "What to measure: tasks (durable, end to end) or kernel (actors in one process)." };
-        suite.AcceptOnlyFromAmong(TasksSuite.Name, KernelSuite.Name);
+        var suite = new Argument<string>("SUITE") { Description = "What to measure: tasks (durable, end to end), api (REST) or kernel (actors in one process)." };
+        suite.AcceptOnlyFromAmong(TasksSuite.Name, ApiSuite.Name, KernelSuite.Name);
         var only = new Option<string?>("--only")
         {
-            Description = $"Part of the suite, with commas. tasks: {string.Join(",", TasksSuite.Workloads)}; kernel: {string.Join(",", KernelSuite.Workloads)}.", HelpName = "WORKLOADS",
+            Description = $"Part of the suite, with commas. tasks: {string.Join(",", TasksSuite.Workloads)}; api: {string.Join(",", ApiSuite.Workloads)}; kernel: {string.Join(",", KernelSuite.Workloads)}.", HelpName = "WORKLOADS",
         };
         var runs = new Option<int>("--runs") { Description = "How often each workload runs.", DefaultValueFactory = _ => 5 };
         var json = SharedOptions.Json();
@@ -27,9 +28,12 @@ public static class BenchCommand
         {
             var (part, runCount, report) = (
                 parsed.GetValue(only), Math.Clamp(parsed.GetValue(runs), 1, 100), new BenchReport(surroundings.Terminal.Out, parsed.GetValue(json), parsed.GetValue(suite)!));
-            return parsed.GetValue(suite) == KernelSuite.Name
-                ? RunKernelAsync(surroundings, Chosen(part, KernelSuite.Workloads), runCount, report, cancellationToken)
-                : RunTasksAsync(surroundings, Chosen(part, TasksSuite.Workloads), runCount, report, cancellationToken);
+            return parsed.GetValue(suite) switch
+            {
+                KernelSuite.Name => RunKernelAsync(surroundings, Chosen(part, KernelSuite.Workloads), runCount, report, cancellationToken),
+                ApiSuite.Name => RunApiAsync(surroundings, Chosen(part, ApiSuite.Workloads), runCount, report, cancellationToken),
+                _ => RunTasksAsync(surroundings, Chosen(part, TasksSuite.Workloads), runCount, report, cancellationToken),
+            };
         });
         return command;
     }
@@ -47,6 +51,19 @@ public static class BenchCommand
     {
         report.Begin();
         var suite = new KernelSuite(line => surroundings.Terminal.Error.WriteLine(line));
+        foreach (var workload in chosen)
+            foreach (var figure in await suite.RunAsync(workload, runCount, cancellationToken))
+                report.Add(figure);
+        report.End();
+        return ExitCodes.Ok;
+    }
+
+    private static async Task<int> RunApiAsync(
+        Surroundings surroundings, IReadOnlyList<string> chosen, int runCount, BenchReport report, CancellationToken cancellationToken)
+    {
+        await using var server = await SeparateServer.StartAsync(surroundings, databaseUrl: null, cancellationToken);
+        report.Begin();
+        using var suite = new ApiSuite(server.Address, server.ApiKey, line => surroundings.Terminal.Error.WriteLine(line));
         foreach (var workload in chosen)
             foreach (var figure in await suite.RunAsync(workload, runCount, cancellationToken))
                 report.Add(figure);
