@@ -47,7 +47,7 @@ public sealed partial class PythonWorkerTests : IAsyncLifetime
     public async Task A_worker_that_is_paused_for_longer_than_its_lease_and_wakes_is_late()
     {
         var paused = await StartAsync();
-        var goal = await SubmitAsync(Step("nap", "sleep", 2));
+        var goal = await SubmitAsync(Step("nap", "sleep", 8));
         await paused.SaysAsync("task nap attempt 1");
         paused.Signal(Pause);
         var second = await StartAsync();
