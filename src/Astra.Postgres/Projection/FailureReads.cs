@@ -16,7 +16,7 @@ internal sealed class FailureReads(Database database)
 
     private const string ListGroups = """
         SELECT t.failure_fingerprint, count(*)::integer, min(t.ended_at), max(t.ended_at),
-            array_agg(DISTINCT t.kind ORDER BY t.kind COLLATE "C"), array_agg(DISTINCT t.executor ORDER BY t.executor COLLATE "C"),
+            array_agg(DISTINCT t.kind COLLATE "C" ORDER BY t.kind COLLATE "C"), array_agg(DISTINCT t.executor COLLATE "C" ORDER BY t.executor COLLATE "C"),
             (array_agg(t.failure_reason ORDER BY t.ended_at DESC, t.id DESC))[1], (array_agg(t.id ORDER BY t.ended_at DESC, t.id DESC))[1]
         FROM tasks AS t
         WHERE t.tenant = $1 AND t.is_dead
