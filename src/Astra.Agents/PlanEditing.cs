@@ -69,7 +69,7 @@ public sealed class PlanEditing(KernelNode node) : IDisposable
         return null;
     }
 
-    private static bool IsExecutor(string executor) =>
+    public static bool IsExecutor(string executor) =>
         executor.StartsWith("agent:", StringComparison.Ordinal) && executor.Length > "agent:".Length
         || executor.StartsWith("tool:", StringComparison.Ordinal) && executor.Length > "tool:".Length;
 
@@ -87,6 +87,7 @@ public sealed class PlanEditing(KernelNode node) : IDisposable
                 Priority = add.Priority,
                 AttemptCountMax = add.AttemptCountMax,
                 LeaseDuration = ToLease(add.LeaseSeconds),
+                Extras = WorkMapping.ExtrasOf(add),
             },
             [.. add.After.Select(WorkMapping.ToKernel)]),
         RemoveStep remove => new GraphEdit.Remove(remove.Name),

@@ -1,10 +1,14 @@
 using Astra.Kernel;
+using Astra.Kernel.Effects;
 using Astra.Kernel.Tasks;
 using Astra.Kernel.Workers;
 using Astra.Sdk;
 using DependencyKind = Astra.Kernel.Tasks.DependencyKind;
+using KernelEffectState = Astra.Kernel.Effects.EffectState;
 using KernelFailureKind = Astra.Kernel.Tasks.FailureKind;
 using KernelTaskState = Astra.Kernel.Tasks.TaskState;
+using WireEffectKeys = Astra.Sdk.EffectKeys;
+using WireEffectState = Astra.Sdk.EffectState;
 using WireFailureKind = Astra.Sdk.FailureKind;
 
 namespace Astra.Agents;
@@ -28,7 +32,56 @@ public static class WorkMapping
         Dependencies = [.. assignment.Dependencies.Select(ToWire)],
         LeaseSeconds = assignment.Spec.LeaseDuration.TotalSeconds,
         Now = assignment.Now,
+        Effect = EffectOf(assignment),
     };
+
+    /// <summary>The key is there for every attempt; what the ledger knows only when it knows something.</summary>
+    public static AssignedEffect EffectOf(Assignment assignment)
+    {
+        var extras = assignment.Spec.Extras;
+        var key = EffectRecord.KeyOf(assignment.Task, assignment.Attempt, extras.EffectKeys ?? Kernel.Effects.EffectKeys.PerTask);
+        return extras.Effect is { } effect
+            ? new AssignedEffect(key, ToWire(effect.State), effect.Output.IsEmpty ? null : AstraJson.Parse(effect.Output.Span))
+            : new AssignedEffect(key);
+    }
+
+    public static WireEffectState ToWire(KernelEffectState state) => state switch
+    {
+        KernelEffectState.Intended => WireEffectState.Intended,
+        KernelEffectState.Sent => WireEffectState.Sent,
+        KernelEffectState.NotSent => WireEffectState.NotSent,
+        KernelEffectState.Unknown => WireEffectState.Unknown,
+        _ => throw new ArgumentOutOfRangeException(nameof(state), state, "No such state of an effect."),
+    };
+
+    public static KernelEffectState ToKernel(WireEffectState state) => state switch
+    {
+        WireEffectState.Sent => KernelEffectState.Sent,
+        WireEffectState.NotSent => KernelEffectState.NotSent,
+        WireEffectState.Intended => KernelEffectState.Intended,
+        _ => KernelEffectState.Unknown,
+    };
+
+    /// <summary>What a step asks for beyond what every step has.</summary>
+    public static TaskExtras ExtrasOf(AddStep step)
+    {
+        if (step is { Retry: null, WorkersLostMax: null, EffectKeys: null })
+            return TaskExtras.None;
+        return TaskExtras.None with
+        {
+            Retry = step.Retry is { } retry ? new RetryPolicy(ToDelay(retry.MinSeconds), ToDelay(retry.MaxSeconds), retry.Factor) : null,
+            WorkersLostMax = step.WorkersLostMax,
+            EffectKeys = step.EffectKeys switch
+            {
+                null => null,
+                WireEffectKeys.PerAttempt => Kernel.Effects.EffectKeys.PerAttempt,
+                _ => Kernel.Effects.EffectKeys.PerTask,
+            },
+        };
+    }
+
+    // What no TimeSpan can hold becomes a delay that the kernel refuses with the range that is allowed.
+    private static TimeSpan ToDelay(double seconds) => seconds is >= 0 and < 1e9 ? TimeSpan.FromSeconds(seconds) : TimeSpan.FromSeconds(-1);
 
     public static NamedDependency ToKernel(StepDependency dependency) =>
         new(dependency.Step, dependency.OnlyCompleted ? DependencyKind.Completed : DependencyKind.Ended);

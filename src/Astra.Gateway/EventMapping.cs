@@ -2,6 +2,7 @@ using System.Text.Json;
 using Astra.Kernel;
 using Astra.Kernel.Journal;
 using Astra.Sdk;
+using EffectState = Astra.Kernel.Effects.EffectState;
 
 namespace Astra.Gateway;
 
@@ -45,6 +46,11 @@ internal static class EventMapping
         KernelEvent.GoalFailed e => e.Reason,
         KernelEvent.GoalCancelled e => e.Reason,
         KernelEvent.GoalReopened e => $"By {e.By}",
+        KernelEvent.TaskReleased e => e.Reason,
+        KernelEvent.EffectIntended e => e.What,
+        KernelEvent.EffectSettled e => (e.State == EffectState.Sent ? "Sent" : "Not sent") + (e.By is { } by ? $", by {by}" : ""),
+        KernelEvent.EffectLost e => e.Failure.Reason,
+        KernelEvent.TaskFixed e => $"By {e.By}{(e.Executor is { } executor ? $", now {executor}" : "")}{(e.Input is null ? "" : ", with another input")}",
         _ => null,
     };
 }

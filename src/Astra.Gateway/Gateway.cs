@@ -83,7 +83,9 @@ public static class Gateway
         new GoalEndpoints(parts.Node, parts.Catalog, replies).Map(api);
         new PlanEndpoints(parts.Node, parts.Editing, replies).Map(api);
         new EventEndpoints(parts.Node, parts.Progress, parts.Keys, options, replies, app.Lifetime.ApplicationStopping).Map(api);
-        new TaskEndpoints(parts.Node, replies).Map(api);
+        var tasks = new TaskEndpoints(parts.Node, replies);
+        tasks.Map(api);
+        new DeadLetterEndpoints(parts.Node, parts.Catalog, replies, tasks).Map(api);
         new ArtifactEndpoints(parts.Node, parts.Artifacts, replies).Map(api);
         new AgentEndpoints(parts, replies).Map(api);
         new AgentMessageEndpoint(parts.Node, options, replies).Map(api);

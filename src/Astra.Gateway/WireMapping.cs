@@ -7,7 +7,9 @@ using Astra.Sdk;
 using KernelFailureKind = Astra.Kernel.Tasks.FailureKind;
 using KernelGoalState = Astra.Kernel.Tasks.GoalState;
 using KernelTaskState = Astra.Kernel.Tasks.TaskState;
+using KernelEffectState = Astra.Kernel.Effects.EffectState;
 using WireCounts = Astra.Sdk.TaskCounts;
+using WireEffectState = Astra.Sdk.EffectState;
 using WireFailureKind = Astra.Sdk.FailureKind;
 using WireGoalState = Astra.Sdk.GoalState;
 using WireTaskState = Astra.Sdk.TaskState;
@@ -55,8 +57,16 @@ public static class WireMapping
         EndedAt = task.EndedAt,
         Input = isInList ? null : ToJson(task.Spec.Input),
         Output = isInList ? null : ToJson(task.Output),
-        Failure = task.Failure is { } failure ? new TaskFailure(ToWire(failure.Kind), failure.Reason, failure.Fingerprint) : null,
+        Failure = task.Failure is { } failure ? ToView(failure) : null,
+        Effect = task.Spec.Extras.Effect is { } effect
+            ? new EffectView(ToWire(effect.State), effect.Attempt, effect.What, effect.At, isInList ? null : ToJson(effect.Output), effect.By) : null,
     };
+
+    public static TaskFailure ToView(Failure failure) => new(ToWire(failure.Kind), failure.Reason, failure.Fingerprint);
+
+    public static WireEffectState ToWire(KernelEffectState state) => WorkMapping.ToWire(state);
+
+    public static KernelEffectState ToKernel(WireEffectState state) => WorkMapping.ToKernel(state);
 
     public static TaskView ToView(TaskReading reading)
     {
@@ -123,6 +133,7 @@ public static class WireMapping
         KernelFailureKind.Transient => WireFailureKind.Transient,
         KernelFailureKind.Permanent => WireFailureKind.Permanent,
         KernelFailureKind.Poison => WireFailureKind.Poison,
+        KernelFailureKind.UnknownEffect => WireFailureKind.UnknownEffect,
         _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "No such kind of failure."),
     };
 

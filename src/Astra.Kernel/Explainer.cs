@@ -1,4 +1,5 @@
 using Astra.Kernel.Actors;
+using Astra.Kernel.Effects;
 using Astra.Kernel.Scheduling;
 using Astra.Kernel.Tasks;
 
@@ -28,6 +29,7 @@ internal sealed class Explainer(IClock clock, ActorRef scheduler)
             _ when row.Counts.Running > 0 => $"It is being worked on: {Names(goal, TaskState.Running)} running.",
             _ when goal.Tasks.FirstOrDefault(task => task.State == TaskState.Ready) is { } ready =>
                 $"Task {ready.Spec.Name} waits to run. {(await ExplainReadyAsync(goal, ready, evidence))}",
+            _ when goal.Tasks.FirstOrDefault(AwaitsResolution) is { } unknown => $"It waits for a decision. {ExplainUnknown(unknown, evidence)}",
             _ when goal.Tasks.FirstOrDefault(task => task.State == TaskState.Dead) is { } dead =>
                 $"It waits for a decision about dead task {dead.Spec.Name}: replay or discard it.",
             _ => "Every task waits for another.",
@@ -52,6 +54,7 @@ internal sealed class Explainer(IClock clock, ActorRef scheduler)
             TaskState.Ready when task.Failure is { } before && task.DueAt > clock.UtcNow =>
                 $"Attempt {task.Attempt} failed ({before.Reason}); the next one is due at {task.DueAt:HH:mm:ss} UTC.",
             TaskState.Ready => await ExplainReadyAsync(goal, task, evidence),
+            _ when AwaitsResolution(task) => ExplainUnknown(task, evidence),
             _ => ExplainPending(goal, task, evidence),
         };
         return new Explanation(task.Id.Value, "task", sentence, evidence);
@@ -71,6 +74,16 @@ internal sealed class Explainer(IClock clock, ActorRef scheduler)
         {
             return "The node is very busy or stopping; ask again in a moment.";
         }
+    }
+
+    private static bool AwaitsResolution(TaskRow task) => task is { State: TaskState.Pending, Spec.Extras.Effect.State: EffectState.Unknown };
+
+    private static string ExplainUnknown(TaskRow task, Dictionary<string, string> evidence)
+    {
+        var effect = task.Spec.Extras.Effect!;
+        (evidence["effect"], evidence["what"]) = ("unknown", effect.What);
+        return $"Attempt {effect.Attempt} of task {task.Spec.Name} was lost while it acted on the outside world ({effect.What}), and nobody knows whether it did: "
+            + $"find out, then run `astra effect resolve {task.Id}` with --sent or --not-sent.";
     }
 
     private static string ExplainPending(GoalSnapshot goal, TaskRow task, Dictionary<string, string> evidence)

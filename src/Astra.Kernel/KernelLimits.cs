@@ -1,3 +1,5 @@
+using Astra.Kernel.Tasks;
+
 namespace Astra.Kernel;
 
 /// <summary>Every bound of the kernel in one place. Reaching one is a refusal with its name, never a surprise.</summary>
@@ -28,6 +30,9 @@ public sealed record KernelLimits
 
     public TimeSpan RetryDelayMin { get; init; } = TimeSpan.FromMilliseconds(500);
     public TimeSpan RetryDelayMax { get; init; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>For tasks without a policy of their own.</summary>
+    public RetryPolicy Retry => new(RetryDelayMin, RetryDelayMax, Factor: 2);
 
     /// <summary>One commit takes at most this many entries: a thousand amortise the fsync, and more would only make the
     /// first of them wait.</summary>

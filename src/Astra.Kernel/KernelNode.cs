@@ -211,21 +211,9 @@ public sealed partial class KernelNode : IAsyncDisposable
         return around.IsOk ? await _explainer.ExplainAsync(around.Value, task.Value) : around.Refusal!;
     }
 
-    /// <summary>Tries a dead letter again, with fresh attempts.</summary>
-    public ValueTask<Answer<TaskRow>> RedriveAsync(Caller caller, TaskId task) =>
-        OnTaskAsync(caller.Tenant, task, new ShardRequest.Redrive(caller, task));
-
-    /// <summary>Gives a dead letter up, with the reason.</summary>
-    public ValueTask<Answer<TaskRow>> DiscardAsync(Caller caller, TaskId task, string reason) =>
-        OnTaskAsync(caller.Tenant, task, new ShardRequest.Discard(caller, task, Clean(reason)));
-
     public async ValueTask<Answer<IReadOnlyList<GoalRow>>> ListGoalsAsync(TenantId tenant, GoalState? state, string? agent, GoalId? after, int countMax) =>
         await CatchUpAsync() is { } refusal ? refusal : await FromDatabaseAsync(
             () => _ports.Projection.ListGoalsAsync(tenant, state, agent, after, countMax, CancellationToken.None));
-
-    public async ValueTask<Answer<IReadOnlyList<TaskRow>>> ListDeadTasksAsync(TenantId tenant, TaskId? after, int countMax) =>
-        await CatchUpAsync() is { } refusal ? refusal : await FromDatabaseAsync(
-            () => _ports.Projection.ListDeadTasksAsync(tenant, after, countMax, CancellationToken.None));
 
     // ---- Events ---------------------------------------------------------------------------------------------------
 
@@ -277,6 +265,8 @@ public sealed partial class KernelNode : IAsyncDisposable
             return new Refusal(RefusalKind.Invalid, $"The goal's input has {request.Input.Length} bytes; {_limits.PayloadBytesMax} is the limit.");
         if (request.Priority is < -100 or > 100)
             return new Refusal(RefusalKind.Invalid, $"A priority is between -100 and 100, and {request.Priority} is not.");
+        if (request.Extras.RetriesMax is < 0 or > 1_000_000)
+            return new Refusal(RefusalKind.Invalid, $"The retries of all of a goal's tasks together are 0 to 1000000, and {request.Extras.RetriesMax} is not.");
         if (request.IdempotencyKey is { Length: 0 or > 200 })
             return new Refusal(RefusalKind.Invalid, "An Idempotency-Key has 1 to 200 characters.");
         return null;

@@ -97,8 +97,14 @@ internal sealed class FaultyProjection(FaultyStore wire, Action crashSender) : I
     public ValueTask<IReadOnlyList<GoalRow>> ListGoalsAsync(TenantId tenant, GoalState? state, string? agent, GoalId? after, int countMax, CancellationToken cancellationToken) =>
         wire.CallAsync(() => _rows.ListGoalsAsync(tenant, state, agent, after, countMax, CancellationToken.None), crashSender);
 
-    public ValueTask<IReadOnlyList<TaskRow>> ListDeadTasksAsync(TenantId tenant, TaskId? after, int countMax, CancellationToken cancellationToken) =>
-        wire.CallAsync(() => _rows.ListDeadTasksAsync(tenant, after, countMax, CancellationToken.None), crashSender);
+    public ValueTask<IReadOnlyList<TitledTask>> ListDeadTasksAsync(TenantId tenant, string? fingerprint, TaskId? after, int countMax, CancellationToken cancellationToken) =>
+        wire.CallAsync(() => _rows.ListDeadTasksAsync(tenant, fingerprint, after, countMax, CancellationToken.None), crashSender);
+
+    public ValueTask<IReadOnlyList<DeadGroup>> ListDeadGroupsAsync(TenantId tenant, int countMax, CancellationToken cancellationToken) =>
+        wire.CallAsync(() => _rows.ListDeadGroupsAsync(tenant, countMax, CancellationToken.None), crashSender);
+
+    public ValueTask<IReadOnlyList<TitledTask>> ListUnknownEffectsAsync(TenantId tenant, TaskId? after, int countMax, CancellationToken cancellationToken) =>
+        wire.CallAsync(() => _rows.ListUnknownEffectsAsync(tenant, after, countMax, CancellationToken.None), crashSender);
 }
 
 internal sealed class FaultyLeases(FaultyStore wire, IShardLeases leases, Action crashSender, Action<LeaseRenewal> renewed) : IShardLeases

@@ -1,4 +1,5 @@
 using Astra.Kernel;
+using Astra.Kernel.Effects;
 using Astra.Kernel.Tasks;
 
 namespace Astra.Simulation;
@@ -21,6 +22,11 @@ internal sealed class TaskModel(TaskId id, string name)
     public Dictionary<int, WorkerId> Claims { get; } = [];
     public Dictionary<int, TaskCommand> Endings { get; } = [];
     public int RedriveCount { get; set; }
+
+    /// <summary>What the log says about its effect on the outside world, and the attempts that said they would make it.</summary>
+    public EffectState? Effect { get; set; }
+    public HashSet<int> Intents { get; } = [];
+    public bool AwaitsResolution => Effect == EffectState.Unknown;
 }
 
 /// <summary>What a goal looked like after one entry of the log.</summary>
@@ -50,7 +56,7 @@ internal sealed class GoalModel(TenantId tenant, GoalId id, string? key, DeadTas
         Count(TaskState.Pending), Count(TaskState.Ready), Count(TaskState.Running), Count(TaskState.Completed), Count(TaskState.Cancelled), Count(TaskState.Dead));
 
     /// <summary>Nothing of it will move again by itself.</summary>
-    public bool IsAtRest => State != GoalState.Active || (policy == DeadTaskPolicy.Wait && Count(TaskState.Dead) > 0 && Counts is { Ready: 0, Running: 0 });
+    public bool IsAtRest => State != GoalState.Active || (Tasks.Values.Any(task => task is { State: TaskState.Pending, AwaitsResolution: true }) && Counts is { Ready: 0, Running: 0 }) || (policy == DeadTaskPolicy.Wait && Count(TaskState.Dead) > 0 && Counts is { Ready: 0, Running: 0 });
 
     public bool IsMet(Dependency dependency) => Find(dependency.On) is { } on
         && (dependency.Kind == DependencyKind.Completed ? on.State == TaskState.Completed : on.State.IsFinal());

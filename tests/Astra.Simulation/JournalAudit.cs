@@ -1,4 +1,5 @@
 using Astra.Kernel;
+using Astra.Kernel.Effects;
 using Astra.Kernel.Journal;
 using Astra.Kernel.Tasks;
 
@@ -158,6 +159,9 @@ internal sealed class JournalAudit(Verdict verdict, Trace trace)
             case KernelEvent.TaskPrioritised prioritised:
                 task.Priority = prioritised.Priority;
                 break;
+            case KernelEvent.EffectIntended or KernelEvent.EffectSettled or KernelEvent.EffectLost:
+                TakeEffect(task, entry);
+                break;
             default:
                 verdict.Check(entry.Command is not null, $"{entry.Kind} of task {task.Name} is not a move.");
                 break;
@@ -188,7 +192,8 @@ internal sealed class JournalAudit(Verdict verdict, Trace trace)
         verdict.Check(entry.From == task.State, $"Task {task.Name} is {task.State}, and {command} moves it from {entry.From}.");
         verdict.Check(Moves.Contains((entry.From!.Value, command, entry.To!.Value)), $"{entry.From} {command} {entry.To} of task {task.Name} is not in the table.");
         verdict.Check(entry.Attempt == task.Attempt + (command == TaskCommand.Claim ? 1 : 0), $"{command} of task {task.Name} carries attempt {entry.Attempt}; the latest was {task.Attempt}.");
-        var isFree = task.After.All(goal.IsMet);
+        var isFree = task.After.All(goal.IsMet) && !task.AwaitsResolution;
+        verdict.Check(task.Effect != EffectState.Intended || command is not (TaskCommand.Retry or TaskCommand.Exhaust or TaskCommand.Expire), $"{command} of task {task.Name}, and nobody knows what became of its effect.");
         switch (command)
         {
             case TaskCommand.Claim or TaskCommand.Unblock:
@@ -196,6 +201,9 @@ internal sealed class JournalAudit(Verdict verdict, Trace trace)
                 break;
             case TaskCommand.Block:
                 verdict.Check(!isFree, $"{command} of task {task.Name}, and it waits for nothing.");
+                break;
+            case TaskCommand.Resolve:
+                verdict.Check(task.Effect == EffectState.Sent, $"Task {task.Name} is resolved, and its effect is {task.Effect}.");
                 break;
             case TaskCommand.Doom:
                 verdict.Check(task.After.Any(goal.IsHopeless), $"Task {task.Name} is doomed, and it might still run.");
@@ -209,6 +217,29 @@ internal sealed class JournalAudit(Verdict verdict, Trace trace)
             verdict.Check(task.Endings.TryAdd(task.Attempt, command), $"Attempt {task.Attempt} of task {task.Name} ends twice.");
         (task.State, task.Attempt) = (entry.To.Value, entry.Attempt);
         Follow(task, entry);
+    }
+
+    /// <summary>An effect that was sent is never begun again, and one that was begun is never tried again before somebody
+    /// knows.</summary>
+    private void TakeEffect(TaskModel task, JournalEntry entry)
+    {
+        switch (entry.Event)
+        {
+            case KernelEvent.EffectIntended:
+                verdict.Check(task is { State: TaskState.Running, Effect: null or EffectState.NotSent } && entry.Attempt == task.Attempt, $"Attempt {entry.Attempt} of task {task.Name} ({task.State}) begins an effect that is {task.Effect}.");
+                verdict.Check(task.Intents.Add(entry.Attempt), $"Attempt {entry.Attempt} of task {task.Name} begins its effect twice.");
+                task.Effect = EffectState.Intended;
+                break;
+            case KernelEvent.EffectSettled settled:
+                verdict.Check(settled.By is null ? task is { State: TaskState.Running, Effect: EffectState.Intended } : task is { State: TaskState.Pending, Effect: EffectState.Unknown },
+                    $"The effect of task {task.Name} ({task.State}) is settled by {settled.By ?? "its worker"} though it is {task.Effect}.");
+                task.Effect = settled.State;
+                break;
+            case KernelEvent.EffectLost:
+                verdict.Check(task is { State: TaskState.Pending, Effect: EffectState.Intended }, $"The effect of task {task.Name} ({task.State}) is lost though it is {task.Effect}.");
+                task.Effect = EffectState.Unknown;
+                break;
+        }
     }
 
     private static void Follow(TaskModel task, JournalEntry entry)
@@ -248,7 +279,7 @@ internal sealed class JournalAudit(Verdict verdict, Trace trace)
         foreach (var task in goal.Tasks.Values)
         {
             verdict.Check(task.State != TaskState.Ready || task.After.All(goal.IsMet), $"Task {task.Name} of goal {goal.Id} is ready and waits for something.");
-            verdict.Check(task.State != TaskState.Pending || !task.After.All(goal.IsMet), $"Task {task.Name} of goal {goal.Id} is pending and waits for nothing.");
+            verdict.Check(task.State != TaskState.Pending || task.AwaitsResolution || !task.After.All(goal.IsMet), $"Task {task.Name} of goal {goal.Id} is pending and waits for nothing.");
             verdict.Check(task.State != TaskState.Pending || !task.After.Any(goal.IsHopeless), $"Task {task.Name} of goal {goal.Id} is pending and can never run.");
         }
         verdict.Check(goal.Counts.Open > 0 || goal.IsAtRest, $"Goal {goal.Id} is active with nothing left to do.");

@@ -61,12 +61,16 @@ internal sealed class ReplyAudit(Verdict verdict, JournalAudit journal)
         verdict.Check(assignment.Dependencies.All(dependency => dependency.State.IsFinal()), $"Task {assignment.Spec.Name} was handed out before what it waits for had ended.");
     }
 
+    /// <summary>Somebody acts on the outside world: the log said so first.</summary>
+    public void Acts(AttemptId attempt) => verdict.Check(
+        journal.Find(attempt.Task)?.Task.Intents.Contains(attempt.Attempt) == true, $"Attempt {attempt.Attempt} of task {attempt.Task} acts on the outside world, and the log does not know.");
+
     public void Accepted(AttemptId attempt, bool asCompleted)
     {
         var found = journal.Find(attempt.Task);
         TaskCommand ending = default;
         var isEnded = found is not null && found.Value.Task.Endings.TryGetValue(attempt.Attempt, out ending);
-        verdict.Check(isEnded && (asCompleted ? ending == TaskCommand.Complete : ending is TaskCommand.Retry or TaskCommand.Exhaust),
+        verdict.Check(isEnded && (asCompleted ? ending == TaskCommand.Complete : ending is TaskCommand.Retry or TaskCommand.Exhaust or TaskCommand.Suspend),
             $"The report that attempt {attempt.Attempt} of task {attempt.Task} {(asCompleted ? "completed" : "failed")} was accepted; the log has {(isEnded ? ending : "nothing")}.");
     }
 

@@ -1,4 +1,5 @@
 using Astra.Kernel;
+using Astra.Kernel.Effects;
 using Astra.Kernel.Tasks;
 
 namespace Astra.Simulation;
@@ -33,7 +34,10 @@ internal sealed class SimulatedClient
         while (_run.HasFaults)
         {
             await _run.Network.DelayAsync(RestMax * _dice.NextDouble());
-            await ActAsync();
+            if (_run.Options.EffectShare > 0 && _dice.Chance(0.2))
+                await ResolveAsync();
+            else
+                await ActAsync();
         }
         IsDone = true;
     }
@@ -130,6 +134,14 @@ internal sealed class SimulatedClient
     {
         if (await PlanOfAsync() is { } plan && _dice.PickOrNone([.. plan.Tasks.Where(task => task.State == TaskState.Dead)]) is { } dead
             && await CallAsync(node => node.RedriveAsync(_caller, dead.Id), patience: 1) is { IsOk: true } reply)
+            _run.Replies.Told(reply.Value);
+    }
+
+    private async Task ResolveAsync()
+    {
+        if (await PlanOfAsync() is { } plan
+            && _dice.PickOrNone([.. plan.Tasks.Where(task => task is { State: TaskState.Pending, Spec.Extras.Effect.State: EffectState.Unknown })]) is { } unknown
+            && await CallAsync(node => node.ResolveEffectAsync(_caller, unknown.Id, _dice.Pick([EffectState.Sent, EffectState.NotSent]), default), patience: 1) is { IsOk: true } reply)
             _run.Replies.Told(reply.Value);
     }
 

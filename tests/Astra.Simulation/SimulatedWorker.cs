@@ -1,4 +1,5 @@
 using Astra.Kernel;
+using Astra.Kernel.Effects;
 using Astra.Kernel.Tasks;
 using Astra.Kernel.Workers;
 
@@ -80,6 +81,8 @@ internal sealed class SimulatedWorker : IWorker
         }
         if (!await WorkWithHeartbeatsAsync(attempt, work, assignment.Spec.LeaseDuration / 3))
             return;
+        if (_run.Options.EffectShare > 0 && _dice.Chance(_run.Options.EffectShare) && !await ActAsync(assignment, attempt))
+            return;
         switch (fate)
         {
             case Fate.FailTransiently:
@@ -128,6 +131,28 @@ internal sealed class SimulatedWorker : IWorker
             if (lost.IsKnown && lost.Value.Contains(attempt))
                 return false;
         }
+        return true;
+    }
+
+    /// <summary>Intent, effect, outcome; sometimes one of them twice, sometimes the end in between.</summary>
+    /// <returns>False when the attempt ends here.</returns>
+    private async Task<bool> ActAsync(Assignment assignment, AttemptId attempt)
+    {
+        var before = assignment.Spec.Extras.Effect?.State;
+        var intent = await CallAsync(() => _link.IntendAsync(attempt, "the dice"));
+        if (before == EffectState.Sent)
+        {
+            _run.Verdict.Check(!intent.IsKnown || !intent.Value.IsOk, $"Attempt {attempt.Attempt} of {assignment.Spec.Name} may make an effect that was sent before.");
+            return true;
+        }
+        if (intent is not { IsKnown: true, Value.IsOk: true })
+            return false;
+        _run.Replies.Acts(attempt);
+        if (_run.HasFaults && _dice.Chance(0.2))
+            return _dice.Chance(0.5);
+        var outcome = _dice.Chance(0.7) ? EffectState.Sent : EffectState.NotSent;
+        for (var times = _dice.Between(1, 3); times > 0; times--)
+            await CallAsync(() => _link.SettleAsync(attempt, outcome, outcome == EffectState.Sent ? new byte[] { 7 } : default));
         return true;
     }
 

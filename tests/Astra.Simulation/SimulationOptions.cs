@@ -39,6 +39,9 @@ public sealed record SimulationOptions
     public required WorkerFaults Workers { get; init; }
     public required NodeFaults Nodes { get; init; }
 
+    /// <summary>Attempts that act on the outside world.</summary>
+    public required double EffectShare { get; init; }
+
     /// <summary>How long a shard's owner keeps it without renewing.</summary>
     public static TimeSpan ShardLease { get; } = TimeSpan.FromSeconds(6);
 
@@ -74,6 +77,8 @@ public sealed record SimulationOptions
             Bus = new BusFaults(
                 dice.Pick([TimeSpan.Zero, TimeSpan.FromMilliseconds(20), TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(8)]),
                 Share(0.4, 0.4), Share(0.4, 0.4), Share(0.3, 0.4)),
+            // The last that is drawn: a world without effects is the one its seed always stood for.
+            EffectShare = dice.Chance(0.5) ? dice.NextDouble() * 0.8 : 0,
         };
     }
 }

@@ -90,9 +90,16 @@ public sealed class AgentHost : IMessageWorker, IAsyncDisposable
     private async ValueTask<TaskReport> RunAsync(Assignment assignment, CancellationToken revoked)
     {
         var tools = _parts.Tools.For(new ToolSubject(assignment.Tenant, assignment.Agent, assignment.Goal, assignment.GoalInput, new AttemptId(assignment.Task, assignment.Attempt)));
-        if (assignment.Spec.Executor.StartsWith(ToolPrefix, StringComparison.Ordinal))
-            return await ToolStep.RunAsync(tools, assignment.Spec.Executor[ToolPrefix.Length..], AstraJson.Parse(assignment.Spec.Input.Span), revoked);
-        return await _runner.RunAsync(WorkMapping.ToWire(assignment), tools, _parts.Artifacts.For(assignment.Tenant), text => Publish(assignment, text), revoked);
+        var effects = new LinkEffects(_link.Task, new AttemptId(assignment.Task, assignment.Attempt));
+        if (!assignment.Spec.Executor.StartsWith(ToolPrefix, StringComparison.Ordinal))
+            return await _runner.RunAsync(
+                WorkMapping.ToWire(assignment), tools, _parts.Artifacts.For(assignment.Tenant), effects, text => Publish(assignment, text), revoked);
+
+        var label = assignment.Spec.Executor[ToolPrefix.Length..];
+        var input = AstraJson.Parse(assignment.Spec.Input.Span);
+        return _parts.Catalog.Find(label)?.Definition.Effects == ToolEffects.Outside
+            ? await ToolStep.RunOutsideAsync(tools, label, input, effects, WorkMapping.EffectOf(assignment), revoked)
+            : await ToolStep.RunAsync(tools, label, input, revoked);
     }
 
     private void Publish(Assignment assignment, string text) => _parts.Progress.Publish(

@@ -50,6 +50,7 @@ internal sealed class GoalEndpoints(KernelNode node, ToolCatalog catalog, Replie
             Priority = submission.Priority,
             DeadTaskPolicy = submission.OnDeadTask == Sdk.DeadTaskPolicy.Wait ? Kernel.Tasks.DeadTaskPolicy.Wait : Kernel.Tasks.DeadTaskPolicy.Doom,
             IdempotencyKey = idempotencyKey,
+            Extras = submission.RetriesMax is { } retries ? new GoalExtras { RetriesMax = retries } : GoalExtras.None,
             Plan = plan.Value,
         };
         return await replies.Of(http, node.SubmitAsync(http.Principal().Caller, request), goal =>

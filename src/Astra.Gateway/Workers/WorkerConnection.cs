@@ -167,6 +167,9 @@ internal sealed class WorkerConnection(FrameSocket<WorkerFrame, ServerFrame> soc
                     case WorkerFrame.Drain:
                         link.Drain();
                         continue;
+                    case WorkerFrame.Credit credit:
+                        link.Offer(credit.Slots is >= 0 and <= SlotsMax ? credit.Slots : throw new BadFrameException($"A worker takes 0 to {SlotsMax} tasks at once, not {credit.Slots}."));
+                        continue;
                     case WorkerFrame.Hello:
                         throw new BadFrameException("A worker says hello once.");
                     case WorkerFrame.Progress progress:
@@ -226,6 +229,17 @@ internal sealed class WorkerConnection(FrameSocket<WorkerFrame, ServerFrame> soc
             case WorkerFrame.CallTool call:
                 await CallToolAsync(call);
                 break;
+            case WorkerFrame.Release release:
+                await ReleaseAsync(link, release);
+                break;
+            case WorkerFrame.EffectIntent intent:
+                await RecordEffectAsync(new TaskAttempt(intent.TaskId, intent.Attempt), attempt => link.IntendAsync(attempt, Words.Clean(intent.What)!));
+                break;
+            case WorkerFrame.EffectOutcome outcome:
+                await RecordEffectAsync(
+                    new TaskAttempt(outcome.TaskId, outcome.Attempt),
+                    attempt => link.SettleAsync(attempt, WorkMapping.ToKernel(outcome.Outcome), WorkMapping.ToBytes(outcome.Output)));
+                break;
         }
     }
 
@@ -258,6 +272,29 @@ internal sealed class WorkerConnection(FrameSocket<WorkerFrame, ServerFrame> soc
             : new ServerFrame.Accepted(attempt.TaskId, attempt.Attempt));
     }
 
+    private async Task ReleaseAsync(WorkerLink link, WorkerFrame.Release release)
+    {
+        var attempt = new TaskAttempt(release.TaskId, release.Attempt);
+        var reason = Words.Clean(release.Reason) is { Length: > 0 } said ? said : "its worker gave it back";
+        var answer = _held.ContainsKey(attempt)
+            ? await link.ReleaseAsync(new AttemptId(new TaskId(attempt.TaskId), attempt.Attempt), reason)
+            : new Refusal(RefusalKind.Late, "This connection does not hold that attempt.");
+        Drop(attempt);
+        socket.TrySend(answer.Refusal is { } late
+            ? new ServerFrame.Late(attempt.TaskId, attempt.Attempt, late.Reason)
+            : new ServerFrame.Accepted(attempt.TaskId, attempt.Attempt));
+    }
+
+    private async Task RecordEffectAsync(TaskAttempt attempt, Func<AttemptId, ValueTask<Answer<Kernel.Tasks.TaskState>>> record)
+    {
+        var answer = _held.ContainsKey(attempt)
+            ? await record(new AttemptId(new TaskId(attempt.TaskId), attempt.Attempt))
+            : new Refusal(RefusalKind.Late, "This connection does not hold that attempt.");
+        socket.TrySend(answer.Refusal is { } refusal
+            ? new ServerFrame.EffectRefused(attempt.TaskId, attempt.Attempt, refusal.Reason)
+            : new ServerFrame.EffectRecorded(attempt.TaskId, attempt.Attempt));
+    }
+
     private async Task CallToolAsync(WorkerFrame.CallTool call)
     {
         var attempt = new TaskAttempt(call.TaskId, call.Attempt);
@@ -280,6 +317,7 @@ internal sealed class WorkerConnection(FrameSocket<WorkerFrame, ServerFrame> soc
                 new ToolCall(call.Tool, call.Input)
                 {
                     Reads = call.Reads ?? [],
+                    IdempotencyKey = call.IdempotencyKey,
                     Deadline = call.DeadlineSeconds is > 0 and < 1e6 and var seconds ? TimeSpan.FromSeconds(seconds) : null,
                 }, ending);
             return new ServerFrame.ToolAnswer(call.CallId, result.Output, result.Receipt, null, null);

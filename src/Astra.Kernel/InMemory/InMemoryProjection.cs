@@ -81,17 +81,48 @@ public sealed class InMemoryProjection : IProjection
         }
     }
 
-    public ValueTask<IReadOnlyList<TaskRow>> ListDeadTasksAsync(TenantId tenant, TaskId? after, int countMax, CancellationToken cancellationToken)
+    public ValueTask<IReadOnlyList<TitledTask>> ListDeadTasksAsync(TenantId tenant, string? fingerprint, TaskId? after, int countMax, CancellationToken cancellationToken) =>
+        ListTasksAsync(tenant, task => task.State == TaskState.Dead && (fingerprint is null || task.Failure!.Fingerprint == fingerprint), after, countMax, cancellationToken);
+
+    public ValueTask<IReadOnlyList<TitledTask>> ListUnknownEffectsAsync(TenantId tenant, TaskId? after, int countMax, CancellationToken cancellationToken) =>
+        ListTasksAsync(tenant, task => task is { State: TaskState.Pending, Failure.Kind: FailureKind.UnknownEffect }, after, countMax, cancellationToken);
+
+    public ValueTask<IReadOnlyList<DeadGroup>> ListDeadGroupsAsync(TenantId tenant, int countMax, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         lock (_transaction)
         {
-            return ValueTask.FromResult<IReadOnlyList<TaskRow>>(_goals.Values
+            return ValueTask.FromResult<IReadOnlyList<DeadGroup>>(_goals.Values
                 .Where(goal => goal.Row.Tenant == tenant)
                 .SelectMany(goal => goal.Tasks.Values)
-                .Where(task => task.State == TaskState.Dead
-                    && (after is not { } last || task.Id.Value.CompareTo(last.Value) < 0))
-                .OrderByDescending(task => task.Id.Value)
+                .Where(task => task.State == TaskState.Dead)
+                .GroupBy(task => task.Failure!.Fingerprint, StringComparer.Ordinal)
+                .Select(GroupOf)
+                .OrderByDescending(group => group.LastAt).ThenBy(group => group.Fingerprint, StringComparer.Ordinal)
+                .Take(countMax)
+                .ToArray());
+        }
+    }
+
+    private static DeadGroup GroupOf(IGrouping<string, TaskRow> group)
+    {
+        var sample = group.OrderByDescending(task => task.EndedAt).ThenByDescending(task => task.Id.Value).First();
+        return new DeadGroup(
+            group.Key, group.Count(), group.Min(task => task.EndedAt!.Value), sample.EndedAt!.Value,
+            [.. group.Select(task => task.Spec.Kind).Distinct().Order(StringComparer.Ordinal)], [.. group.Select(task => task.Spec.Executor).Distinct().Order(StringComparer.Ordinal)],
+            sample.Failure!.Reason, sample.Id);
+    }
+
+    private ValueTask<IReadOnlyList<TitledTask>> ListTasksAsync(TenantId tenant, Func<TaskRow, bool> isAsked, TaskId? after, int countMax, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        lock (_transaction)
+        {
+            return ValueTask.FromResult<IReadOnlyList<TitledTask>>(_goals.Values
+                .Where(goal => goal.Row.Tenant == tenant)
+                .SelectMany(goal => goal.Tasks.Values.Select(task => new TitledTask(task, goal.Row.Title, goal.Row.Agent)))
+                .Where(listed => isAsked(listed.Task) && (after is not { } last || listed.Task.Id.Value.CompareTo(last.Value) < 0))
+                .OrderByDescending(listed => listed.Task.Id.Value)
                 .Take(countMax)
                 .ToArray());
         }

@@ -1,3 +1,4 @@
+using Astra.Kernel.Effects;
 using Astra.Kernel.Tasks;
 
 namespace Astra.Kernel.Journal;
@@ -94,6 +95,27 @@ public static class EventCodec
             case KernelEvent.GoalReopened e:
                 writer.Text(e.By);
                 break;
+            case KernelEvent.TaskReleased e:
+                writer.Text(e.Reason);
+                break;
+            case KernelEvent.EffectIntended e:
+                writer.Text(e.What);
+                break;
+            case KernelEvent.EffectSettled e:
+                writer.Byte((byte)e.State);
+                writer.Bytes(e.Output.Span);
+                writer.OptionalText(e.By);
+                break;
+            case KernelEvent.EffectLost e:
+                writer.Failure(e.Failure);
+                break;
+            case KernelEvent.TaskFixed e:
+                writer.OptionalText(e.Executor);
+                writer.Byte(e.Input is null ? (byte)0 : (byte)1);
+                if (e.Input is { } input)
+                    writer.Bytes(input.Span);
+                writer.Text(e.By);
+                break;
             case KernelEvent.TaskRemoved or KernelEvent.TaskUnblocked or KernelEvent.TaskBlocked or KernelEvent.TaskSuspended:
                 break;
             default:
@@ -141,6 +163,11 @@ public static class EventCodec
             EventKind.GoalFailed => new KernelEvent.GoalFailed(reader.Text()),
             EventKind.GoalCancelled => new KernelEvent.GoalCancelled(reader.Text()),
             EventKind.GoalReopened => new KernelEvent.GoalReopened(reader.Text()),
+            EventKind.TaskReleased => new KernelEvent.TaskReleased(reader.Text()),
+            EventKind.EffectIntended => new KernelEvent.EffectIntended(reader.Text()),
+            EventKind.EffectSettled => new KernelEvent.EffectSettled((EffectState)reader.Byte(), reader.Bytes(), reader.OptionalText()),
+            EventKind.EffectLost => new KernelEvent.EffectLost(reader.Failure()),
+            EventKind.TaskFixed => new KernelEvent.TaskFixed(reader.OptionalText(), reader.Byte() == 0 ? null : reader.Bytes(), reader.Text()),
             _ => throw new InvalidDataException($"An entry is of the unknown kind {(short)kind}. Run a newer build."),
         };
     }

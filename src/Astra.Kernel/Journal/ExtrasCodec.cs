@@ -1,3 +1,4 @@
+using Astra.Kernel.Effects;
 using Astra.Kernel.Tasks;
 
 namespace Astra.Kernel.Journal;
@@ -11,8 +12,15 @@ public static class ExtrasCodec
 {
     private const byte TaskNotBefore = 20;
     private const byte TaskDeadline = 21;
+    private const byte TaskRetry = 40;
+    private const byte TaskWorkersLostMax = 41;
+    private const byte TaskEffectKeys = 42;
+    private const byte TaskEffect = 43;
+    private const byte TaskFixCount = 44;
 
     private const byte GoalParent = 1;
+    private const byte GoalRetriesMax = 40;
+    private const byte GoalRetriesUsed = 41;
 
     public static byte[] Encode(TaskExtras extras)
     {
@@ -21,6 +29,25 @@ public static class ExtrasCodec
         var writer = new FieldWriter();
         writer.OptionalTime(TaskNotBefore, extras.NotBefore);
         writer.OptionalTime(TaskDeadline, extras.Deadline);
+        if (extras.Retry is { } retry)
+        {
+            writer.Byte(TaskRetry);
+            writer.Int64(retry.DelayMin.Ticks);
+            writer.Int64(retry.DelayMax.Ticks);
+            writer.Int64(BitConverter.DoubleToInt64Bits(retry.Factor));
+        }
+        writer.OptionalInt32(TaskWorkersLostMax, extras.WorkersLostMax);
+        if (extras.EffectKeys is { } keys)
+        {
+            writer.Byte(TaskEffectKeys);
+            writer.Byte((byte)keys);
+        }
+        if (extras.Effect is { } effect)
+        {
+            writer.Byte(TaskEffect);
+            writer.Effect(effect);
+        }
+        writer.OptionalInt32(TaskFixCount, extras.FixCount == 0 ? null : extras.FixCount);
         return writer.ToArray();
     }
 
@@ -34,6 +61,8 @@ public static class ExtrasCodec
             writer.Byte(GoalParent);
             writer.Id(parent.Value);
         }
+        writer.OptionalInt32(GoalRetriesMax, extras.RetriesMax);
+        writer.OptionalInt32(GoalRetriesUsed, extras.RetriesUsed == 0 ? null : extras.RetriesUsed);
         return writer.ToArray();
     }
 
@@ -47,6 +76,11 @@ public static class ExtrasCodec
             {
                 TaskNotBefore => extras with { NotBefore = reader.Time() },
                 TaskDeadline => extras with { Deadline = reader.Time() },
+                TaskRetry => extras with { Retry = new RetryPolicy(reader.Duration(), reader.Duration(), BitConverter.Int64BitsToDouble(reader.Int64())) },
+                TaskWorkersLostMax => extras with { WorkersLostMax = reader.Int32() },
+                TaskEffectKeys => extras with { EffectKeys = (EffectKeys)reader.Byte() },
+                TaskEffect => extras with { Effect = reader.Effect() },
+                TaskFixCount => extras with { FixCount = reader.Int32() },
                 _ => throw Unknown(tag),
             };
         }
@@ -62,6 +96,8 @@ public static class ExtrasCodec
             extras = tag switch
             {
                 GoalParent => extras with { Parent = new GoalId(reader.Id()) },
+                GoalRetriesMax => extras with { RetriesMax = reader.Int32() },
+                GoalRetriesUsed => extras with { RetriesUsed = reader.Int32() },
                 _ => throw Unknown(tag),
             };
         }

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Buffers.Binary;
 using System.Text;
+using Astra.Kernel.Effects;
 using Astra.Kernel.Tasks;
 
 namespace Astra.Kernel.Journal;
@@ -71,6 +72,25 @@ internal sealed class FieldWriter
         Time(time);
     }
 
+    /// <summary>A tag and the number behind it, or nothing.</summary>
+    public void OptionalInt32(byte tag, int? value)
+    {
+        if (value is not { } number)
+            return;
+        Byte(tag);
+        Int32(number);
+    }
+
+    public void Effect(EffectRecord value)
+    {
+        Int32(value.Attempt);
+        Byte((byte)value.State);
+        Text(value.What);
+        Time(value.At);
+        Bytes(value.Output.Span);
+        OptionalText(value.By);
+    }
+
     public void Failure(Failure value)
     {
         Byte((byte)value.Kind);
@@ -129,6 +149,10 @@ internal ref struct FieldReader(ReadOnlySpan<byte> data)
     public Guid? OptionalId() => Id() is var id && id == Guid.Empty ? null : id;
 
     public DateTimeOffset Time() => new(Int64(), TimeSpan.Zero);
+
+    public TimeSpan Duration() => TimeSpan.FromTicks(Int64());
+
+    public EffectRecord Effect() => new(Int32(), (EffectState)Byte(), Text(), Time(), Bytes(), OptionalText());
 
     public byte[] Bytes() => Take(Length()).ToArray();
 

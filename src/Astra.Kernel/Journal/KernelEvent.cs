@@ -1,3 +1,4 @@
+using Astra.Kernel.Effects;
 using Astra.Kernel.Tasks;
 
 namespace Astra.Kernel.Journal;
@@ -26,6 +27,11 @@ public enum EventKind : short
     GoalFailed = 21,
     GoalCancelled = 22,
     GoalReopened = 23,
+    TaskReleased = 50,
+    EffectIntended = 51,
+    EffectSettled = 52,
+    EffectLost = 53,
+    TaskFixed = 54,
 }
 
 /// <summary>
@@ -90,4 +96,19 @@ public abstract record KernelEvent(EventKind Kind)
     public sealed record GoalCancelled(string Reason) : KernelEvent(EventKind.GoalCancelled);
 
     public sealed record GoalReopened(string By) : KernelEvent(EventKind.GoalReopened);
+
+    /// <summary>The attempt is over and nobody is to blame: it was given back, or its server was.</summary>
+    public sealed record TaskReleased(string Reason) : KernelEvent(EventKind.TaskReleased);
+
+    /// <summary>The attempt is about to act on the outside world.</summary>
+    public sealed record EffectIntended(string What) : KernelEvent(EventKind.EffectIntended);
+
+    /// <param name="By">The person who found out; null when the worker says so itself.</param>
+    public sealed record EffectSettled(EffectState State, ReadOnlyMemory<byte> Output, string? By) : KernelEvent(EventKind.EffectSettled);
+
+    /// <summary>The attempt ended between intent and outcome. The task waits for a person to find out.</summary>
+    public sealed record EffectLost(Failure Failure) : KernelEvent(EventKind.EffectLost);
+
+    /// <summary>A person has changed a dead letter before replaying it.</summary>
+    public sealed record TaskFixed(string? Executor, ReadOnlyMemory<byte>? Input, string By) : KernelEvent(EventKind.TaskFixed);
 }

@@ -48,7 +48,7 @@ public sealed class KernelMetrics : IDisposable
         Counters("astra.tasks.ended", "Tasks that have ended, by how.",
             ("state", "completed", [EventKind.TaskCompleted]), ("state", "cancelled", [EventKind.TaskCancelled, EventKind.TaskDoomed]), ("state", "dead", [EventKind.TaskDied]));
         Counters("astra.tasks.retried", "Attempts that ended without a result and are followed by another, by why.",
-            ("cause", "failure", [EventKind.TaskRetried]), ("cause", "lease", [EventKind.TaskExpired]));
+            ("cause", "failure", [EventKind.TaskRetried]), ("cause", "lease", [EventKind.TaskExpired]), ("cause", "release", [EventKind.TaskReleased]));
         Counter("astra.tasks.redriven", "Dead letters that somebody replayed.", EventKind.TaskRedriven);
         Meter.CreateObservableCounter("astra.log.entries", () => EntryCount, description: "Entries committed to the log.");
         Meter.CreateObservableCounter("astra.dead.letters", _deaths.Measure, description: "Tasks that became dead letters, by kind of failure and a hash of its fingerprint.");

@@ -28,7 +28,14 @@ public interface IProjection
     ValueTask<IReadOnlyList<GoalRow>> ListGoalsAsync(TenantId tenant, GoalState? state, string? agent, GoalId? after, int countMax, CancellationToken cancellationToken);
 
     /// <summary>Newest first. A cursor is the id of the last task of the page before.</summary>
-    ValueTask<IReadOnlyList<TaskRow>> ListDeadTasksAsync(TenantId tenant, TaskId? after, int countMax, CancellationToken cancellationToken);
+    /// <param name="fingerprint">Only dead letters of this cause; null for all.</param>
+    ValueTask<IReadOnlyList<TitledTask>> ListDeadTasksAsync(TenantId tenant, string? fingerprint, TaskId? after, int countMax, CancellationToken cancellationToken);
+
+    /// <summary>Dead letters by cause, the one with the latest death first.</summary>
+    ValueTask<IReadOnlyList<DeadGroup>> ListDeadGroupsAsync(TenantId tenant, int countMax, CancellationToken cancellationToken);
+
+    /// <summary>Tasks that wait for a person's word on their effect, newest first.</summary>
+    ValueTask<IReadOnlyList<TitledTask>> ListUnknownEffectsAsync(TenantId tenant, TaskId? after, int countMax, CancellationToken cancellationToken);
 }
 
 /// <param name="Watermark">The rows are the shard's state as of this entry of its log.</param>

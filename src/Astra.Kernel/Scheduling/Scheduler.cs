@@ -75,6 +75,9 @@ internal sealed class Scheduler(IClock clock, KernelLimits limits, ShardDoor doo
             case WorkerDrained drained:
                 _workers.Drain(drained.Worker);
                 break;
+            case WorkerResized resized:
+                _workers.Resize(resized.Worker, resized.Slots);
+                break;
             case WorkerLeft left:
                 Lose(left.Worker);
                 break;
@@ -283,10 +286,15 @@ internal sealed class Scheduler(IClock clock, KernelLimits limits, ShardDoor doo
 
     private void Lose(WorkerId worker)
     {
+        // One that had said it would take nothing more and then went gave back what it had; one that is just gone may have
+        // been taken down by it.
+        var saidGoodbye = _workers.IsDraining(worker);
         foreach (var taken in _workers.Leave(worker))
         {
             _queue.Charge(taken.Ready, clock.Elapsed - taken.Since - taken.Estimate);
-            door.Tell(new WorkerReport.Lost(taken.Attempt, worker, "its worker disconnected"));
+            door.Tell(saidGoodbye
+                ? new WorkerReport.Released(taken.Attempt, worker, "its worker stopped in good order")
+                : new WorkerReport.Lost(taken.Attempt, worker, "its worker disconnected"));
         }
     }
 

@@ -38,6 +38,8 @@ internal sealed record WorkerJoined(WorkerHandle Worker);
 
 internal sealed record WorkerDrained(WorkerId Worker);
 
+internal sealed record WorkerResized(WorkerId Worker, int Slots);
+
 internal sealed record WorkerLeft(WorkerId Worker);
 
 /// <summary>Answered with a <see cref="WaitReason"/>.</summary>

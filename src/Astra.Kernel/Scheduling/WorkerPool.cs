@@ -32,7 +32,7 @@ internal sealed class WorkerPool
 
     public IReadOnlyList<WorkerSummary> Summary =>
         [.. _members.Values.OrderBy(member => member.Ordinal).Select(member => new WorkerSummary(
-            member.Handle.Id, member.Handle.Offer.Name, member.Handle.Offer.Tenant, member.Handle.Offer.Executors, member.Handle.Offer.Slots, member.Taken.Count))];
+            member.Handle.Id, member.Handle.Offer.Name, member.Handle.Offer.Tenant, member.Handle.Offer.Executors, member.Slots, member.Taken.Count))];
 
     public IEnumerable<KeyValuePair<TenantId, int>> RunningByTenant => _runningByTenant.Where(running => running.Value > 0);
 
@@ -60,13 +60,11 @@ internal sealed class WorkerPool
         _freeSlots += handle.Offer.Slots;
     }
 
-    public void Drain(WorkerId worker)
-    {
-        if (!_members.TryGetValue(worker, out var member) || member.IsDraining)
-            return;
-        _freeSlots -= member.FreeSlots;
-        member.IsDraining = true;
-    }
+    public void Drain(WorkerId worker) => Change(worker, member => member.IsDraining = true);
+
+    public void Resize(WorkerId worker, int slots) => Change(worker, member => member.Slots = slots);
+
+    public bool IsDraining(WorkerId worker) => _members.TryGetValue(worker, out var member) && member.IsDraining;
 
     /// <returns>What it had, in the order it took them.</returns>
     public IReadOnlyList<TakenTask> Leave(WorkerId worker)
@@ -94,9 +92,7 @@ internal sealed class WorkerPool
 
     public void Take(TakenTask taken)
     {
-        var member = _members[taken.Claim.Worker.Id];
-        member.Taken[taken.Ready.Task] = taken;
-        _freeSlots--;
+        Change(taken.Claim.Worker.Id, member => member.Taken[taken.Ready.Task] = taken);
         Count(taken.Ready, +1);
     }
 
@@ -125,10 +121,7 @@ internal sealed class WorkerPool
     {
         if (Find(worker, attempt) is not { } taken)
             return null;
-        var member = _members[worker];
-        member.Taken.Remove(attempt.Task);
-        if (!member.IsDraining)
-            _freeSlots++;
+        Change(worker, member => member.Taken.Remove(attempt.Task));
         Count(taken.Ready, -1);
         return taken;
     }
@@ -136,7 +129,7 @@ internal sealed class WorkerPool
     public (int Workers, int Slots, int Taken) Standing(TenantId tenant, string executor)
     {
         var offering = Offering(tenant, executor).Where(member => !member.IsDraining).ToList();
-        return (offering.Count, offering.Sum(member => member.Handle.Offer.Slots), offering.Sum(member => member.Taken.Count));
+        return (offering.Count, offering.Sum(member => member.Slots), offering.Sum(member => member.Taken.Count));
     }
 
     private TakenTask? Find(ClaimTask claim) =>
@@ -148,6 +141,16 @@ internal sealed class WorkerPool
         _byExecutor.TryGetValue(executor, out var offering)
             ? offering.Where(member => member.Handle.Offer.Tenant is null || member.Handle.Offer.Tenant == tenant)
             : [];
+
+    /// <summary>The free slots of all are the sum of those of each, whatever changes about one.</summary>
+    private void Change(WorkerId worker, Action<Member> change)
+    {
+        if (!_members.TryGetValue(worker, out var member))
+            return;
+        var before = member.FreeSlots;
+        change(member);
+        _freeSlots += member.FreeSlots - before;
+    }
 
     private void Count(ReadyTask ready, int change)
     {
@@ -162,6 +165,9 @@ internal sealed class WorkerPool
         public int Ordinal => ordinal;
         public Dictionary<TaskId, TakenTask> Taken { get; } = [];
         public bool IsDraining { get; set; }
-        public int FreeSlots => IsDraining ? 0 : handle.Offer.Slots - Taken.Count;
+
+        /// <summary>What it offers now. It may have taken more when it offered more.</summary>
+        public int Slots { get; set; } = handle.Offer.Slots;
+        public int FreeSlots => IsDraining ? 0 : Math.Max(0, Slots - Taken.Count);
     }
 }

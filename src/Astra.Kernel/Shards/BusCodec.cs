@@ -1,3 +1,4 @@
+using Astra.Kernel.Effects;
 using Astra.Kernel.Journal;
 using Astra.Kernel.Tasks;
 using Astra.Kernel.Workers;
@@ -10,7 +11,7 @@ namespace Astra.Kernel.Shards;
 /// </summary>
 internal static class BusCodec
 {
-    public const byte Version = 1;
+    public const byte Version = 2;
 
     private enum QuestionKind : byte
     {
@@ -18,6 +19,9 @@ internal static class BusCodec
         Failed = 2,
         Lost = 3,
         RenewLeases = 4,
+        Released = 40,
+        Intended = 41,
+        Settled = 42,
     }
 
     private enum AnswerKind : byte
@@ -58,6 +62,19 @@ internal static class BusCodec
                 writer.Report(QuestionKind.Lost, lost);
                 writer.Text(lost.Reason);
                 break;
+            case WorkerReport.Released released:
+                writer.Report(QuestionKind.Released, released);
+                writer.Text(released.Reason);
+                break;
+            case WorkerReport.Intended intended:
+                writer.Report(QuestionKind.Intended, intended);
+                writer.Text(intended.What);
+                break;
+            case WorkerReport.Settled settled:
+                writer.Report(QuestionKind.Settled, settled);
+                writer.Byte((byte)settled.Outcome);
+                writer.Bytes(settled.Output.Span);
+                break;
             case RenewLeases renew:
                 writer.Byte((byte)QuestionKind.RenewLeases);
                 writer.Id(renew.Worker.Value);
@@ -78,6 +95,9 @@ internal static class BusCodec
             QuestionKind.Completed => new WorkerReport.Completed(reader.Attempt(), reader.Worker(), reader.Bytes(), reader.Edits()),
             QuestionKind.Failed => new WorkerReport.Failed(reader.Attempt(), reader.Worker(), reader.Failure()),
             QuestionKind.Lost => new WorkerReport.Lost(reader.Attempt(), reader.Worker(), reader.Text()),
+            QuestionKind.Released => new WorkerReport.Released(reader.Attempt(), reader.Worker(), reader.Text()),
+            QuestionKind.Intended => new WorkerReport.Intended(reader.Attempt(), reader.Worker(), reader.Text()),
+            QuestionKind.Settled => new WorkerReport.Settled(reader.Attempt(), reader.Worker(), (EffectState)reader.Byte(), reader.Bytes()),
             QuestionKind.RenewLeases => new RenewLeases(reader.Worker(), reader.Attempts()),
             _ => throw new InvalidDataException($"A question is of the unknown kind {(byte)kind}."),
         };
@@ -159,6 +179,7 @@ internal static class BusCodec
             case GraphEdit.Add add:
                 writer.Byte((byte)EditKind.Add);
                 writer.Spec(add.Spec);
+                writer.Bytes(ExtrasCodec.Encode(add.Spec.Extras));
                 writer.Named(add.After);
                 break;
             case GraphEdit.Remove remove:
@@ -217,7 +238,7 @@ internal static class BusCodec
             var kind = (EditKind)reader.Byte();
             edits[i] = kind switch
             {
-                EditKind.Add => new GraphEdit.Add(reader.Spec(), reader.Named()),
+                EditKind.Add => new GraphEdit.Add(reader.Spec() with { Extras = ExtrasCodec.DecodeTask(reader.Span()) }, reader.Named()),
                 EditKind.Remove => new GraphEdit.Remove(reader.Text()),
                 EditKind.Rewire => new GraphEdit.Rewire(reader.Text(), reader.Named()),
                 EditKind.Prioritise => new GraphEdit.Prioritise(reader.Text(), reader.Int32()),

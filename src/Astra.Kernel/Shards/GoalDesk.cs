@@ -1,3 +1,4 @@
+using Astra.Kernel.Effects;
 using Astra.Kernel.Journal;
 using Astra.Kernel.Tasks;
 
@@ -6,6 +7,8 @@ namespace Astra.Kernel.Shards;
 /// <summary>What people and agents may ask of a shard's goals. Each answer becomes true with the entries it recorded.</summary>
 internal sealed class GoalDesk(ShardGoals goals, ShardLog log, GoalDecisions decisions, NodeParts parts)
 {
+    private readonly EffectDesk _effects = new(decisions, parts.Limits);
+
     private static Answer<T> NoGoal<T>(GoalId goal) => new Refusal(RefusalKind.NotFound, $"There is no goal {goal} here.");
 
     private Answer<T> OnGoal<T>(TenantId tenant, GoalId id, Func<Goal, Answer<T>> then) =>
@@ -58,6 +61,10 @@ internal sealed class GoalDesk(ShardGoals goals, ShardLog log, GoalDecisions dec
 
     public Answer<TaskRow> Discard(ShardRequest.Discard discard) => OnTask(discard.Tenant, discard.Task, (goal, task) => Discard(goal, task, discard));
 
+    public Answer<TaskRow> Fix(ShardRequest.Fix fix) => OnTask(fix.Tenant, fix.Task, (goal, task) => Fix(goal, task, fix));
+
+    public Answer<TaskRow> Resolve(ShardRequest.ResolveEffect resolve) => OnTask(resolve.Tenant, resolve.Task, (goal, task) => _effects.Resolve(goal, task, resolve));
+
     public Answer<GoalRow> Read(ShardRequest.ReadGoal read) => OnGoal<GoalRow>(read.Tenant, read.Goal, goal => goal.ToRow());
 
     public Answer<GoalSnapshot> Read(ShardRequest.ReadPlan read) => OnGoal<GoalSnapshot>(read.Tenant, read.Goal, goal => goal.ToSnapshot());
@@ -102,6 +109,21 @@ internal sealed class GoalDesk(ShardGoals goals, ShardLog log, GoalDecisions dec
         if (task.State != TaskState.Dead)
             return new Refusal(RefusalKind.Conflict, $"Task {task.Spec.Name} is {task.State.ToString().ToLowerInvariant()}; only a dead letter can be discarded.");
         decisions.Cancel(goal, task, discard.Reason);
+        return goal.ToRow(task);
+    }
+
+    private Answer<TaskRow> Fix(Goal goal, TaskNode task, ShardRequest.Fix fix)
+    {
+        if (task.State != TaskState.Dead)
+            return new Refusal(RefusalKind.Conflict, $"Task {task.Spec.Name} is {task.State.ToString().ToLowerInvariant()}; only a dead letter can be fixed. Edit the plan instead.");
+        var spec = task.Spec with { Executor = fix.Executor ?? task.Spec.Executor, Input = fix.Input ?? task.Spec.Input };
+        if (GraphEditor.Check(spec, parts.Limits) is { } refusal)
+            return refusal;
+        if (spec.Executor == task.Spec.Executor && spec.Input.Span.SequenceEqual(task.Spec.Input.Span))
+            return fix.Executor is null && fix.Input is null
+                ? new Refusal(RefusalKind.Invalid, "A fix names another input, another executor, or both.")
+                : goal.ToRow(task);
+        decisions.Fix(goal, task, fix.Executor, fix.Input, fix.Caller.Principal);
         return goal.ToRow(task);
     }
 

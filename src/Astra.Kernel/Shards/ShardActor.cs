@@ -244,6 +244,12 @@ internal sealed class ShardActor : Actor
             case ShardRequest.Discard discard:
                 ReplyDurably(turn.Sender, _desk.Discard(discard));
                 break;
+            case ShardRequest.Fix fix:
+                ReplyDurably(turn.Sender, _desk.Fix(fix));
+                break;
+            case ShardRequest.ResolveEffect resolve:
+                ReplyDurably(turn.Sender, _desk.Resolve(resolve));
+                break;
             case ShardRequest.Revive revive:
                 if (_desk.Revive(revive) is { } refusal)
                     turn.Sender?.TrySend(refusal);

@@ -62,7 +62,7 @@ internal sealed class ShardDoor(ShardMap map, NodeId self, IBus bus, IDispatcher
     public ValueTask<Answer<LostLeases>> RenewAsync(ShardId shard, RenewLeases renew) => AskWhereverAsync<LostLeases>(shard, renew);
 
     /// <summary>Says it once and does not wait. If it is lost the lease ends by itself, a little later.</summary>
-    public void Tell(WorkerReport.Lost report)
+    public void Tell(WorkerReport report)
     {
         if (map.Local(report.Attempt.Task.Shard) is { } actor)
             actor.TrySend(report);

@@ -1,4 +1,5 @@
 using Astra.Kernel.Actors;
+using Astra.Kernel.Effects;
 using Astra.Kernel.Journal;
 using Astra.Kernel.Tasks;
 using Astra.Kernel.Workers;
@@ -19,6 +20,10 @@ internal abstract record ShardRequest(TenantId Tenant)
 
     public sealed record Discard(Caller Caller, TaskId Task, string Reason) : ShardRequest(Caller.Tenant);
 
+    public sealed record Fix(Caller Caller, TaskId Task, string? Executor, ReadOnlyMemory<byte>? Input) : ShardRequest(Caller.Tenant);
+
+    public sealed record ResolveEffect(Caller Caller, TaskId Task, EffectState Outcome, ReadOnlyMemory<byte> Output) : ShardRequest(Caller.Tenant);
+
     public sealed record ReadGoal(TenantId Of, GoalId Goal) : ShardRequest(Of);
 
     public sealed record ReadPlan(TenantId Of, GoalId Goal) : ShardRequest(Of);
@@ -38,8 +43,17 @@ internal abstract record WorkerReport(AttemptId Attempt, WorkerId Worker)
 
     public sealed record Failed(AttemptId Attempt, WorkerId Worker, Failure Failure) : WorkerReport(Attempt, Worker);
 
-    /// <summary>The connection is gone, or the worker gave the task back.</summary>
+    /// <summary>The connection is gone.</summary>
     public sealed record Lost(AttemptId Attempt, WorkerId Worker, string Reason) : WorkerReport(Attempt, Worker);
+
+    /// <summary>The worker gave the task back. That is no mark against the task.</summary>
+    public sealed record Released(AttemptId Attempt, WorkerId Worker, string Reason) : WorkerReport(Attempt, Worker);
+
+    /// <summary>It is about to act on the outside world.</summary>
+    public sealed record Intended(AttemptId Attempt, WorkerId Worker, string What) : WorkerReport(Attempt, Worker);
+
+    /// <summary>It has, or it has not.</summary>
+    public sealed record Settled(AttemptId Attempt, WorkerId Worker, EffectState Outcome, ReadOnlyMemory<byte> Output) : WorkerReport(Attempt, Worker);
 }
 
 /// <summary>Answered with the attempts that are not this worker's any more.</summary>

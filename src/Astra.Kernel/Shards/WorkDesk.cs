@@ -1,4 +1,5 @@
 using Astra.Kernel.Actors;
+using Astra.Kernel.Effects;
 using Astra.Kernel.Journal;
 using Astra.Kernel.Scheduling;
 using Astra.Kernel.Tasks;
@@ -10,6 +11,7 @@ namespace Astra.Kernel.Shards;
 internal sealed class WorkDesk(ShardId shard, ShardGoals goals, ShardLog log, GoalDecisions decisions, NodeParts parts)
 {
     private readonly Dictionary<TaskId, (Goal Goal, TaskNode Task)> _running = [];
+    private readonly EffectDesk _effects = new(decisions, parts.Limits);
     private ActorRef? _self;
     private Epoch _epoch;
     private TimeSpan? _firstEnd;
@@ -63,6 +65,9 @@ internal sealed class WorkDesk(ShardId shard, ShardGoals goals, ShardLog log, Go
             WorkerReport.Completed completed => Complete(completed, goal, task),
             WorkerReport.Failed failed => Answer(decisions.Fail(goal, task, failed.Failure, RetryDue), task),
             WorkerReport.Lost lost => Answer(decisions.Expire(goal, task, lost.Reason), task),
+            WorkerReport.Released released => Answer(decisions.Release(goal, task, released.Reason), task),
+            WorkerReport.Intended intended => _effects.Intend(goal, task, intended.What),
+            WorkerReport.Settled settled => _effects.Settle(goal, task, settled.Outcome, settled.Output),
             _ => throw new InvalidOperationException($"A worker does not report {report.GetType().Name}."),
         };
     }
@@ -74,7 +79,7 @@ internal sealed class WorkDesk(ShardId shard, ShardGoals goals, ShardLog log, Go
         foreach (var attempt in renew.Attempts)
         {
             if (_running.TryGetValue(attempt.Task, out var held) && held.Task.Attempt == attempt.Attempt && held.Task.Lease?.WorkerId == renew.Worker)
-                held.Task.Lease.Until = parts.Clock.Elapsed + held.Task.Spec.LeaseDuration;
+                (held.Task.Lease.Until, held.Task.Lease.HasBeenHeard) = (parts.Clock.Elapsed + held.Task.Spec.LeaseDuration, true);
             else
                 lost.Add(attempt);
         }
@@ -87,8 +92,17 @@ internal sealed class WorkDesk(ShardId shard, ShardGoals goals, ShardLog log, Go
         var now = parts.Clock.Elapsed;
         foreach (var (goal, task) in _running.Values.Where(held => held.Task.Lease!.Until <= now).OrderBy(held => held.Task.Id.Value).ToList())
             if (task.State == TaskState.Running)
-                decisions.Expire(goal, task, $"its worker was silent for {task.Spec.LeaseDuration.TotalSeconds:0.#} seconds");
+                EndSilence(goal, task);
         _firstEnd = _running.Count == 0 ? null : _running.Values.Min(held => held.Task.Lease!.Until);
+    }
+
+    private void EndSilence(Goal goal, TaskNode task)
+    {
+        var reason = $"its worker was silent for {task.Spec.LeaseDuration.TotalSeconds:0.#} seconds";
+        if (task.Lease!.HasBeenHeard)
+            decisions.Expire(goal, task, reason);
+        else
+            decisions.Release(goal, task, $"{reason} after the shard changed hands");
     }
 
     /// <summary>One timer, set for the lease that may end first. Renewals do not move it: when it fires it looks, and sets
@@ -181,13 +195,8 @@ internal sealed class WorkDesk(ShardId shard, ShardGoals goals, ShardLog log, Go
 
     private static Refusal Late(string reason) => new(RefusalKind.Late, reason);
 
-    private DateTimeOffset RetryDue(int failureCount)
-    {
-        var doubled = parts.Limits.RetryDelayMin * Math.Pow(2, Math.Min(failureCount - 1, 20));
-        var delay = doubled < parts.Limits.RetryDelayMax ? doubled : parts.Limits.RetryDelayMax;
-        // Jitter over the upper half: failures that came together do not come back together.
-        return parts.Clock.UtcNow + delay * (0.5 + 0.5 * parts.Randomness.NextDouble());
-    }
+    private DateTimeOffset RetryDue(TaskSpec spec, int failureCount) =>
+        parts.Clock.UtcNow + (spec.Extras.Retry ?? parts.Limits.Retry).DelayAfter(failureCount, parts.Randomness.NextDouble());
 
     private Assignment AssignmentOf(Goal goal, TaskNode task, JournalEntry claim) => new()
     {

@@ -1,3 +1,5 @@
+using Astra.Kernel.Effects;
+
 namespace Astra.Kernel.Tasks;
 
 /// <summary>
@@ -13,6 +15,21 @@ public sealed record TaskExtras
 
     /// <summary>Worth nothing after this: what has not ended by then becomes a dead letter.</summary>
     public DateTimeOffset? Deadline { get; init; }
+
+    /// <summary>How long it waits between attempts; null is the node's own policy.</summary>
+    public RetryPolicy? Retry { get; init; }
+
+    /// <summary>How many workers it may take down before it is poison; null is the node's own limit.</summary>
+    public int? WorkersLostMax { get; init; }
+
+    /// <summary>How its effect on the outside world is named; null is <see cref="EffectKeys.PerTask"/>.</summary>
+    public EffectKeys? EffectKeys { get; init; }
+
+    /// <summary>Its page in the effect ledger. Changes while the task runs.</summary>
+    public EffectRecord? Effect { get; init; }
+
+    /// <summary>How often a person has changed its input or executor.</summary>
+    public int FixCount { get; init; }
 }
 
 /// <summary>What most goals do not have. Unlike a task's, some of it changes while the goal runs.</summary>
@@ -22,4 +39,12 @@ public sealed record GoalExtras
 
     /// <summary>The goal whose task asked for this one.</summary>
     public GoalId? Parent { get; init; }
+
+    /// <summary>How many failed attempts of all its tasks together are tried again; null is any number.</summary>
+    public int? RetriesMax { get; init; }
+
+    /// <summary>Of those, how many have been since the goal was submitted or a person last replayed something of it.</summary>
+    public int RetriesUsed { get; init; }
+
+    public bool HasUsedItsRetries => RetriesUsed >= RetriesMax;
 }

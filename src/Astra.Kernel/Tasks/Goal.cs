@@ -1,3 +1,4 @@
+using Astra.Kernel.Effects;
 using Astra.Kernel.Journal;
 
 namespace Astra.Kernel.Tasks;
@@ -245,6 +246,17 @@ internal sealed class Goal
             case KernelEvent.TaskPrioritised prioritised:
                 node.Spec = node.Spec with { Priority = prioritised.Priority };
                 return;
+            case KernelEvent.EffectIntended or KernelEvent.EffectSettled:
+                ApplyToEffect(node, entry, kernelEvent);
+                return;
+            case KernelEvent.TaskFixed made:
+                node.Spec = node.Spec with
+                {
+                    Executor = made.Executor ?? node.Spec.Executor,
+                    Input = made.Input ?? node.Spec.Input,
+                    Extras = node.Spec.Extras with { FixCount = node.Spec.Extras.FixCount + 1 },
+                };
+                return;
             case KernelEvent.TaskClaimed claimed:
                 (node.Attempt, node.StartedAt, node.DueAt) = (entry.Attempt, entry.At, null);
                 (node.Worker, node.WorkerName, node.WorkerProcess) = (claimed.Worker, claimed.WorkerName, claimed.WorkerProcess);
@@ -255,6 +267,11 @@ internal sealed class Goal
             case KernelEvent.TaskRetried retried:
                 (node.Failure, node.DueAt) = (retried.Failure, retried.DueAt);
                 node.FailureCount++;
+                if (Extras.RetriesMax is not null)
+                    Extras = Extras with { RetriesUsed = Extras.RetriesUsed + 1 };
+                break;
+            case KernelEvent.EffectLost lost:
+                ApplyToEffect(node, entry, lost);
                 break;
             case KernelEvent.TaskDied died:
                 node.Failure = died.Failure;
@@ -272,9 +289,28 @@ internal sealed class Goal
                 break;
             case KernelEvent.TaskRedriven:
                 (node.FailureCount, node.ExpiryCount, node.DoomedBy, node.Reason, node.EndedAt, node.DueAt) = (0, 0, null, null, null, null);
+                if (Extras.RetriesUsed > 0)
+                    Extras = Extras with { RetriesUsed = 0 };
                 break;
         }
         Move(node, entry.To!.Value, entry.At);
+    }
+
+    /// <summary>The ledger's page of a task. An effect that nobody knows about is one more thing the task waits for.</summary>
+    private static void ApplyToEffect(TaskNode node, JournalEntry entry, KernelEvent kernelEvent)
+    {
+        var before = node.Spec.Extras.Effect;
+        var effect = kernelEvent switch
+        {
+            KernelEvent.EffectIntended intended => new EffectRecord(entry.Attempt, EffectState.Intended, intended.What, entry.At, default, null),
+            KernelEvent.EffectSettled settled => before! with { State = settled.State, At = entry.At, Output = settled.Output, By = settled.By },
+            _ => before! with { State = EffectState.Unknown, At = entry.At },
+        };
+        node.Spec = node.Spec with { Extras = node.Spec.Extras with { Effect = effect } };
+        node.Failure = kernelEvent is KernelEvent.EffectLost lost ? lost.Failure
+            : node.Failure is { Kind: FailureKind.UnknownEffect } ? null
+            : node.Failure;
+        node.OpenDependencies = TaskGraph.CountOpen(node);
     }
 
     private void Move(TaskNode node, TaskState to, DateTimeOffset at)

@@ -1,3 +1,4 @@
+using Astra.Kernel.Effects;
 using Astra.Kernel.Journal;
 
 namespace Astra.Kernel.Tasks;
@@ -18,21 +19,58 @@ internal sealed class GoalDecisions(IRecorder recorder, KernelLimits limits)
     public void Claim(Goal goal, TaskNode node, WorkerId worker, string workerName, Guid? workerProcess) =>
         Move(goal, node, TaskCommand.Claim, new KernelEvent.TaskClaimed(worker, workerName, workerProcess));
 
-    public Transition Complete(Goal goal, TaskNode node, ReadOnlyMemory<byte> output) =>
-        Move(goal, node, TaskCommand.Complete, new KernelEvent.TaskCompleted(output));
+    /// <summary>What has been done has taken effect: a completion settles an effect that is still open.</summary>
+    public Transition Complete(Goal goal, TaskNode node, ReadOnlyMemory<byte> output)
+    {
+        if (node is { State: TaskState.Running, HasOpenIntent: true })
+            Note(goal, node, new KernelEvent.EffectSettled(EffectState.Sent, output, By: null));
+        return Move(goal, node, TaskCommand.Complete, new KernelEvent.TaskCompleted(output));
+    }
 
-    /// <summary>Transient failures are tried again while the task has attempts left; the others end it here.</summary>
-    public Transition Fail(Goal goal, TaskNode node, Failure failure, Func<int, DateTimeOffset> dueAfter)
+    /// <summary>Transient failures are tried again while the task has attempts left and the goal has retries left; the
+    /// others end it here.</summary>
+    public Transition Fail(Goal goal, TaskNode node, Failure failure, Func<TaskSpec, int, DateTimeOffset> dueAfter)
     {
         var isLast = node.FailureCount + 1 >= node.Spec.AttemptCountMax;
-        return failure.Kind == FailureKind.Transient && !isLast
-            ? Move(goal, node, TaskCommand.Retry, new KernelEvent.TaskRetried(failure, dueAfter(node.FailureCount + 1)))
-            : Move(goal, node, TaskCommand.Exhaust, new KernelEvent.TaskDied(failure));
+        if (failure.Kind != FailureKind.Transient || isLast)
+            return Move(goal, node, TaskCommand.Exhaust, new KernelEvent.TaskDied(failure));
+        return goal.Extras.HasUsedItsRetries
+            ? Move(goal, node, TaskCommand.Exhaust, new KernelEvent.TaskDied(failure with
+            {
+                Reason = $"{failure.Reason} (Not tried again: the goal has used up the {goal.Extras.RetriesMax} retries of all its tasks together.)",
+            }))
+            : Move(goal, node, TaskCommand.Retry, new KernelEvent.TaskRetried(failure, dueAfter(node.Spec, node.FailureCount + 1)));
     }
+
+    /// <summary>The attempt is over through nobody's fault: it was given back, or its server has changed and its worker has
+    /// not been heard of since. That says nothing about the task.</summary>
+    public Transition Release(Goal goal, TaskNode node, string reason) =>
+        Move(goal, node, TaskCommand.Expire, new KernelEvent.TaskReleased(reason));
+
+    /// <summary>Durable before the attempt acts on the outside world.</summary>
+    public void Intend(Goal goal, TaskNode node, string what) => Note(goal, node, new KernelEvent.EffectIntended(what));
+
+    /// <summary>The attempt says how it went.</summary>
+    public void Settle(Goal goal, TaskNode node, EffectState outcome, ReadOnlyMemory<byte> output) =>
+        Note(goal, node, new KernelEvent.EffectSettled(outcome, output, By: null));
+
+    /// <summary>A person has found out. What was sent was the work; what was not is tried again.</summary>
+    public void Resolve(Goal goal, TaskNode node, EffectState outcome, ReadOnlyMemory<byte> output, string by)
+    {
+        Note(goal, node, new KernelEvent.EffectSettled(outcome, output, by));
+        if (outcome == EffectState.Sent)
+            Move(goal, node, TaskCommand.Resolve, new KernelEvent.TaskCompleted(output));
+        else
+            Settle(goal, node);
+    }
+
+    /// <summary>A person changes what a dead letter will be tried again with.</summary>
+    public void Fix(Goal goal, TaskNode node, string? executor, ReadOnlyMemory<byte>? input, string by) =>
+        Note(goal, node, new KernelEvent.TaskFixed(executor, input, by));
 
     /// <summary>The worker is gone or silent. A task that takes one worker after another down with it is poison.</summary>
     public Transition Expire(Goal goal, TaskNode node, string reason) =>
-        node.ExpiryCount + 1 >= limits.ExpiryCountMax
+        node.ExpiryCount + 1 >= (node.Spec.Extras.WorkersLostMax ?? limits.ExpiryCountMax)
             ? Move(goal, node, TaskCommand.Exhaust, new KernelEvent.TaskDied(new Failure(
                 FailureKind.Poison, $"It lost {node.ExpiryCount + 1} workers, the last time because: {reason}", $"poison:{node.Spec.Executor}/{node.Spec.Kind}")))
             : Move(goal, node, TaskCommand.Expire, new KernelEvent.TaskExpired(reason));
@@ -108,6 +146,10 @@ internal sealed class GoalDecisions(IRecorder recorder, KernelLimits limits)
 
     private Transition Move(Goal goal, TaskNode node, TaskCommand command, KernelEvent kernelEvent)
     {
+        // Whatever else would become of an attempt that ends between intent and outcome, it is not tried again and not
+        // given up: nobody knows whether it took effect, and the machine does not guess.
+        if (node is { State: TaskState.Running, HasOpenIntent: true } && command is TaskCommand.Retry or TaskCommand.Exhaust or TaskCommand.Expire or TaskCommand.Suspend)
+            (command, kernelEvent) = (TaskCommand.Suspend, new KernelEvent.EffectLost(Unknown(node, kernelEvent)));
         var transition = TaskTransitions.Of(node.State, command);
         if (transition.IsMove)
         {
@@ -120,6 +162,23 @@ internal sealed class GoalDecisions(IRecorder recorder, KernelLimits limits)
         }
         return transition;
     }
+
+    private static Failure Unknown(TaskNode node, KernelEvent ending)
+    {
+        var how = ending switch
+        {
+            KernelEvent.TaskRetried retried => retried.Failure.Reason,
+            KernelEvent.TaskDied died => died.Failure.Reason,
+            KernelEvent.TaskExpired expired => expired.Reason,
+            KernelEvent.TaskReleased released => released.Reason,
+            _ => "it put something else in front of itself",
+        };
+        return new Failure(FailureKind.UnknownEffect, $"Attempt {node.Attempt} ended between saying what it would do and how it went: {how}", $"effect:{node.Spec.Executor}/{node.Spec.Kind}");
+    }
+
+    /// <summary>Something about a task that is not a move.</summary>
+    private void Note(Goal goal, TaskNode node, KernelEvent kernelEvent) =>
+        goal.Apply(recorder.Record(goal, node, kernelEvent, null, null, null), kernelEvent);
 
     /// <summary>One move of one task, without its consequences.</summary>
     private void Step(Goal goal, TaskNode node, TaskCommand command, KernelEvent kernelEvent)

@@ -40,6 +40,9 @@ public enum FailureKind : byte
 
     /// <summary>It took its worker down with it, again and again.</summary>
     Poison = 3,
+
+    /// <summary>It may have acted on the outside world, and nobody knows.</summary>
+    UnknownEffect = 4,
 }
 
 /// <param name="Fingerprint">The same for failures with the same cause: what dead letters are grouped by.</param>

@@ -57,7 +57,7 @@ internal sealed class GraphEditor(Goal goal, GoalDecisions decisions, IRecorder 
     private Refusal? AddNode(GraphEdit.Add add)
     {
         var spec = add.Spec;
-        if (Check(spec) is { } refusal)
+        if (Check(spec, limits) is { } refusal)
             return refusal;
         if (goal.Graph.Find(spec.Name) is not null)
             return Conflict($"There is a step named {spec.Name} in this goal already; names are unique within a goal.");
@@ -177,7 +177,7 @@ internal sealed class GraphEditor(Goal goal, GoalDecisions decisions, IRecorder 
         return null;
     }
 
-    private Refusal? Check(TaskSpec spec)
+    public static Refusal? Check(TaskSpec spec, KernelLimits limits)
     {
         if (string.IsNullOrWhiteSpace(spec.Name) || spec.Name.Length > limits.NameLengthMax)
             return Invalid($"A step's name has 1 to {limits.NameLengthMax} characters.");
@@ -195,6 +195,10 @@ internal sealed class GraphEditor(Goal goal, GoalDecisions decisions, IRecorder 
             return Invalid($"A step has 1 to 100 attempts; {spec.Name} has {spec.AttemptCountMax}.");
         if (spec.LeaseDuration < TimeSpan.FromSeconds(1) || spec.LeaseDuration > TimeSpan.FromHours(1))
             return Invalid($"A lease lasts one second to one hour; that of step {spec.Name} does not.");
+        if (spec.Extras.Retry?.Problem is { } problem)
+            return Invalid($"Step {spec.Name}: {problem}");
+        if (spec.Extras.WorkersLostMax is < 1 or > 100)
+            return Invalid($"A step may take 1 to 100 workers down before it is given up; {spec.Name} has {spec.Extras.WorkersLostMax}.");
         return null;
     }
 

@@ -81,7 +81,7 @@ internal sealed class TaskGraph
 
     public static int CountOpen(TaskNode node)
     {
-        var open = 0;
+        var open = node.AwaitsResolution ? 1 : 0;
         foreach (var edge in node.After)
             if (!edge.Node.IsMet(edge.Kind))
                 open++;

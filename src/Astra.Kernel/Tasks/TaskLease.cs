@@ -9,6 +9,9 @@ internal sealed class TaskLease(WorkerId workerId, IWorker? worker, TimeSpan unt
     public WorkerId WorkerId { get; } = workerId;
     public IWorker? Worker { get; } = worker;
 
+    /// <summary>Not since a takeover: that its worker is silent then says nothing about what it was doing.</summary>
+    public bool HasBeenHeard { get; set; } = worker is not null;
+
     /// <summary>On the owner's monotonic clock.</summary>
     public TimeSpan Until { get; set; } = until;
 }

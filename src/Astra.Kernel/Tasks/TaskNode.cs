@@ -1,3 +1,5 @@
+using Astra.Kernel.Effects;
+
 namespace Astra.Kernel.Tasks;
 
 /// <summary>One task in memory, owned by its shard. Everything here can be rebuilt from the log, but for <see cref="Lease"/>.</summary>
@@ -29,6 +31,12 @@ internal sealed class TaskNode(TaskId id, TaskSpec spec, DateTimeOffset createdA
 
     /// <summary>Dependencies that are not met yet. A task is Ready only when this is 0; claims rely on it and do not look again.</summary>
     public int OpenDependencies { get; set; }
+
+    /// <summary>An attempt that acts on the outside world right now, or was lost while it did.</summary>
+    public bool HasOpenIntent => Spec.Extras.Effect is { State: EffectState.Intended };
+
+    /// <summary>It waits for a person to find out what became of its effect. Counts as an open dependency.</summary>
+    public bool AwaitsResolution => Spec.Extras.Effect is { State: EffectState.Unknown };
 
     public List<Edge> After { get; } = [];
     public List<Edge> Dependents { get; } = [];

@@ -45,13 +45,17 @@ public enum TaskCommand : byte
     /// <summary>The lease was lost.</summary>
     Expire = 8,
 
-    /// <summary>The attempt put new dependencies in front of itself.</summary>
+    /// <summary>The attempt put something in front of the task: new dependencies, or a question that only a person can
+    /// answer.</summary>
     Suspend = 9,
 
     Cancel = 10,
 
     /// <summary>A person asks for a dead letter, or what it doomed, to be tried again.</summary>
     Redrive = 11,
+
+    /// <summary>A person has found out that its effect took place: that was the work.</summary>
+    Resolve = 12,
 }
 
 /// <summary>The three kinds of "no".</summary>
@@ -101,13 +105,13 @@ public static class TaskTransitions
 
     private static readonly Transition[,] Table =
     {
-        //               Unblock Block    Doom       Claim    Complete   Retry  Exhaust Expire  Suspend  Cancel     Redrive
-        /* Pending   */ { Ready, same,    Cancelled, late,    late,      late,  late,   late,   late,    Cancelled, same    },
-        /* Ready     */ { same,  Pending, never,     Running, late,      late,  late,   late,   late,    Cancelled, same    },
-        /* Running   */ { same,  never,   never,     late,    Completed, Ready, Dead,   Ready,  Pending, Cancelled, late    },
-        /* Completed */ { late,  late,    never,     late,    same,      late,  late,   late,   late,    late,      late    },
-        /* Cancelled */ { late,  late,    same,      late,    late,      late,  late,   late,   late,    same,      Pending },
-        /* Dead      */ { late,  late,    never,     late,    late,      late,  same,   late,   late,    Cancelled, Pending },
+        //               Unblock Block    Doom       Claim    Complete   Retry  Exhaust Expire  Suspend  Cancel     Redrive  Resolve
+        /* Pending   */ { Ready, same,    Cancelled, late,    late,      late,  late,   late,   late,    Cancelled, same,    Completed },
+        /* Ready     */ { same,  Pending, never,     Running, late,      late,  late,   late,   late,    Cancelled, same,    late      },
+        /* Running   */ { same,  never,   never,     late,    Completed, Ready, Dead,   Ready,  Pending, Cancelled, late,    late      },
+        /* Completed */ { late,  late,    never,     late,    same,      late,  late,   late,   late,    late,      late,    same      },
+        /* Cancelled */ { late,  late,    same,      late,    late,      late,  late,   late,   late,    same,      Pending, late      },
+        /* Dead      */ { late,  late,    never,     late,    late,      late,  same,   late,   late,    Cancelled, Pending, late      },
     };
 
     public static Transition Of(TaskState state, TaskCommand command) => Table[(int)state - 1, (int)command - 1];

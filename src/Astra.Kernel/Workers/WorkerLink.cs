@@ -1,3 +1,4 @@
+using Astra.Kernel.Effects;
 using Astra.Kernel.Scheduling;
 using Astra.Kernel.Shards;
 using Astra.Kernel.Tasks;
@@ -37,6 +38,21 @@ public sealed class WorkerLink : IAsyncDisposable
             Reason = PlainText.Clean(failure.Reason, _parts.Limits.ReasonLengthMax), Fingerprint = PlainText.Clean(failure.Fingerprint, _parts.Limits.NameLengthMax),
         }));
 
+    /// <summary>Gives the task back: it is issued anew at once, and this is no mark against it.</summary>
+    public ValueTask<Answer<TaskState>> ReleaseAsync(AttemptId attempt, string reason) =>
+        ReportAsync(attempt, new WorkerReport.Released(attempt, Id, PlainText.Clean(reason, _parts.Limits.ReasonLengthMax)));
+
+    /// <summary>Durable when it answers: only then may the attempt act on the outside world.</summary>
+    public ValueTask<Answer<TaskState>> IntendAsync(AttemptId attempt, string what) =>
+        ReportAsync(attempt, new WorkerReport.Intended(attempt, Id, PlainText.Clean(what, _parts.Limits.ReasonLengthMax)), endsAttempt: false);
+
+    /// <summary>What became of the effect. Its output is kept, and no later attempt makes it again.</summary>
+    public ValueTask<Answer<TaskState>> SettleAsync(AttemptId attempt, EffectState outcome, ReadOnlyMemory<byte> output) =>
+        ReportAsync(attempt, new WorkerReport.Settled(attempt, Id, outcome, output), endsAttempt: false);
+
+    /// <summary>From now on it takes this many tasks at once. Fewer than it has takes none away.</summary>
+    public void Offer(int slots) => _parts.Scheduler.TrySend(new WorkerResized(Id, slots));
+
     /// <summary>Takes nothing more.</summary>
     public void Drain()
     {
@@ -68,7 +84,7 @@ public sealed class WorkerLink : IAsyncDisposable
         return lost;
     }
 
-    private async ValueTask<Answer<TaskState>> ReportAsync(AttemptId attempt, WorkerReport report)
+    private async ValueTask<Answer<TaskState>> ReportAsync(AttemptId attempt, WorkerReport report, bool endsAttempt = true)
     {
         var since = _parts.Clock.Elapsed;
         while (true)
@@ -78,7 +94,8 @@ public sealed class WorkerLink : IAsyncDisposable
             var isWorthAnother = answer.Refusal is { Kind: RefusalKind.Unavailable or RefusalKind.Overloaded or RefusalKind.Elsewhere } && _parts.Clock.Elapsed - since < ReportPatience;
             if (!isWorthAnother)
             {
-                if (answer.Refusal is not { Kind: RefusalKind.Invalid or RefusalKind.Conflict or RefusalKind.NotFound })
+                var isOver = endsAttempt || answer.Refusal is { Kind: RefusalKind.Late };
+                if (isOver && answer.Refusal is not { Kind: RefusalKind.Invalid or RefusalKind.Conflict or RefusalKind.NotFound })
                     _parts.Scheduler.TrySend(new SlotFreed(attempt, Id));
                 return answer;
             }

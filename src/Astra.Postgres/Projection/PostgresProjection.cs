@@ -12,11 +12,13 @@ public sealed class PostgresProjection : IProjection
 {
     private readonly Database _database;
     private readonly ProjectionReads _reads;
+    private readonly FailureReads _failures;
 
     internal PostgresProjection(Database database)
     {
         _database = database;
         _reads = new ProjectionReads(database);
+        _failures = new FailureReads(database);
     }
 
     public async ValueTask<IReadOnlyList<ProjectionOutcome>> ProjectAsync(IReadOnlyList<ShardProjection> batch, CancellationToken cancellationToken)
@@ -55,8 +57,15 @@ public sealed class PostgresProjection : IProjection
         TenantId tenant, GoalState? state, string? agent, GoalId? after, int countMax, CancellationToken cancellationToken) =>
         _reads.ListGoalsAsync(tenant, state, agent, after, countMax, cancellationToken);
 
-    public ValueTask<IReadOnlyList<TaskRow>> ListDeadTasksAsync(TenantId tenant, TaskId? after, int countMax, CancellationToken cancellationToken) =>
-        _reads.ListDeadTasksAsync(tenant, after, countMax, cancellationToken);
+    public ValueTask<IReadOnlyList<TitledTask>> ListDeadTasksAsync(
+        TenantId tenant, string? fingerprint, TaskId? after, int countMax, CancellationToken cancellationToken) =>
+        _failures.ListDeadTasksAsync(tenant, fingerprint, after, countMax, cancellationToken);
+
+    public ValueTask<IReadOnlyList<DeadGroup>> ListDeadGroupsAsync(TenantId tenant, int countMax, CancellationToken cancellationToken) =>
+        _failures.ListDeadGroupsAsync(tenant, countMax, cancellationToken);
+
+    public ValueTask<IReadOnlyList<TitledTask>> ListUnknownEffectsAsync(TenantId tenant, TaskId? after, int countMax, CancellationToken cancellationToken) =>
+        _failures.ListUnknownEffectsAsync(tenant, after, countMax, cancellationToken);
 
     /// <summary>One shard, goal by goal behind savepoints: a goal that is refused goes into quarantine and the next has its turn.</summary>
     /// <remarks>Several round trips with the shard's lock held. It is rare, and a process that stops half-way is thrown

@@ -42,12 +42,6 @@ internal sealed class ProjectionReads
         SELECT {GoalRows.Columns} FROM goals AS g WHERE g.tenant = $1 AND g.agent = $5 AND ($4 IS NULL OR g.state = $4) AND {Page}
         """;
 
-    private const string ListDead = $"""
-        SELECT {TaskRows.Columns}
-        FROM tasks AS t
-        WHERE t.tenant = $1 AND t.is_dead AND t.id < COALESCE($2, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
-        ORDER BY t.id DESC LIMIT $3
-        """;
 
     private readonly Database _database;
     private readonly Gathered<(TenantId Tenant, string Key), GoalRow> _submissions;
@@ -159,16 +153,7 @@ internal sealed class ProjectionReads
         return await ReadAllAsync(reader, GoalRows.Read, cancellationToken);
     }
 
-    public async ValueTask<IReadOnlyList<TaskRow>> ListDeadTasksAsync(
-        TenantId tenant, TaskId? after, int countMax, CancellationToken cancellationToken)
-    {
-        await using var query = await TenantQuery.OpenAsync(_database, tenant, ListDead, cancellationToken);
-        query.Parameters.Uuid(tenant.Value).OptionalUuid(after?.Value).Integer(countMax);
-        await using var reader = await query.ExecuteAsync(cancellationToken);
-        return await ReadAllAsync(reader, TaskRows.Read, cancellationToken);
-    }
-
-    private static async ValueTask<IReadOnlyList<T>> ReadAllAsync<T>(
+    internal static async ValueTask<IReadOnlyList<T>> ReadAllAsync<T>(
         NpgsqlDataReader reader, Func<NpgsqlDataReader, T> read, CancellationToken cancellationToken)
     {
         var rows = new List<T>();

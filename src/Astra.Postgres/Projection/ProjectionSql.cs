@@ -60,7 +60,8 @@ internal static class ProjectionSql
             extras = excluded.extras
         """;
 
-    /// <summary>What a task was added with never changes, apart from its priority and what it waits for.</summary>
+    /// <summary>What a task was added with never changes, apart from its priority and what it waits for; its executor and input
+    /// only when a person fixes it, which its extras count. A large input is not written again for less.</summary>
     public const string UpsertTasks = $"""
         INSERT INTO tasks AS t (
             tenant, goal, id, name, executor, kind, input, priority, attempt_count_max, lease_duration, after_tasks, after_kinds,
@@ -77,6 +78,7 @@ internal static class ProjectionSql
         WHERE {IsHeld}
           AND (e.tenant, e.goal) NOT IN {Quarantined}
         ON CONFLICT (tenant, id) DO UPDATE SET
+            executor = excluded.executor, input = CASE WHEN t.extras = excluded.extras THEN t.input ELSE excluded.input END,
             priority = excluded.priority, after_tasks = excluded.after_tasks, after_kinds = excluded.after_kinds,
             state = excluded.state, attempt = excluded.attempt, failure_count = excluded.failure_count, expiry_count = excluded.expiry_count,
             due_at = excluded.due_at, started_at = excluded.started_at, ended_at = excluded.ended_at,

@@ -15,6 +15,8 @@ internal static class TaskRows
         t.output, t.failure_kind, t.failure_reason, t.failure_fingerprint, t.reason, t.worker_process, t.doomed_by, t.extras
         """;
 
+    public const int ColumnCount = 30;
+
     public static TaskRow Read(NpgsqlDataReader reader) => new()
     {
         Tenant = new TenantId(reader.GetGuid(0)),

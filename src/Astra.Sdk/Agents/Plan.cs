@@ -53,6 +53,15 @@ public sealed record StepOptions
 
     /// <summary>How long a silent worker keeps the step; renewed by heartbeats.</summary>
     public TimeSpan Lease { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>How long to wait between attempts; the server's own policy by default.</summary>
+    public RetryDelays? Retry { get; init; }
+
+    /// <summary>How many workers it may take down before it is given up as poison.</summary>
+    public int? WorkersLostMax { get; init; }
+
+    /// <summary>Whether all attempts name their effect on the outside world by the same key, the default, or each by its own.</summary>
+    public EffectKeys? EffectKeys { get; init; }
 }
 
 /// <summary>How a step ended well. To end badly, throw: <see cref="PermanentFailureException"/> is not tried again,

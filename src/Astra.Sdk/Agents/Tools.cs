@@ -20,6 +20,10 @@ public sealed record ToolCall(string Tool, object? Input)
 
     /// <summary>Shortens the tool's own limit; never lengthens it.</summary>
     public TimeSpan? Deadline { get; init; }
+
+    /// <summary>For a tool that acts on the outside world: the key of the effect this call is part of. The program finds it
+    /// in ASTRA_IDEMPOTENCY_KEY and hands it on, so that the receiver knows the same effect again.</summary>
+    public string? IdempotencyKey { get; init; }
 }
 
 public sealed record ToolMount(string HostPath, string InsidePath);
@@ -71,7 +75,14 @@ public sealed record ToolDefinition
 
     public IReadOnlyList<ToolMount> Mounts { get; init; } = [];
     public ToolLimits Limits { get; init; } = new();
+
+    /// <summary>Outside: a run of it cannot be taken back, so every run is in the effect ledger. Such a program exits with 75
+    /// (EX_TEMPFAIL) when it knows that it has sent nothing.</summary>
+    public ToolEffects Effects { get; init; }
 }
+
+/// <summary>Whether a tool acts on the world outside of its sandbox.</summary>
+public enum ToolEffects { None, Outside }
 
 public sealed record ToolLimits
 {

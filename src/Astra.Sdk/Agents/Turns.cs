@@ -47,7 +47,20 @@ public sealed class StepTurn : AgentTurn
     /// <summary>The steps this one waited for, by name.</summary>
     public required IReadOnlyDictionary<string, StepOutput> Dependencies { get; init; }
 
+    /// <summary>Where the step says what it does to the outside world; null in a turn that somebody made by hand without one.</summary>
+    public StepEffect? Effect { get; init; }
+
     public T InputAs<T>() => AstraJson.Read<T>(Input);
+
+    /// <summary>Acts on the outside world at most once as far as anybody knows: says so durably before and after, and gives
+    /// back what an attempt before this one got when that one is known to have done it. A step has one effect; two effects
+    /// are two steps.</summary>
+    /// <param name="what">One line for the person who has to find out if the worker is lost in between.</param>
+    /// <param name="act">Given the idempotency key to hand to the receiver. What it returns is kept as the effect's output.</param>
+    public ValueTask<JsonElement> EffectAsync(string what, Func<string, CancellationToken, ValueTask<object?>> act, CancellationToken cancellationToken) =>
+        Effect is { } effect
+            ? effect.MakeAsync(what, act, cancellationToken)
+            : throw new InvalidOperationException("This turn has no effect ledger; give it one as Effect.");
 }
 
 public sealed class ReflectionTurn : AgentTurn

@@ -66,8 +66,23 @@ public sealed class AstraClient : IAstraClient, IDisposable
     public Task<Page<EventView>> ListEventsAsync(Guid goal, long after = 0, int limit = 500, CancellationToken cancellationToken = default) =>
         GetAsync<Page<EventView>>($"goals/{goal}/events?after={after}&limit={limit}", cancellationToken);
 
-    public Task<Page<DeadLetterView>> ListDeadLettersAsync(string? cursor = null, int limit = 50, CancellationToken cancellationToken = default) =>
-        GetAsync<Page<DeadLetterView>>($"dead-letters?limit={limit}{Query("cursor", cursor)}", cancellationToken);
+    public Task<Page<DeadLetterView>> ListDeadLettersAsync(string? cursor = null, int limit = 50, string? group = null, CancellationToken cancellationToken = default) =>
+        GetAsync<Page<DeadLetterView>>($"dead-letters?limit={limit}{Query("cursor", cursor)}{Query("group", group)}", cancellationToken);
+
+    public Task<IReadOnlyList<DeadGroupView>> ListDeadGroupsAsync(CancellationToken cancellationToken = default) =>
+        GetAsync<IReadOnlyList<DeadGroupView>>("dead-letters/groups", cancellationToken);
+
+    public Task<TaskStoryView> GetStoryAsync(Guid task, CancellationToken cancellationToken = default) =>
+        GetAsync<TaskStoryView>($"dead-letters/{task}", cancellationToken);
+
+    public Task<TaskView> FixAsync(Guid task, DeadLetterFix fix, CancellationToken cancellationToken = default) =>
+        _requests.SendAsync<TaskView>(HttpMethod.Post, $"dead-letters/{task}/fix", fix, cancellationToken);
+
+    public Task<Page<UnknownEffectView>> ListUnknownEffectsAsync(string? cursor = null, int limit = 50, CancellationToken cancellationToken = default) =>
+        GetAsync<Page<UnknownEffectView>>($"effects?limit={limit}{Query("cursor", cursor)}", cancellationToken);
+
+    public Task<TaskView> ResolveEffectAsync(Guid task, EffectResolution resolution, CancellationToken cancellationToken = default) =>
+        _requests.SendAsync<TaskView>(HttpMethod.Post, $"effects/{task}/resolve", resolution, cancellationToken);
 
     public Task<TaskView> ReplayAsync(Guid task, CancellationToken cancellationToken = default) =>
         _requests.SendAsync<TaskView>(HttpMethod.Post, $"dead-letters/{task}/replay", null, cancellationToken);

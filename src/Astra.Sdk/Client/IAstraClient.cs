@@ -20,7 +20,13 @@ public interface IAstraClient
     /// <summary>The goal's events after <paramref name="after"/>, then live ones until it ends; reconnects by itself.</summary>
     IAsyncEnumerable<EventView> FollowAsync(Guid goal, long after = 0, CancellationToken cancellationToken = default);
 
-    Task<Page<DeadLetterView>> ListDeadLettersAsync(string? cursor = null, int limit = 50, CancellationToken cancellationToken = default);
+    /// <param name="group">The short id of a group or its fingerprint; null for all.</param>
+    Task<Page<DeadLetterView>> ListDeadLettersAsync(string? cursor = null, int limit = 50, string? group = null, CancellationToken cancellationToken = default);
+    Task<IReadOnlyList<DeadGroupView>> ListDeadGroupsAsync(CancellationToken cancellationToken = default);
+    Task<TaskStoryView> GetStoryAsync(Guid task, CancellationToken cancellationToken = default);
+    Task<TaskView> FixAsync(Guid task, DeadLetterFix fix, CancellationToken cancellationToken = default);
+    Task<Page<UnknownEffectView>> ListUnknownEffectsAsync(string? cursor = null, int limit = 50, CancellationToken cancellationToken = default);
+    Task<TaskView> ResolveEffectAsync(Guid task, EffectResolution resolution, CancellationToken cancellationToken = default);
     Task<TaskView> ReplayAsync(Guid task, CancellationToken cancellationToken = default);
     Task<TaskView> DiscardAsync(Guid task, string reason, CancellationToken cancellationToken = default);
 

@@ -20,6 +20,10 @@ public sealed record GoalSubmission
     public int Priority { get; init; }
 
     public DeadTaskPolicy OnDeadTask { get; init; } = DeadTaskPolicy.Doom;
+
+    /// <summary>How many failed attempts of all its steps together are tried again; any number when left out. A replay by a
+    /// person gives all of them back.</summary>
+    public int? RetriesMax { get; init; }
 }
 
 /// <summary>What becomes of the steps that waited for a step that died: cancelled at once, or kept for a replay.</summary>
@@ -87,9 +91,13 @@ public sealed record TaskView
     public JsonElement? Output { get; init; }
 
     public TaskFailure? Failure { get; init; }
+
+    /// <summary>What the effect ledger knows, for a step that acted on the outside world.</summary>
+    public EffectView? Effect { get; init; }
 }
 
-public enum FailureKind { Transient, Permanent, Poison }
+/// <summary>Poison and unknownEffect are the server's own conclusions; a worker says transient or permanent.</summary>
+public enum FailureKind { Transient, Permanent, Poison, UnknownEffect }
 
 public sealed record TaskFailure(FailureKind Kind, string Reason, string Fingerprint);
 
@@ -118,6 +126,14 @@ public sealed record AddStep : PlanEdit
     public int Priority { get; init; }
     public int AttemptCountMax { get; init; } = 3;
     public double LeaseSeconds { get; init; } = 30;
+
+    /// <summary>How long to wait between attempts; the server's own policy when left out.</summary>
+    public RetryDelays? Retry { get; init; }
+
+    /// <summary>How many workers it may take down before it is given up as poison, 1 to 100.</summary>
+    public int? WorkersLostMax { get; init; }
+
+    public EffectKeys? EffectKeys { get; init; }
 }
 
 /// <summary>Only a step that has not started can be removed, and only if nothing is left waiting for it.</summary>

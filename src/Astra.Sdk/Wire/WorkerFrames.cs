@@ -18,6 +18,10 @@ namespace Astra.Sdk;
 [JsonDerivedType(typeof(CallTool), "call_tool")]
 [JsonDerivedType(typeof(MessageDone), "message_done")]
 [JsonDerivedType(typeof(MessageFailed), "message_failed")]
+[JsonDerivedType(typeof(Release), "release")]
+[JsonDerivedType(typeof(EffectIntent), "effect_intent")]
+[JsonDerivedType(typeof(EffectOutcome), "effect_outcome")]
+[JsonDerivedType(typeof(Credit), "credit")]
 [JsonDerivedType(typeof(Drain), "drain")]
 public abstract record WorkerFrame
 {
@@ -42,6 +46,9 @@ public abstract record WorkerFrame
         public IReadOnlyList<ToolMount>? Reads { get; init; }
 
         public double? DeadlineSeconds { get; init; }
+
+        /// <summary>The key of the effect this call is part of, for a tool that acts on the outside world.</summary>
+        public string? IdempotencyKey { get; init; }
     }
 
     /// <param name="State">The agent's new state, durable before the reply is passed on; absent: as it was.</param>
@@ -49,6 +56,18 @@ public abstract record WorkerFrame
 
     /// <param name="Refused">The message is none that the agent takes. Otherwise the agent failed, and is started anew.</param>
     public sealed record MessageFailed(Guid CallId, string Reason, bool Refused = false) : WorkerFrame;
+
+    /// <summary>Take this task back; I do not finish it. No mark against the task.</summary>
+    public sealed record Release(Guid TaskId, int Attempt, string? Reason = null) : WorkerFrame;
+
+    /// <summary>I am about to act on the outside world. Wait for `effect_recorded` before doing it.</summary>
+    public sealed record EffectIntent(Guid TaskId, int Attempt, string What) : WorkerFrame;
+
+    /// <summary>I have (sent), or I have not (notSent). A completion says the first by itself.</summary>
+    public sealed record EffectOutcome(Guid TaskId, int Attempt, EffectState Outcome, JsonElement? Output = null) : WorkerFrame;
+
+    /// <summary>From now on I take this many at once, 0 to 1,000; fewer than I have takes none away.</summary>
+    public sealed record Credit(int Slots) : WorkerFrame;
 
     /// <summary>Give me nothing more; I finish what I have.</summary>
     public sealed record Drain : WorkerFrame;
@@ -63,6 +82,8 @@ public readonly record struct TaskAttempt(Guid TaskId, int Attempt);
 [JsonDerivedType(typeof(Late), "late")]
 [JsonDerivedType(typeof(Refused), "refused")]
 [JsonDerivedType(typeof(Revoke), "revoke")]
+[JsonDerivedType(typeof(EffectRecorded), "effect_recorded")]
+[JsonDerivedType(typeof(EffectRefused), "effect_refused")]
 [JsonDerivedType(typeof(ToolAnswer), "tool_answer")]
 [JsonDerivedType(typeof(Message), "message")]
 [JsonDerivedType(typeof(CancelMessage), "cancel_message")]
@@ -83,6 +104,12 @@ public abstract record ServerFrame
 
     /// <summary>Stop working on it: it was cancelled or its lease was lost.</summary>
     public sealed record Revoke(Guid TaskId, int Attempt, string Reason) : ServerFrame;
+
+    /// <summary>The intent or the outcome is durable.</summary>
+    public sealed record EffectRecorded(Guid TaskId, int Attempt) : ServerFrame;
+
+    /// <summary>It is not: do not act. A `late` attempt is over.</summary>
+    public sealed record EffectRefused(Guid TaskId, int Attempt, string Reason) : ServerFrame;
 
     public sealed record ToolAnswer(Guid CallId, JsonElement? Output, ToolReceipt? Receipt, string? Refusal, string? Failure) : ServerFrame;
 
@@ -118,4 +145,7 @@ public sealed record TaskAssignment
     public required IReadOnlyList<StepOutput> Dependencies { get; init; }
     public required double LeaseSeconds { get; init; }
     public required DateTimeOffset Now { get; init; }
+
+    /// <summary>The key for an effect on the outside world, and what is known of one that was made before.</summary>
+    public AssignedEffect? Effect { get; init; }
 }

@@ -39,7 +39,7 @@ public sealed class AgentRunner
     /// <summary>Never throws: whatever goes wrong is a report.</summary>
     /// <param name="revoked">Cancelled when the attempt is taken away.</param>
     public async ValueTask<TaskReport> RunAsync(
-        TaskAssignment assignment, IToolGate tools, IArtifactStore artifacts, Action<string> report, CancellationToken revoked)
+        TaskAssignment assignment, IToolGate tools, IArtifactStore artifacts, IEffectLedger effects, Action<string> report, CancellationToken revoked)
     {
         try
         {
@@ -48,11 +48,12 @@ public sealed class AgentRunner
                 throw new PermanentFailureException($"This worker has no agent for {assignment.Executor}.");
             var gate = agent.Tools is { Count: > 0 } methods ? new MethodToolGate(methods, tools) : tools;
             var turn = new TurnParts(new GoalInfo(assignment.GoalId, assignment.Agent ?? name, assignment.GoalInput), gate, artifacts, report);
+            var effect = new StepEffect(effects, assignment.Effect ?? new AssignedEffect(assignment.TaskId.ToString("N")));
             return assignment.Kind switch
             {
                 PlanKind => await PlanAsync(agent, assignment, turn, revoked),
                 ReflectKind => await ReflectAsync(agent, assignment, turn, revoked),
-                _ => await ExecuteAsync(agent, assignment, turn, revoked),
+                _ => await ExecuteAsync(agent, assignment, turn, effect, revoked),
             };
         }
         catch (OperationCanceledException) when (revoked.IsCancellationRequested)
@@ -62,7 +63,7 @@ public sealed class AgentRunner
         catch (Exception e)
         {
             // A refusal of the tool gate is about the call, not about the moment: trying again would be refused again.
-            var kind = e is PermanentFailureException or ToolRefusedException ? FailureKind.Permanent : FailureKind.Transient;
+            var kind = e is PermanentFailureException or ToolRefusedException or EffectRefusedException ? FailureKind.Permanent : FailureKind.Transient;
             return new TaskReport.Failed(kind, FailureCause.Sentence(e), FailureCause.Fingerprint(e));
         }
     }
@@ -108,14 +109,14 @@ public sealed class AgentRunner
         return new TaskReport.Completed(AstraJson.ToElement(new { steps = steps.Count }), [.. steps, Behind(assignment, Reflection(agent.Name, steps))]);
     }
 
-    private async ValueTask<TaskReport> ExecuteAsync(Agent agent, TaskAssignment assignment, TurnParts parts, CancellationToken revoked)
+    private async ValueTask<TaskReport> ExecuteAsync(Agent agent, TaskAssignment assignment, TurnParts parts, StepEffect effect, CancellationToken revoked)
     {
         var result = await agent.ExecuteAsync(new StepTurn
         {
             Goal = parts.Goal, Tools = parts.Tools, Artifacts = parts.Artifacts, Report = parts.Report,
             Attempt = assignment.Attempt, Clock = Clock(assignment),
             Task = assignment.TaskId, NewId = AttemptSources.Ids(assignment.TaskId),
-            Name = assignment.Name, Kind = assignment.Kind, Input = assignment.Input, Dependencies = ByName(assignment),
+            Effect = effect, Name = assignment.Name, Kind = assignment.Kind, Input = assignment.Input, Dependencies = ByName(assignment),
         }, revoked);
         var steps = ToSteps(result.More, agent.Name);
         PlanEdit[] edits = steps.Count == 0 ? [] : [.. steps, new ReflectAfter(LastOf(steps))];
@@ -158,6 +159,9 @@ public sealed class AgentRunner
             Priority = step.Options.Priority,
             AttemptCountMax = step.Options.AttemptCountMax,
             LeaseSeconds = step.Options.Lease.TotalSeconds,
+            Retry = step.Options.Retry,
+            WorkersLostMax = step.Options.WorkersLostMax,
+            EffectKeys = step.Options.EffectKeys,
         }).ToList();
 
         // The server would refuse these too, but only here is it known that the plan is at fault for good.

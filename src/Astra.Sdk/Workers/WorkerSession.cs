@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Text.Json;
 
 namespace Astra.Sdk;
 
@@ -14,6 +15,7 @@ internal sealed class WorkerSession : IAsyncDisposable
     private readonly MessagePool _messages = new();
     private readonly ConcurrentDictionary<TaskAttempt, TaskCompletionSource<ReportAnswer>> _reports = new();
     private readonly ConcurrentDictionary<Guid, TaskCompletionSource<ServerFrame.ToolAnswer>> _calls = new();
+    private readonly ConcurrentDictionary<TaskAttempt, TaskCompletionSource<string?>> _effects = new();
 
     private WorkerSession(FrameSocket<ServerFrame, WorkerFrame> socket, string workerId, AgentRunner runner, IArtifactStore artifacts)
     {
@@ -96,6 +98,8 @@ internal sealed class WorkerSession : IAsyncDisposable
                 report.TrySetException(gone);
             foreach (var call in _calls.Values)
                 call.TrySetException(gone);
+            foreach (var effect in _effects.Values)
+                effect.TrySetException(gone);
         }
     }
 
@@ -118,6 +122,12 @@ internal sealed class WorkerSession : IAsyncDisposable
                 break;
             case ServerFrame.Refused refused:
                 Answer(refused.TaskId, refused.Attempt, new ReportAnswer.Refused(refused.Reason));
+                break;
+            case ServerFrame.EffectRecorded recorded:
+                AnswerEffect(recorded.TaskId, recorded.Attempt, refusal: null);
+                break;
+            case ServerFrame.EffectRefused refused:
+                AnswerEffect(refused.TaskId, refused.Attempt, refused.Reason);
                 break;
             case ServerFrame.ToolAnswer answer:
                 if (_calls.TryRemove(answer.CallId, out var call))
@@ -153,7 +163,7 @@ internal sealed class WorkerSession : IAsyncDisposable
         return new PooledTask(
             attempt,
             TimeSpan.FromSeconds(assignment.LeaseSeconds),
-            revoked => _runner.RunAsync(assignment, new RemoteTools(this, attempt), _artifacts,
+            revoked => _runner.RunAsync(assignment, new RemoteTools(this, attempt), _artifacts, new RemoteEffects(this, attempt),
                 text => _socket.TrySend(new WorkerFrame.Progress(attempt.TaskId, attempt.Attempt, text)), revoked),
             (report, revoked) => ReportAsync(attempt, report, revoked));
     }
@@ -183,6 +193,12 @@ internal sealed class WorkerSession : IAsyncDisposable
             report.TrySetResult(answer);
     }
 
+    private void AnswerEffect(Guid task, int attempt, string? refusal)
+    {
+        if (_effects.TryRemove(new TaskAttempt(task, attempt), out var effect))
+            effect.TrySetResult(refusal);
+    }
+
     /// <summary>The server takes back what is lost by itself, with a revoke.</summary>
     private ValueTask<IReadOnlyList<TaskAttempt>> HeartbeatAsync(IReadOnlyList<TaskAttempt> attempts, CancellationToken cancellationToken)
     {
@@ -191,6 +207,34 @@ internal sealed class WorkerSession : IAsyncDisposable
     }
 
     private static TaskCompletionSource<T> NewAnswer<T>() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>The effect ledger of the server, for one attempt. One frame is under way at a time.</summary>
+    private sealed class RemoteEffects(WorkerSession session, TaskAttempt attempt) : IEffectLedger
+    {
+        public ValueTask IntendAsync(string what, CancellationToken cancellationToken) =>
+            SendAsync(new WorkerFrame.EffectIntent(attempt.TaskId, attempt.Attempt, what), cancellationToken);
+
+        public ValueTask SettleAsync(EffectState outcome, JsonElement output, CancellationToken cancellationToken) =>
+            SendAsync(new WorkerFrame.EffectOutcome(attempt.TaskId, attempt.Attempt, outcome, output.ValueKind == JsonValueKind.Null ? null : output), cancellationToken);
+
+        private async ValueTask SendAsync(WorkerFrame frame, CancellationToken cancellationToken)
+        {
+            var answer = NewAnswer<string?>();
+            if (!session._effects.TryAdd(attempt, answer))
+                throw new InvalidOperationException("A step has one effect, and it is under way already; two effects are two steps.");
+            try
+            {
+                if (!session._socket.TrySend(frame))
+                    throw new IOException("The connection to the server is gone.");
+                if (await answer.Task.WaitAsync(cancellationToken) is { } refusal)
+                    throw new EffectRefusedException(refusal);
+            }
+            finally
+            {
+                session._effects.TryRemove(attempt, out _);
+            }
+        }
+    }
 
     /// <summary>The tools of the server, under the authority of one attempt.</summary>
     private sealed class RemoteTools(WorkerSession session, TaskAttempt attempt) : IToolGate
@@ -206,6 +250,7 @@ internal sealed class WorkerSession : IAsyncDisposable
                 {
                     Reads = call.Reads.Count == 0 ? null : call.Reads,
                     DeadlineSeconds = call.Deadline?.TotalSeconds,
+                    IdempotencyKey = call.IdempotencyKey,
                 };
                 if (!session._socket.TrySend(frame))
                     throw new IOException("The connection to the server is gone.");

@@ -32,6 +32,9 @@ public sealed record AstraProgram(
 /// </summary>
 public sealed class ToolGate(ToolCatalog catalog, Func<ISandbox> sandbox, ToolAuthority authority, ToolGateOptions options)
 {
+    /// <summary>Where a program that acts on the outside world finds the key of its effect. It is a name, not a secret.</summary>
+    public const string IdempotencyKeyVariable = "ASTRA_IDEMPOTENCY_KEY";
+
     /// <summary>The gate as one task sees it.</summary>
     public IToolGate For(ToolSubject subject) => new SubjectGate(this, subject);
 
@@ -46,8 +49,11 @@ public sealed class ToolGate(ToolCatalog catalog, Func<ISandbox> sandbox, ToolAu
         if (tool.Definition.InputSchema is { } schema && InputSchema.Check(schema, input) is { } problem)
             throw new ToolRefusedException($"The input of {tool.Label} is not of its schema. {problem}");
 
+        if (tool.Definition.Effects == ToolEffects.Outside && call.IdempotencyKey is null)
+            throw new ToolRefusedException($"{tool.Label} acts on the outside world; call it inside turn.EffectAsync with the key that gives, or make it a step of its own.");
+
         var program = tool.Form.Shape(tool.Definition, input);
-        var spec = ToSpec(tool.Definition, program, [.. call.Reads.Concat(program.Reads).Select(mount => Check(mount, subject, grants))], call.Deadline);
+        var spec = ToSpec(tool.Definition, program, [.. call.Reads.Concat(program.Reads).Select(mount => Check(mount, subject, grants))], call);
         var result = await RunAsync(subject, tool, spec, cancellationToken);
         var receipt = ToReceipt(tool, result.Receipt);
         if (result.Receipt.LimitsHit.Any(limit => limit != SandboxLimit.ErrorOutput))
@@ -111,7 +117,7 @@ public sealed class ToolGate(ToolCatalog catalog, Func<ISandbox> sandbox, ToolAu
 
     private static IEnumerable<string> Roots(IEnumerable<string> paths) => paths.Select(HostPaths.Resolve).OfType<string>();
 
-    private SandboxSpec ToSpec(ToolDefinition definition, ToolProgram program, IReadOnlyList<ReadOnlyMount> reads, TimeSpan? deadline)
+    private SandboxSpec ToSpec(ToolDefinition definition, ToolProgram program, IReadOnlyList<ReadOnlyMount> reads, ToolCall call)
     {
         var own = definition.Mounts.Select(mount => new ReadOnlyMount(mount.HostPath, mount.InsidePath));
         var command = program.Command;
@@ -120,16 +126,19 @@ public sealed class ToolGate(ToolCatalog catalog, Func<ISandbox> sandbox, ToolAu
         if (astra is not null)
             command = [.. astra.Command, .. command.Skip(1)];
         var limits = definition.Limits;
+        var environment = new Dictionary<string, string>(astra?.Environment ?? new Dictionary<string, string>(), StringComparer.Ordinal);
+        if (call.IdempotencyKey is { } key)
+            environment[IdempotencyKeyVariable] = key;
         return new SandboxSpec
         {
             Program = command[0],
             Arguments = [.. command.Skip(1)],
             Mounts = [.. own, .. astra?.Mounts ?? [], .. reads],
-            Environment = astra?.Environment ?? new Dictionary<string, string>(StringComparer.Ordinal),
+            Environment = environment,
             Input = program.Input,
             Limits = new SandboxLimits
             {
-                Wall = deadline is { } shorter && shorter < limits.Wall && shorter > TimeSpan.Zero ? shorter : limits.Wall,
+                Wall = call.Deadline is { } shorter && shorter < limits.Wall && shorter > TimeSpan.Zero ? shorter : limits.Wall,
                 Cpu = limits.Cpu,
                 MemoryBytes = limits.MemoryBytes,
                 Pids = limits.Processes,

@@ -62,6 +62,7 @@ public static class AstraCommandLine
             AgentCommands.Create(surroundings, shared),
             SendCommand.Create(surroundings, shared),
             DeadCommands.Create(surroundings, shared),
+            EffectCommands.Create(surroundings, shared),
             WhyCommand.Create(surroundings, shared),
             PsCommand.Create(surroundings, shared),
             TopCommand.Create(surroundings, shared),

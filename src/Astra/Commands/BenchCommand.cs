@@ -13,7 +13,7 @@ namespace Astra.Commands;
 public static class BenchCommand
 {
     // Those that are about sleeping agents have a server of their own, in a process of its own.
-    private static readonly IReadOnlyList<string> TasksWorkloads = [.. TasksSuite.Workloads, SleepWorkload.Name];
+    private static readonly IReadOnlyList<string> TasksWorkloads = [.. TasksSuite.Workloads, TakeoverWorkload.Name, SleepWorkload.Name];
     private static readonly IReadOnlyList<string> KernelWorkloads = [.. KernelSuite.Workloads, ActivateWorkload.Name];
 
     public static Command Create(Surroundings surroundings, SharedOptions shared)
@@ -105,6 +105,13 @@ public static class BenchCommand
         report.Begin();
         if (chosen.Any(TasksSuite.Workloads.Contains))
             await RunDurableAsync(surroundings, databaseUrl, [.. chosen.Where(TasksSuite.Workloads.Contains)], runCount, report, cancellationToken);
+        if (chosen.Contains(TakeoverWorkload.Name))
+        {
+            await using var server = await SeparateServer.StartAsync(surroundings, databaseUrl, cancellationToken);
+            var takeover = new TakeoverWorkload(server.Session.Client, server.Address, server.ApiKey, line => surroundings.Terminal.Error.WriteLine(line));
+            foreach (var figure in await takeover.RunAsync(runCount, cancellationToken))
+                report.Add(figure);
+        }
         if (chosen.Contains(SleepWorkload.Name))
         {
             await using var server = await SeparateServer.StartAsync(surroundings, databaseUrl, cancellationToken);

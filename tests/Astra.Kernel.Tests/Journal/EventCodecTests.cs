@@ -1,4 +1,5 @@
 using System.Text;
+using Astra.Kernel.Effects;
 using Astra.Kernel.Journal;
 using Astra.Kernel.Tasks;
 using FsCheck;
@@ -38,6 +39,11 @@ public sealed class EventCodecTests
         { EventKind.GoalFailed, "0474657874" },
         { EventKind.GoalCancelled, "0474657874" },
         { EventKind.GoalReopened, "0474657874" },
+        { EventKind.TaskReleased, "0474657874" },
+        { EventKind.EffectIntended, "0474657874" },
+        { EventKind.EffectSettled, "0203040506010474657874" },
+        { EventKind.EffectLost, "0404746578740474657874" },
+        { EventKind.TaskFixed, "01047465787401030405060474657874" },
     };
 
     [Fact]
@@ -83,6 +89,11 @@ public sealed class EventCodecTests
     [Theory]
     [InlineData("1480C03BA4BAC5E208", "not-before")]
     [InlineData("1580C03BA4BAC5E208", "deadline")]
+    [InlineData("288096980000000000002F6859000000000000000000000840", "retry")]
+    [InlineData("2903000000", "workers-lost")]
+    [InlineData("2A02", "effect-keys")]
+    [InlineData("2B020000000303706179" + "80C03BA4BAC5E208" + "00" + "0103616461", "effect")]
+    [InlineData("2C02000000", "fixes")]
     public void An_extra_of_a_task_is_still_written_and_read_as_it_was(string hex, string field)
     {
         var at = new DateTimeOffset(2030, 1, 2, 3, 4, 5, TimeSpan.Zero);
@@ -90,19 +101,31 @@ public sealed class EventCodecTests
         {
             "not-before" => new TaskExtras { NotBefore = at },
             "deadline" => new TaskExtras { Deadline = at },
+            "retry" => new TaskExtras { Retry = new RetryPolicy(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(150), 3) },
+            "workers-lost" => new TaskExtras { WorkersLostMax = 3 },
+            "effect-keys" => new TaskExtras { EffectKeys = EffectKeys.PerAttempt },
+            "effect" => new TaskExtras { Effect = new EffectRecord(2, EffectState.NotSent, "pay", at, default, "ada") },
+            "fixes" => new TaskExtras { FixCount = 2 },
             _ => throw new ArgumentOutOfRangeException(nameof(field)),
         };
         Assert.Equal(hex, Convert.ToHexString(ExtrasCodec.Encode(extras)));
-        Assert.Equal(extras, ExtrasCodec.DecodeTask(Convert.FromHexString(hex)));
+        var read = ExtrasCodec.DecodeTask(Convert.FromHexString(hex));
+        Assert.Equal(hex, Convert.ToHexString(ExtrasCodec.Encode(read)));
+        // Bytes compare by where they are, so an output that came back has to be put where it was.
+        Assert.Equal(extras, read.Effect is null ? read : read with { Effect = read.Effect with { Output = default } });
     }
 
     [Theory]
     [InlineData("0100112233445566778899AABBCCDDEEFF", "parent")]
+    [InlineData("280A000000", "retries-max")]
+    [InlineData("2903000000", "retries-used")]
     public void An_extra_of_a_goal_is_still_written_and_read_as_it_was(string hex, string field)
     {
         var extras = field switch
         {
             "parent" => new GoalExtras { Parent = new GoalId(One) },
+            "retries-max" => new GoalExtras { RetriesMax = 10 },
+            "retries-used" => new GoalExtras { RetriesUsed = 3 },
             _ => throw new ArgumentOutOfRangeException(nameof(field)),
         };
         Assert.Equal(hex, Convert.ToHexString(ExtrasCodec.Encode(extras)));
@@ -171,6 +194,11 @@ public sealed class EventCodecTests
         EventKind.GoalFailed => new KernelEvent.GoalFailed(text),
         EventKind.GoalCancelled => new KernelEvent.GoalCancelled(text),
         EventKind.GoalReopened => new KernelEvent.GoalReopened(text),
+        EventKind.TaskReleased => new KernelEvent.TaskReleased(text),
+        EventKind.EffectIntended => new KernelEvent.EffectIntended(text),
+        EventKind.EffectSettled => new KernelEvent.EffectSettled(number % 2 == 0 ? EffectState.Sent : EffectState.NotSent, bytes, number % 3 == 1 ? null : text),
+        EventKind.EffectLost => new KernelEvent.EffectLost(new Failure(FailureKind.UnknownEffect, text, text)),
+        EventKind.TaskFixed => new KernelEvent.TaskFixed(number % 2 == 0 ? text : null, number % 3 == 0 ? bytes : null, text),
         _ => throw new InvalidOperationException($"Give {kind} a sample here and a frozen one above."),
     };
 

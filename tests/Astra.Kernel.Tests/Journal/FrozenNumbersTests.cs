@@ -1,3 +1,4 @@
+using Astra.Kernel.Effects;
 using Astra.Kernel.Journal;
 using Astra.Kernel.Tasks;
 using Xunit;
@@ -16,7 +17,7 @@ public sealed class FrozenNumbersTests
 
     [Fact]
     public void The_commands_of_a_task() => Check<TaskCommand>(
-        "Unblock=1 Block=2 Doom=3 Claim=4 Complete=5 Retry=6 Exhaust=7 Expire=8 Suspend=9 Cancel=10 Redrive=11");
+        "Unblock=1 Block=2 Doom=3 Claim=4 Complete=5 Retry=6 Exhaust=7 Expire=8 Suspend=9 Cancel=10 Redrive=11 Resolve=12");
 
     [Fact]
     public void The_states_of_a_goal() => Check<GoalState>("Active=1 Completed=2 Failed=3 Cancelled=4");
@@ -28,13 +29,20 @@ public sealed class FrozenNumbersTests
     public void The_kinds_of_dependencies() => Check<DependencyKind>("Completed=1 Ended=2");
 
     [Fact]
-    public void The_kinds_of_failures() => Check<FailureKind>("Transient=1 Permanent=2 Poison=3");
+    public void The_kinds_of_failures() => Check<FailureKind>("Transient=1 Permanent=2 Poison=3 UnknownEffect=4");
+
+    [Fact]
+    public void The_states_of_an_effect() => Check<EffectState>("Intended=1 Sent=2 NotSent=3 Unknown=4");
+
+    [Fact]
+    public void The_keys_of_an_effect() => Check<EffectKeys>("PerTask=1 PerAttempt=2");
 
     [Fact]
     public void The_kinds_of_events() => Check<EventKind>(
         "GoalSubmitted=1 PlanEdited=2 TaskAdded=3 TaskRemoved=4 TaskRewired=5 TaskPrioritised=6 TaskUnblocked=7 TaskBlocked=8 TaskDoomed=9 TaskClaimed=10 "
         + "TaskCompleted=11 TaskRetried=12 TaskDied=13 TaskExpired=14 TaskSuspended=15 TaskCancelled=16 TaskRedriven=17 "
-        + "GoalCompleted=20 GoalFailed=21 GoalCancelled=22 GoalReopened=23");
+        + "GoalCompleted=20 GoalFailed=21 GoalCancelled=22 GoalReopened=23 "
+        + "TaskReleased=50 EffectIntended=51 EffectSettled=52 EffectLost=53 TaskFixed=54");
 
     [Fact]
     public void The_number_of_shards_is_inside_every_id() => Assert.Equal(4096, ShardId.Count);

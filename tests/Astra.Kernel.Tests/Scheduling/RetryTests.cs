@@ -63,6 +63,6 @@ public sealed class RetryTests
         _world.Redrive(goal, "a");
         Assert.Equal(["b"], Dead());
 
-        IEnumerable<string> Dead() => _world.Node.Ask(node => node.ListDeadTasksAsync(_world.Tenant, null, 10)).Value.Select(task => task.Spec.Name);
+        IEnumerable<string> Dead() => _world.Node.Ask(node => node.ListDeadTasksAsync(_world.Tenant, null, null, 10)).Value.Select(dead => dead.Task.Spec.Name);
     }
 }

@@ -110,8 +110,14 @@ internal sealed class SlowProjection(IProjection rows) : IProjection
     public ValueTask<IReadOnlyList<GoalRow>> ListGoalsAsync(TenantId tenant, GoalState? state, string? agent, GoalId? after, int countMax, CancellationToken cancellationToken) =>
         Up(_ => rows.ListGoalsAsync(tenant, state, agent, after, countMax, cancellationToken), tenant, cancellationToken);
 
-    public ValueTask<IReadOnlyList<TaskRow>> ListDeadTasksAsync(TenantId tenant, TaskId? after, int countMax, CancellationToken cancellationToken) =>
-        Up(_ => rows.ListDeadTasksAsync(tenant, after, countMax, cancellationToken), tenant, cancellationToken);
+    public ValueTask<IReadOnlyList<TitledTask>> ListDeadTasksAsync(TenantId tenant, string? fingerprint, TaskId? after, int countMax, CancellationToken cancellationToken) =>
+        Up(_ => rows.ListDeadTasksAsync(tenant, fingerprint, after, countMax, cancellationToken), tenant, cancellationToken);
+
+    public ValueTask<IReadOnlyList<DeadGroup>> ListDeadGroupsAsync(TenantId tenant, int countMax, CancellationToken cancellationToken) =>
+        Up(_ => rows.ListDeadGroupsAsync(tenant, countMax, cancellationToken), tenant, cancellationToken);
+
+    public ValueTask<IReadOnlyList<TitledTask>> ListUnknownEffectsAsync(TenantId tenant, TaskId? after, int countMax, CancellationToken cancellationToken) =>
+        Up(_ => rows.ListUnknownEffectsAsync(tenant, after, countMax, cancellationToken), tenant, cancellationToken);
 
     private ValueTask<TResult> Up<T, TResult>(Func<T, CancellationToken, ValueTask<TResult>> call, T argument, CancellationToken cancellationToken) =>
         IsDown ? throw new JournalUnavailableException("The database is down.") : call(argument, cancellationToken);

@@ -251,11 +251,13 @@ public abstract class ProjectionContract : StoreContract
         Assert.Null(await Store.Projection.FindByIdempotencyKeyAsync(other, "once", None));
         Assert.Null(await Store.Projection.FindGoalOfTaskAsync(other, task.Id, None));
         Assert.Empty(await Store.Projection.ListGoalsAsync(other, null, null, null, 10, None));
-        Assert.Empty(await Store.Projection.ListDeadTasksAsync(other, null, 10, None));
+        Assert.Empty(await Store.Projection.ListDeadTasksAsync(other, null, null, 10, None));
+        Assert.Empty(await Store.Projection.ListDeadGroupsAsync(other, 10, None));
+        Assert.Empty(await Store.Projection.ListUnknownEffectsAsync(other, null, 10, None));
 
         Assert.Equal(goal.Id, await Store.Projection.FindGoalOfTaskAsync(_tenant, task.Id, None));
         Assert.Single(await Store.Projection.ListGoalsAsync(_tenant, null, null, null, 10, None));
-        Assert.Single(await Store.Projection.ListDeadTasksAsync(_tenant, null, 10, None));
+        Assert.Single(await Store.Projection.ListDeadTasksAsync(_tenant, null, null, 10, None));
     }
 
     [Fact]
@@ -297,10 +299,57 @@ public abstract class ProjectionContract : StoreContract
         var dead = Enumerable.Range(0, 3).Select(i => Sample.Dead(Sample.Task(goal, $"dead {i}"))).ToArray();
         await ProjectAsync(7, 1, [goal], [dead[0], Sample.Task(goal, "running"), dead[1], dead[2]]);
 
-        var first = await Store.Projection.ListDeadTasksAsync(_tenant, null, 2, None);
-        var second = await Store.Projection.ListDeadTasksAsync(_tenant, first[^1].Id, 2, None);
+        var first = await Store.Projection.ListDeadTasksAsync(_tenant, null, null, 2, None);
+        var second = await Store.Projection.ListDeadTasksAsync(_tenant, null, first[^1].Task.Id, 2, None);
 
-        Assert.Equal(Sample.Text(dead.Reverse()), Sample.Text(first.Concat(second)));
+        Assert.Equal(Sample.Text(dead.Reverse()), Sample.Text(first.Concat(second).Select(listed => listed.Task)));
+        Assert.All(first, listed => Assert.Equal((goal.Title, goal.Agent), (listed.GoalTitle, listed.Agent)));
+    }
+
+    [Fact]
+    public async Task Dead_tasks_are_grouped_by_cause_and_listed_by_it()
+    {
+        var goal = NewGoal(7);
+        TaskRow Dead(string name, string fingerprint, int minute, string kind) => Sample.Dead(Sample.Task(goal, name)) with
+        {
+            EndedAt = goal.CreatedAt.AddMinutes(minute), Failure = new Failure(FailureKind.Permanent, $"{name} is bad", fingerprint),
+            Spec = Sample.Task(goal, name).Spec with { Kind = kind },
+        };
+        TaskRow[] dead = [Dead("a", "damaged", 1, "zip"), Dead("b", "damaged", 5, "tar"), Dead("c", "missing", 3, "zip")];
+        await ProjectAsync(7, 1, [goal], [.. dead, Sample.Task(goal, "running")]);
+
+        var groups = await Store.Projection.ListDeadGroupsAsync(_tenant, 10, None);
+
+        Assert.Equal(["damaged 2", "missing 1"], groups.Select(group => $"{group.Fingerprint} {group.Count}"));
+        Assert.Equal((goal.CreatedAt.AddMinutes(1), goal.CreatedAt.AddMinutes(5), "b is bad", dead[1].Id), (groups[0].FirstAt, groups[0].LastAt, groups[0].SampleReason, groups[0].SampleTask));
+        Assert.Equal(["tar", "zip"], groups[0].Kinds);
+        Assert.Equal(["tool:unpack@1"], groups[0].Executors);
+        Assert.Equal(["b", "a"], (await Store.Projection.ListDeadTasksAsync(_tenant, "damaged", null, 10, None)).Select(listed => listed.Task.Spec.Name));
+        Assert.Equal(["damaged"], (await Store.Projection.ListDeadGroupsAsync(_tenant, 1, None)).Select(group => group.Fingerprint));
+    }
+
+    [Fact]
+    public async Task Tasks_that_wait_for_a_word_on_their_effect_are_listed()
+    {
+        var goal = NewGoal(7);
+        var lost = new Failure(FailureKind.UnknownEffect, "nobody knows", "effect");
+        var parked = Minimal(Sample.Task(goal, "parked")) with { State = TaskState.Pending, Failure = lost };
+        await ProjectAsync(7, 1, [goal], [parked, Minimal(Sample.Task(goal, "free")) with { State = TaskState.Ready, Failure = lost }, Sample.Task(goal, "running")]);
+
+        Assert.Equal(["parked"], (await Store.Projection.ListUnknownEffectsAsync(_tenant, null, 10, None)).Select(listed => listed.Task.Spec.Name));
+        Assert.Empty(await Store.Projection.ListUnknownEffectsAsync(_tenant, parked.Id, 10, None));
+    }
+
+    [Fact]
+    public async Task A_fixed_task_shows_its_new_input_and_executor()
+    {
+        var goal = NewGoal(7);
+        var dead = Sample.Dead(Sample.Task(goal));
+        await ProjectAsync(7, 1, [goal], [dead]);
+        var repaired = dead with { Spec = dead.Spec with { Executor = "tool:unpack@2", Input = new byte[] { 1, 2, 3 }, Extras = dead.Spec.Extras with { FixCount = 1 } } };
+        await ProjectAsync(7, 2, [goal], [repaired]);
+
+        Assert.Equal(Sample.Text(repaired), Sample.Text((await Store.Projection.LoadGoalAsync(_tenant, goal.Id, None))!.Tasks.Single()));
     }
 
     [Fact]

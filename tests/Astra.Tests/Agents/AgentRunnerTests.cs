@@ -143,5 +143,5 @@ public sealed class AgentRunnerTests
                 TaskId = new Guid("019aa000-0000-7000-8000-000000000000"), GoalId = Guid.NewGuid(), Attempt = attempt, Name = "step", Executor = "agent:a", Kind = kind,
                 Input = AstraJson.ToElement(null), GoalInput = AstraJson.ToElement(null), Dependencies = [], LeaseSeconds = 30, Now = Now,
             },
-            null!, null!, _ => { }, revoked ?? TestContext.Current.CancellationToken);
+            null!, null!, null!, _ => { }, revoked ?? TestContext.Current.CancellationToken);
 }

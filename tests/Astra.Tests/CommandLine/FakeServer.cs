@@ -92,12 +92,36 @@ public sealed class FakeServer : IAstraClient
         }
     }
 
-    public Task<Page<DeadLetterView>> ListDeadLettersAsync(string? cursor = null, int limit = 50, CancellationToken cancellationToken = default) =>
+    public Task<Page<DeadLetterView>> ListDeadLettersAsync(string? cursor = null, int limit = 50, string? group = null, CancellationToken cancellationToken = default) =>
         Task.FromResult(new Page<DeadLetterView>(
             [.. _goals.Values.SelectMany(goal => goal.Plan.Tasks
                 .Where(task => task.State is TaskState.Dead)
                 .Select(task => new DeadLetterView(task, goal.View.Title, goal.View.Agent, "fingerprint")))],
             null));
+
+    public async Task<IReadOnlyList<DeadGroupView>> ListDeadGroupsAsync(CancellationToken cancellationToken = default) =>
+        [.. (await ListDeadLettersAsync(cancellationToken: cancellationToken)).Items.GroupBy(dead => dead.Fingerprint).Select(group => new DeadGroupView(
+            "0123456789ab", group.Key, group.Count(), DateTimeOffset.UnixEpoch, DateTimeOffset.UnixEpoch, [], ["agent:auditor"], "no [luck]", group.First().Task.Id))];
+
+    public async Task<TaskStoryView> GetStoryAsync(Guid task, CancellationToken cancellationToken = default) => new(
+        await GetTaskAsync(task, cancellationToken), "a goal", "auditor", "fingerprint",
+        [new AttemptView(1, "worker-1", DateTimeOffset.UnixEpoch, DateTimeOffset.UnixEpoch.AddSeconds(2), "task_died", new TaskFailure(FailureKind.Permanent, "no [luck]", "fingerprint"), null, null)],
+        [new InterventionView(DateTimeOffset.UnixEpoch.AddHours(1), "task_fixed", "ada")]);
+
+    public Task<TaskView> FixAsync(Guid task, DeadLetterFix fix, CancellationToken cancellationToken = default)
+    {
+        Calls.Add($"fix {fix.Executor} {fix.Input}");
+        return GetTaskAsync(task, cancellationToken);
+    }
+
+    public async Task<Page<UnknownEffectView>> ListUnknownEffectsAsync(string? cursor = null, int limit = 50, CancellationToken cancellationToken = default) => new(
+        [.. (await ListDeadLettersAsync(cancellationToken: cancellationToken)).Items.Select(dead => new UnknownEffectView(dead.Task, dead.GoalTitle, dead.Agent))], null);
+
+    public Task<TaskView> ResolveEffectAsync(Guid task, EffectResolution resolution, CancellationToken cancellationToken = default)
+    {
+        Calls.Add($"resolve {resolution.Outcome} {resolution.Output}");
+        return GetTaskAsync(task, cancellationToken);
+    }
 
     public Task<TaskView> ReplayAsync(Guid task, CancellationToken cancellationToken = default) => GetTaskAsync(task, cancellationToken);
 
