@@ -103,7 +103,10 @@ public sealed class KernelNode : IAsyncDisposable
     {
         var scheduler = await _parts.Scheduler.AskAsync<SchedulerSummary>(Summarise.Instance, CatchUpTimeout);
         return new NodeSummary(
-            _parts.Self, _map.LocalCount, _parts.Load.ActiveCount, scheduler.ReadyCount, scheduler.RunningCount, _parts.Load.Backlog, scheduler.Workers, _map.Nodes);
+            _parts.Self, _map.LocalCount, _parts.Load.ActiveCount, scheduler.ReadyCount, scheduler.RunningCount, _parts.Load.Backlog, scheduler.Workers, _map.Nodes)
+        {
+            GraphVisits = _parts.Load.GraphVisits,
+        };
     }
 
     // ---- Goals ----------------------------------------------------------------------------------------------------
@@ -138,6 +141,10 @@ public sealed class KernelNode : IAsyncDisposable
     /// <summary>All edits in one commit, or none. A null revision edits whatever is there.</summary>
     public ValueTask<Answer<GoalSnapshot>> EditPlanAsync(Caller caller, GoalId goal, long? ifRevision, IReadOnlyList<GraphEdit> edits, string? reason) =>
         OnGoalAsync<GoalSnapshot>(caller.Tenant, goal, new ShardRequest.Edit(caller, goal, ifRevision, edits, reason is null ? null : Clean(reason)));
+
+    /// <summary>Whether an edit would be taken, and which revision it would make. Changes nothing.</summary>
+    public ValueTask<Answer<PlanRevision>> ValidatePlanAsync(Caller caller, GoalId goal, long? ifRevision, IReadOnlyList<GraphEdit> edits) =>
+        OnGoalAsync<PlanRevision>(caller.Tenant, goal, new ShardRequest.ValidateEdit(caller, goal, ifRevision, edits));
 
     public async ValueTask<Answer<GoalRow>> GetGoalAsync(TenantId tenant, GoalId goal)
     {
@@ -338,6 +345,10 @@ public sealed record GoalRequest
 /// <param name="Backlog">Committed entries that the rows do not show yet.</param>
 public sealed record NodeSummary(
     NodeRegistration Self, int ShardsOwned, int GoalsActive, int TasksReady, int TasksRunning, long Backlog,
-    IReadOnlyList<WorkerSummary> Workers, IReadOnlyList<NodeStanding> Nodes);
+    IReadOnlyList<WorkerSummary> Workers, IReadOnlyList<NodeStanding> Nodes)
+{
+    /// <summary>Tasks that edits have looked at to keep graphs free of cycles, since the node started.</summary>
+    public long GraphVisits { get; init; }
+}
 
 public sealed record WorkerSummary(WorkerId Id, string Name, TenantId? Tenant, IReadOnlyCollection<string> Executors, int Slots, int SlotsTaken);

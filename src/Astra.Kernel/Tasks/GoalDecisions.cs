@@ -18,8 +18,11 @@ internal sealed class GoalDecisions(IRecorder recorder, KernelLimits limits)
     public void Claim(Goal goal, TaskNode node, WorkerId worker, string workerName, Guid? workerProcess) =>
         Move(goal, node, TaskCommand.Claim, new KernelEvent.TaskClaimed(worker, workerName, workerProcess));
 
-    public Transition Complete(Goal goal, TaskNode node, ReadOnlyMemory<byte> output) =>
-        Move(goal, node, TaskCommand.Complete, new KernelEvent.TaskCompleted(output));
+    public Transition Complete(Goal goal, TaskNode node, ReadOnlyMemory<byte> output, string? outcome = null) =>
+        Move(goal, node, TaskCommand.Complete, new KernelEvent.TaskCompleted(output, outcome));
+
+    /// <summary>Takes a running task from its worker: it gets something to wait for, and the attempt is over.</summary>
+    public void Suspend(Goal goal, TaskNode node) => Step(goal, node, TaskCommand.Suspend, new KernelEvent.TaskSuspended());
 
     /// <summary>Transient failures are tried again while the task has attempts left; the others end it here.</summary>
     public Transition Fail(Goal goal, TaskNode node, Failure failure, Func<int, DateTimeOffset> dueAfter)
@@ -58,8 +61,9 @@ internal sealed class GoalDecisions(IRecorder recorder, KernelLimits limits)
         Step(goal, dead, TaskCommand.Redrive, new KernelEvent.TaskRedriven(by));
         for (var i = 0; i < back.Count; i++)
         {
-            foreach (var (dependent, _) in back[i].Dependents)
+            foreach (var edge in back[i].Dependents)
             {
+                var dependent = edge.Node;
                 if (dependent.State == TaskState.Ready && dependent.OpenDependencies > 0)
                     Step(goal, dependent, TaskCommand.Block, new KernelEvent.TaskBlocked());
                 if (dependent is { State: TaskState.Cancelled, DoomedBy: not null } && !IsHopeless(goal, dependent))
@@ -81,24 +85,29 @@ internal sealed class GoalDecisions(IRecorder recorder, KernelLimits limits)
             Step(goal, node, TaskCommand.Block, new KernelEvent.TaskBlocked());
         if (node.State == TaskState.Pending && node.OpenDependencies == 0)
             Step(goal, node, TaskCommand.Unblock, new KernelEvent.TaskUnblocked());
-        else if (node.State == TaskState.Pending && HopelessDependency(goal, node) is { } doomedBy)
+        else if (node.State == TaskState.Pending && IsHopeless(goal, node))
         {
-            Step(goal, node, TaskCommand.Doom, new KernelEvent.TaskDoomed(doomedBy.Id));
+            GiveUp(goal, node);
             Follow(goal, node);
         }
     }
 
     /// <summary>Ends a goal that has nothing left to do. Its last tasks decide: a death that some later task has taken
-    /// into account does not fail the goal.</summary>
+    /// into account does not fail the goal, and neither does a way that was not taken.</summary>
     public void EndIfDone(Goal goal)
     {
         if (goal.State != GoalState.Active || goal.Counts.Open > 0)
             return;
         var last = goal.Graph.Tasks.Where(node => node.Dependents.Count == 0).OrderBy(node => node.Order).ToList();
-        var bad = last.FirstOrDefault(node => node.State != TaskState.Completed);
+        var done = last.Where(node => node.State == TaskState.Completed).ToList();
+        var isBestEffort = goal.DeadTaskPolicy == DeadTaskPolicy.Skip;
+        var bad = isBestEffort && done.Count == 0
+            ? last.FirstOrDefault(node => node.State == TaskState.Dead) ?? goal.Graph.Tasks.Where(node => node.State == TaskState.Dead).MinBy(node => node.Order)
+            : null;
+        bad ??= last.FirstOrDefault(node => node.State != TaskState.Completed && !node.IsSkipped && !(isBestEffort && node.State == TaskState.Dead));
         if (bad is null)
-            recorder.RecordGoal(goal, new KernelEvent.GoalCompleted(last.Count == 1 ? last[0].Output : default));
-        else if (goal.DeadTaskPolicy == DeadTaskPolicy.Doom || goal.Counts.Dead == 0)
+            recorder.RecordGoal(goal, new KernelEvent.GoalCompleted(done.Count == 1 ? done[0].Output : default));
+        else if (goal.DeadTaskPolicy != DeadTaskPolicy.Wait || goal.Counts.Dead == 0)
             recorder.RecordGoal(goal, new KernelEvent.GoalFailed(Describe(bad)));
     }
 
@@ -139,13 +148,14 @@ internal sealed class GoalDecisions(IRecorder recorder, KernelLimits limits)
         var open = new Queue<TaskNode>([ended]);
         while (open.TryDequeue(out var node))
         {
-            foreach (var (dependent, kind) in node.Dependents)
+            foreach (var edge in node.Dependents)
             {
+                var dependent = edge.Node;
                 if (dependent.State != TaskState.Pending)
                     continue;
-                if (node.IsHopeless(kind, goal.DeadTaskPolicy))
+                if (node.Judge(edge, goal.DeadTaskPolicy) is DependencyVerdict.Doom or DependencyVerdict.Skip)
                 {
-                    Step(goal, dependent, TaskCommand.Doom, new KernelEvent.TaskDoomed(node.Id));
+                    GiveUp(goal, dependent);
                     open.Enqueue(dependent);
                 }
                 else if (dependent.OpenDependencies == 0)
@@ -154,12 +164,22 @@ internal sealed class GoalDecisions(IRecorder recorder, KernelLimits limits)
         }
     }
 
-    private static bool IsHopeless(Goal goal, TaskNode node) => HopelessDependency(goal, node) is not null;
+    private static bool IsHopeless(Goal goal, TaskNode node) =>
+        WhatPrevents(goal, node, DependencyVerdict.Doom) is not null || WhatPrevents(goal, node, DependencyVerdict.Skip) is not null;
 
-    private static TaskNode? HopelessDependency(Goal goal, TaskNode node)
+    /// <summary>It will never run. A failure among what it waits for weighs more than a way that was not taken.</summary>
+    private void GiveUp(Goal goal, TaskNode node)
+    {
+        if (WhatPrevents(goal, node, DependencyVerdict.Doom) is { } doom)
+            Step(goal, node, TaskCommand.Doom, new KernelEvent.TaskDoomed(doom.Id));
+        else
+            Step(goal, node, TaskCommand.Doom, new KernelEvent.TaskSkipped(WhatPrevents(goal, node, DependencyVerdict.Skip)!.Id));
+    }
+
+    private static TaskNode? WhatPrevents(Goal goal, TaskNode node, DependencyVerdict verdict)
     {
         foreach (var edge in node.After)
-            if (edge.Node.IsHopeless(edge.Kind, goal.DeadTaskPolicy))
+            if (edge.Node.Judge(edge, goal.DeadTaskPolicy) == verdict)
                 return edge.Node;
         return null;
     }
