@@ -29,10 +29,22 @@ public static class WorkMapping
         Now = assignment.Now,
     };
 
-    public static NamedDependency ToKernel(StepDependency dependency) =>
-        new(dependency.Step, dependency.OnlyCompleted ? DependencyKind.Completed : DependencyKind.Ended);
+    public static NamedDependency ToKernel(StepDependency dependency) => dependency.When switch
+    {
+        null => new(dependency.Step, dependency.OnlyCompleted ? DependencyKind.Completed : DependencyKind.Ended),
+        StepDependency.CompletedWord => new(dependency.Step, DependencyKind.Completed),
+        StepDependency.EndedWord => new(dependency.Step, DependencyKind.Ended),
+        StepDependency.PassedWord => new(dependency.Step, DependencyKind.Passed),
+        var outcome => new(dependency.Step, DependencyKind.Outcome, outcome),
+    };
 
-    public static StepDependency ToWire(string name, DependencyKind kind) => new(name, kind == DependencyKind.Completed);
+    public static StepDependency ToWire(string name, Dependency dependency) => dependency.Kind switch
+    {
+        DependencyKind.Completed => new(name, OnlyCompleted: true),
+        DependencyKind.Passed => new(name, OnlyCompleted: false, StepDependency.PassedWord),
+        DependencyKind.Outcome => new(name, OnlyCompleted: true, dependency.Outcome),
+        _ => new(name, OnlyCompleted: false),
+    };
 
     /// <summary>A worker's words are shown to people, and a log entry is no place for a novel.</summary>
     public static Failure ToKernel(WireFailureKind kind, string reason, string? fingerprint)

@@ -79,7 +79,7 @@ public static class Gateway
         var api = app.MapGroup("/api/v1");
         new ServerEndpoints(parts, options, counts).Map(app, api);
         new GoalEndpoints(parts.Node, parts.Catalog, replies).Map(api);
-        new PlanEndpoints(parts.Node, parts.Editing, replies).Map(api);
+        new PlanEndpoints(parts.Node, replies).Map(api);
         new EventEndpoints(parts.Node, parts.Progress, parts.Keys, options, replies, app.Lifetime.ApplicationStopping).Map(api);
         new TaskEndpoints(parts.Node, replies).Map(api);
         new ArtifactEndpoints(parts.Node, parts.Artifacts, replies).Map(api);

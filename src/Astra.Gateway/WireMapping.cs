@@ -47,7 +47,7 @@ public static class WireMapping
         Priority = task.Spec.Priority,
         Attempt = task.Attempt,
         AttemptCountMax = task.Spec.AttemptCountMax,
-        After = [.. task.After.Select(after => WorkMapping.ToWire(nameOf(after.On) ?? after.On.ToString(), after.Kind))],
+        After = [.. task.After.Select(after => WorkMapping.ToWire(nameOf(after.On) ?? after.On.ToString(), after))],
         Worker = task.WorkerName,
         DueAt = task.DueAt,
         CreatedAt = task.CreatedAt,
@@ -56,12 +56,16 @@ public static class WireMapping
         Input = isInList ? null : ToJson(task.Spec.Input),
         Output = isInList ? null : ToJson(task.Output),
         Failure = task.Failure is { } failure ? new TaskFailure(ToWire(failure.Kind), failure.Reason, failure.Fingerprint) : null,
+        Outcome = task.Spec.Extras.Outcome,
+        Group = task.Spec.Extras.Group,
+        Reason = task.Reason,
+        Skipped = task.Spec.Extras.IsSkipped,
     };
 
-    public static PlanView ToView(GoalSnapshot plan)
+    public static PlanView ToView(GoalSnapshot plan, bool isInList)
     {
         var names = NamesOf(plan);
-        return new PlanView(plan.Goal.Id.Value, plan.Goal.Revision, [.. plan.Tasks.Select(task => ToView(task, names.GetValueOrDefault, isInList: true))]);
+        return new PlanView(plan.Goal.Id.Value, plan.Goal.Revision, [.. plan.Tasks.Select(task => ToView(task, names.GetValueOrDefault, isInList))]);
     }
 
     public static Dictionary<TaskId, string> NamesOf(GoalSnapshot plan) => plan.Tasks.ToDictionary(task => task.Id, task => task.Spec.Name);

@@ -164,6 +164,10 @@ public sealed class KernelNode : IAsyncDisposable
         return finished.Refusal ?? (finished.Value is { } found ? found : (Answer<GoalSnapshot>)notFound);
     }
 
+    /// <summary>The plan as it was just before the edit that followed a revision, from the log.</summary>
+    public ValueTask<Answer<GoalSnapshot>> GetPlanAtAsync(TenantId tenant, GoalId goal, long revision) =>
+        PlanHistory.AtAsync(revision, (after, countMax) => ReadEventsAsync(tenant, goal, after, countMax));
+
     public async ValueTask<Answer<TaskRow>> GetTaskAsync(TenantId tenant, TaskId task)
     {
         var live = await _door.AskAsync<TaskRow>(task.Shard, new ShardRequest.ReadTask(tenant, task));

@@ -10,7 +10,11 @@ internal sealed class GraphEditor(Goal goal, GoalDecisions decisions, IRecorder 
 {
     private readonly long _visitsBefore = goal.Graph.VisitCount;
     private readonly List<Action> _undo = [];
-    private readonly HashSet<TaskNode> _named = [];
+
+    // What a step does is said once by a request, and so is where it stands.
+    private readonly HashSet<TaskNode> _changed = [];
+    private readonly HashSet<TaskNode> _placed = [];
+
     private readonly List<TaskNode> _added = [];
     private readonly HashSet<TaskNode> _isAdded = [];
     private readonly List<TaskNode> _suspended = [];
@@ -94,7 +98,8 @@ internal sealed class GraphEditor(Goal goal, GoalDecisions decisions, IRecorder 
         goal.Graph.Add(node);
         _added.Add(node);
         _isAdded.Add(node);
-        _named.Add(node);
+        _changed.Add(node);
+        _placed.Add(node);
         _undo.Add(() => goal.Graph.Remove(node));
         return null;
     }
@@ -110,7 +115,7 @@ internal sealed class GraphEditor(Goal goal, GoalDecisions decisions, IRecorder 
     }
 
     /// <summary>Takes away what a step waited for, before any edit says what it waits for instead.</summary>
-    private Refusal? Detach(GraphEdit.Rewire rewire) => WithTask(rewire.Name, node =>
+    private Refusal? Detach(GraphEdit.Rewire rewire) => WithTask(rewire.Name, _placed, node =>
     {
         if (node.HasStarted)
             return Conflict($"Step {node.Spec.Name} has started; what it waits for cannot be changed any more.");
@@ -149,7 +154,7 @@ internal sealed class GraphEditor(Goal goal, GoalDecisions decisions, IRecorder 
             var node => Extend(node, extend.After),
         },
         GraphEdit.ExtendKind extend => First(goal.Graph.OfKind(extend.Kind), node => node.HasStarted ? null : Extend(node, extend.After)),
-        GraphEdit.Suspend suspend => WithTask(suspend.Name, node => Suspend(node, suspend.After)),
+        GraphEdit.Suspend suspend => WithTask(suspend.Name, _placed, node => Suspend(node, suspend.After)),
         _ => null,
     };
 
@@ -217,20 +222,20 @@ internal sealed class GraphEditor(Goal goal, GoalDecisions decisions, IRecorder 
     private Refusal? Change(GraphEdit edit) => edit switch
     {
         GraphEdit.Add or GraphEdit.Rewire or GraphEdit.Extend or GraphEdit.ExtendKind or GraphEdit.Suspend => null,
-        GraphEdit.Replace replace => WithTask(replace.Spec.Name, node => Replace(node, replace.Spec)),
-        GraphEdit.Remove remove => WithTask(remove.Name, Remove),
-        GraphEdit.Prioritise prioritise => WithTask(prioritise.Name, node => Prioritise(node, prioritise.Priority)),
-        GraphEdit.Cancel cancel => WithTask(cancel.Name, node => Cancel(node, cancel.Reason)),
-        GraphEdit.CancelSubtree cancel => WithTask(cancel.Name, node => CancelAll(
+        GraphEdit.Replace replace => WithTask(replace.Spec.Name, _changed, node => Replace(node, replace.Spec)),
+        GraphEdit.Remove remove => WithTask(remove.Name, _changed, Remove),
+        GraphEdit.Prioritise prioritise => WithTask(prioritise.Name, _changed, node => Prioritise(node, prioritise.Priority)),
+        GraphEdit.Cancel cancel => WithTask(cancel.Name, _changed, node => Cancel(node, cancel.Reason)),
+        GraphEdit.CancelSubtree cancel => WithTask(cancel.Name, _changed, node => CancelAll(
             SubtreeOf(node), cancel.Reason, $"Step {cancel.Name} has ended, and so has everything that only runs because of it.")),
         GraphEdit.CancelGroup cancel => CancelAll(
             goal.Graph.Tasks.Where(node => IsIn(cancel.Group, node)), cancel.Reason, $"There is nothing in the group {cancel.Group} that has not ended."),
         _ => throw new InvalidOperationException($"No such edit: {edit.GetType().Name}."),
     };
 
-    private Refusal? WithTask(string name, Func<TaskNode, Refusal?> edit) =>
+    private Refusal? WithTask(string name, HashSet<TaskNode> said, Func<TaskNode, Refusal?> edit) =>
         goal.Graph.Find(name) is not { } node ? NoStep(name)
-        : !_named.Add(node) ? Invalid($"Step {name} is edited twice by the same request; say it once.")
+        : !said.Add(node) ? Invalid($"Step {name} is edited twice by the same request; say it once.")
         : edit(node);
 
     private Refusal? Replace(TaskNode node, TaskSpec spec)

@@ -49,7 +49,6 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
         var home = await store.Tenants.EnsureAsync(HomeTenantName, cancellationToken);
         await AdminKey.EnsureAsync(options.DataDirectory, home, store.ApiKeys, TimeProvider.System.GetUtcNow(), cancellationToken);
 
-        var editing = Owned(new PlanEditing(node));
         var catalog = BuiltIn.Catalog();
         var gate = new ToolGate(catalog, () => Sandboxes.Open(report), BuiltIn.AuthorityOf(home), new ToolGateOptions
         {
@@ -60,7 +59,7 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
         var feed = new ProgressFeed();
         var host = new AgentHost(new AgentHostParts
         {
-            Node = node, Editing = editing, Agents = [new AuditorAgent()], Catalog = catalog, Tools = gate, Artifacts = artifacts, Progress = feed,
+            Node = node, Agents = [new AuditorAgent()], Catalog = catalog, Tools = gate, Artifacts = artifacts, Progress = feed,
         });
         await BuiltIn.RegisterAgentsAsync(host.Agents, home, store.Agents, cancellationToken);
 
@@ -75,7 +74,7 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
             },
             new GatewayParts
             {
-                Node = node, Bus = bus, Keys = store.ApiKeys, Tenants = store.Tenants, Agents = store.Agents, HomeTenant = home, Editing = editing,
+                Node = node, Bus = bus, Keys = store.ApiKeys, Tenants = store.Tenants, Agents = store.Agents, HomeTenant = home,
                 Catalog = catalog, Tools = gate, Artifacts = artifacts, Progress = feed,
                 DatabaseProblem = token => ProblemOfAsync(store, token),
                 RequestStop = () => _stopRequested.TrySetResult(),

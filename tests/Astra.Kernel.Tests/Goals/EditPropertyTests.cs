@@ -97,7 +97,8 @@ public sealed class EditPropertyTests
     {
         GraphEdit.Add add => add.Spec.Name,
         GraphEdit.Replace replace => replace.Spec.Name,
-        GraphEdit.Rewire rewire => rewire.Name,
+        // Where a step stands and what it does are said once each.
+        GraphEdit.Rewire rewire => $"the place of {rewire.Name}",
         GraphEdit.Remove remove => remove.Name,
         GraphEdit.Prioritise prioritise => prioritise.Name,
         // A step may be extended more than once, and by the same list that edits it otherwise.
