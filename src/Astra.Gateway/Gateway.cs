@@ -78,6 +78,7 @@ public static class Gateway
         parts.Bus.Map(app);
         var api = app.MapGroup("/api/v1");
         new ServerEndpoints(parts, options, counts).Map(app, api);
+        new ActorEndpoints(parts, options, replies).Map(api);
         new GoalEndpoints(parts.Node, parts.Catalog, replies).Map(api);
         new PlanEndpoints(parts.Node, replies).Map(api);
         new EventEndpoints(parts.Node, parts.Progress, parts.Keys, options, replies, app.Lifetime.ApplicationStopping).Map(api);

@@ -62,6 +62,12 @@ public static class WireMapping
         Skipped = task.Spec.Extras.IsSkipped,
     };
 
+    public static TaskView ToView(TaskReading reading)
+    {
+        var names = reading.Task.After.Select((after, index) => (after.On, Name: reading.AfterNames[index])).ToList();
+        return ToView(reading.Task, id => names.Find(name => name.On == id).Name, isInList: false);
+    }
+
     public static PlanView ToView(GoalSnapshot plan, bool isInList)
     {
         var names = NamesOf(plan);

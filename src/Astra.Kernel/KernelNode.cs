@@ -1,5 +1,6 @@
 using Astra.Kernel.Actors;
 using Astra.Kernel.Journal;
+using Astra.Kernel.Metrics;
 using Astra.Kernel.Projecting;
 using Astra.Kernel.Scheduling;
 using Astra.Kernel.Shards;
@@ -9,7 +10,7 @@ using Astra.Kernel.Workers;
 namespace Astra.Kernel;
 
 /// <summary>The kernel's front door on one node: everything outside the kernel talks to goals, tasks and workers here.</summary>
-public sealed class KernelNode : IAsyncDisposable
+public sealed partial class KernelNode : IAsyncDisposable
 {
     private static readonly TimeSpan StartTimeout = TimeSpan.FromMinutes(2);
     private static readonly TimeSpan CatchUpTimeout = TimeSpan.FromSeconds(15);
@@ -20,7 +21,10 @@ public sealed class KernelNode : IAsyncDisposable
 
     private readonly KernelPorts _ports;
     private readonly KernelLimits _limits;
-    private readonly KernelNotices _notices = new();
+    private readonly KernelMetrics _metrics = new();
+    private readonly KernelNotices _notices;
+    private readonly CommitFeed _commits = new();
+    private readonly ProjectionProgress _projected;
     private readonly ShardMap _map = new();
     private readonly ActorSystem _actors;
     private readonly NodeParts _parts;
@@ -28,36 +32,39 @@ public sealed class KernelNode : IAsyncDisposable
     private readonly Explainer _explainer;
     private IDisposable? _serving;
     private int _isStopping;
+    private int _isUnfit;
 
     public KernelNode(KernelPorts ports, KernelLimits limits, NodeRegistration self)
     {
         (_ports, _limits) = (ports, limits);
-        _actors = new ActorSystem(ports.Dispatcher, ports.Clock, ports.Randomness);
-        var writer = new JournalWriter(ports.Journal, limits);
+        (_notices, _projected) = (new KernelNotices(_metrics), new ProjectionProgress(ports.Clock));
+        _actors = new ActorSystem(ports.Dispatcher, ports.Clock, ports.Randomness, NodeActors.Options(_metrics, GiveUp));
+        _actors.Operator.Commanded = (path, command, by) => _notices.Publish(new KernelNotice.ActorCommanded(path, command, by));
+        var writer = new JournalWriter(ports.Journal, limits, ports.Clock, _metrics, _commits);
         _parts = new NodeParts
         {
             Clock = ports.Clock, Randomness = ports.Randomness, Ids = ports.Ids, Limits = limits, Self = self, Writer = writer,
             Events = new EventHub(), Ownership = new NodeOwnership(ports.Clock), Load = new NodeLoad(),
+            Metrics = _metrics, Roster = new WorkerRoster(),
         };
         writer.Attach(Spawn("journal-writer", () => writer));
-        _parts.Projector = Spawn("projector", () => new Projector(ports.Projection, limits, _notices));
+        _parts.Projector = Spawn("projector", () => new Projector(ports.Projection, limits, _notices, _projected));
         _door = new ShardDoor(_map, self.Node, ports.Bus, ports.Dispatcher);
-        _parts.Scheduler = Spawn("scheduler", () => new Scheduler(ports.Clock, limits, _door));
+        _parts.Scheduler = Spawn("scheduler", () => new Scheduler(ports.Clock, limits, _door, _parts.Roster, _metrics));
         _parts.Region = Spawn("shards", () => new ShardRegion(_parts, _map, ports.Leases, ports.Journal, ports.Projection, _notices), ShardRegion.ShardSupervision);
         _explainer = new Explainer(ports.Clock, _parts.Scheduler);
     }
 
     public NodeRegistration Self => _parts.Self;
 
-    /// <summary>Told about the node's own troubles, on a thread of the kernel: return quickly.</summary>
-    public Action<KernelNotice>? OnNotice
+    // Nothing is promised any more: what is asked from here on is refused, as on a node that stops.
+    private void GiveUp(NodeFailed failed)
     {
-        get => _notices.Subscriber;
-        set => _notices.Subscriber = value;
+        if (Interlocked.Exchange(ref _isUnfit, 1) == 1)
+            return;
+        _parts.Ownership.End();
+        _notices.Publish(new KernelNotice.NodeFailed(failed.Actor.ToString() ?? "", failed.Why.Message));
     }
-
-    /// <summary>The tree of actors as it is now.</summary>
-    public ActorSnapshot InspectActors() => _actors.Inspect();
 
     /// <summary>Registers the node, takes its share of the shards and loads them.</summary>
     /// <exception cref="JournalUnavailableException">The database does not answer.</exception>
@@ -89,6 +96,7 @@ public sealed class KernelNode : IAsyncDisposable
         await _actors.StopAsync(StopTimeout);
         _serving?.Dispose();
         _parts.Events.Close();
+        _metrics.Dispose();
         try
         {
             await _ports.Leases.LeaveAsync(_parts.Self, CancellationToken.None);
@@ -99,19 +107,17 @@ public sealed class KernelNode : IAsyncDisposable
         }
     }
 
-    public async ValueTask<NodeSummary> SummariseAsync()
-    {
-        var scheduler = await _parts.Scheduler.AskAsync<SchedulerSummary>(Summarise.Instance, CatchUpTimeout);
-        return new NodeSummary(
-            _parts.Self, _map.LocalCount, _parts.Load.ActiveCount, scheduler.ReadyCount, scheduler.RunningCount, _parts.Load.Backlog, scheduler.Workers, _map.Nodes)
-        {
-            GraphVisits = _parts.Load.GraphVisits,
-        };
-    }
-
     // ---- Goals ----------------------------------------------------------------------------------------------------
 
     public async ValueTask<Answer<GoalRow>> SubmitAsync(Caller caller, GoalRequest request)
+    {
+        var answer = await SubmitOrRefuseAsync(caller, request);
+        if (answer.Refusal is { } refusal)
+            _metrics.Refused(refusal);
+        return answer;
+    }
+
+    private async ValueTask<Answer<GoalRow>> SubmitOrRefuseAsync(Caller caller, GoalRequest request)
     {
         if (Check(request) is { } refusal)
             return refusal;
@@ -170,11 +176,23 @@ public sealed class KernelNode : IAsyncDisposable
 
     public async ValueTask<Answer<TaskRow>> GetTaskAsync(TenantId tenant, TaskId task)
     {
-        var live = await _door.AskAsync<TaskRow>(task.Shard, new ShardRequest.ReadTask(tenant, task));
+        var reading = await ReadTaskAsync(tenant, task);
+        return reading.Refusal is { } refusal ? refusal : reading.Value.Task;
+    }
+
+    /// <summary>The task with the names of what it waits for, without reading the rest of its goal.</summary>
+    public async ValueTask<Answer<TaskReading>> ReadTaskAsync(TenantId tenant, TaskId task)
+    {
+        var live = await _door.AskAsync<TaskReading>(task.Shard, new ShardRequest.ReadTask(tenant, task));
         if (live.Refusal is not { Kind: RefusalKind.NotFound } notFound)
             return live;
         var finished = await LoadGoalOfAsync(tenant, task);
-        return finished.Refusal ?? (finished.Value?.Tasks.FirstOrDefault(row => row.Id == task) is { } found ? found : (Answer<TaskRow>)notFound);
+        if (finished.Refusal is { } refusal)
+            return refusal;
+        if (finished.Value?.Tasks.FirstOrDefault(row => row.Id == task) is not { } found)
+            return notFound;
+        var names = finished.Value.Tasks.ToDictionary(row => row.Id, row => row.Spec.Name);
+        return new TaskReading(found, [.. found.After.Select(after => names[after.On])]);
     }
 
     /// <summary>For the id of a goal or a task: one true sentence about why it is not done, with evidence.</summary>
@@ -228,7 +246,9 @@ public sealed class KernelNode : IAsyncDisposable
     public WorkerLink Connect(WorkerOffer offer, IWorker worker)
     {
         var id = new WorkerId(_ports.Ids.NewId(default));
-        _parts.Scheduler.TrySend(new WorkerJoined(new WorkerHandle(id, offer, worker)));
+        var handle = new WorkerHandle(id, offer, worker);
+        _parts.Roster.Add(handle);
+        _parts.Scheduler.TrySend(new WorkerJoined(handle));
         return new WorkerLink(id, _door, _parts);
     }
 
@@ -237,6 +257,7 @@ public sealed class KernelNode : IAsyncDisposable
     private ActorRef Spawn(string name, Func<Actor> create, SupervisionPolicy? children = null) => _actors.Spawn(new ActorOptions
     {
         Name = name, Create = create, MailboxCapacityMax = NodeMailboxCapacityMax, Children = children ?? SupervisionPolicy.Default,
+        StopRefusal = "this node does nothing without it; restart it, or stop the server.",
     });
 
     private ValueTask<Answer<GoalRow>> SubmitAsync(ShardId shard, Caller caller, GoalRequest request, ulong digest, TimeSpan lookedAt) =>
@@ -345,14 +366,3 @@ public sealed record GoalRequest
     /// <summary>The first tasks, added in the same commit as the goal.</summary>
     public required IReadOnlyList<GraphEdit> Plan { get; init; }
 }
-
-/// <param name="Backlog">Committed entries that the rows do not show yet.</param>
-public sealed record NodeSummary(
-    NodeRegistration Self, int ShardsOwned, int GoalsActive, int TasksReady, int TasksRunning, long Backlog,
-    IReadOnlyList<WorkerSummary> Workers, IReadOnlyList<NodeStanding> Nodes)
-{
-    /// <summary>Tasks that edits have looked at to keep graphs free of cycles, since the node started.</summary>
-    public long GraphVisits { get; init; }
-}
-
-public sealed record WorkerSummary(WorkerId Id, string Name, TenantId? Tenant, IReadOnlyCollection<string> Executors, int Slots, int SlotsTaken);

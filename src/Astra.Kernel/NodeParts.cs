@@ -1,6 +1,8 @@
 using System.Collections.Concurrent;
 using Astra.Kernel.Actors;
 using Astra.Kernel.Journal;
+using Astra.Kernel.Metrics;
+using Astra.Kernel.Workers;
 
 namespace Astra.Kernel;
 
@@ -16,6 +18,8 @@ internal sealed class NodeParts
     public required EventHub Events { get; init; }
     public required NodeOwnership Ownership { get; init; }
     public required NodeLoad Load { get; init; }
+    public required KernelMetrics Metrics { get; init; }
+    public required WorkerRoster Roster { get; init; }
 
     public ActorRef Region { get; set; } = null!;
     public ActorRef Scheduler { get; set; } = null!;
@@ -81,4 +85,14 @@ internal sealed class NodeLoad
                 $"The tenant has {active} active goals (limit {limits.ActiveGoalsPerTenantMax}). Wait for some to end, or cancel some.", TimeSpan.FromSeconds(5));
         return null;
     }
+}
+
+/// <summary>How far the rows have come: everything that was decided before this moment is in the tables.</summary>
+internal sealed class ProjectionProgress(IClock clock)
+{
+    private long _caughtUpToTicks = clock.Elapsed.Ticks;
+
+    public TimeSpan Lag => clock.Elapsed - TimeSpan.FromTicks(Volatile.Read(ref _caughtUpToTicks));
+
+    public void CaughtUpTo(TimeSpan at) => Volatile.Write(ref _caughtUpToTicks, at.Ticks);
 }

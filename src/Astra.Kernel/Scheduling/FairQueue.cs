@@ -27,16 +27,18 @@ internal sealed class FairQueue
     {
         Remove(task.Task);
         if (!_tenants.TryGetValue(task.Tenant, out var tenant))
-            _tenants[task.Tenant] = tenant = new TenantShare(_tenants.Count);
+            _tenants[task.Tenant] = tenant = new TenantShare(task.Tenant, _tenants.Count);
         var agent = tenant.Agent(task.Agent ?? "");
 
         if (tenant.WaitingCount == 0)
             _order.Join(tenant);
         if (agent.WaitingCount == 0)
             tenant.Order.Join(agent);
-        var waiting = new Waiting(task, tenant, agent);
+        var queue = agent.Queue(task.Executor);
+        var waiting = new Waiting(task, tenant, agent, queue);
         _waiting[task.Task] = waiting;
-        agent.Queue(task.Executor).Enqueue(waiting, ((now - PointOfPriority * task.Priority).Ticks, _arrivals++));
+        queue.WaitingCount++;
+        queue.Order.Enqueue(waiting, ((now - PointOfPriority * task.Priority).Ticks, _arrivals++));
         tenant.WaitingCount++;
         agent.WaitingCount++;
     }
@@ -61,7 +63,7 @@ internal sealed class FairQueue
                     continue;
                 _order.Serve(tenant);
                 tenant.Order.Serve(agent);
-                var waiting = queue.Dequeue();
+                var waiting = queue.Order.Dequeue();
                 _waiting.Remove(waiting.Task.Task);
                 Leave(waiting);
                 Charge(waiting.Task, estimate);
@@ -80,17 +82,25 @@ internal sealed class FairQueue
         tenant.Order.Charge(tenant.Agent(task.Agent ?? ""), used);
     }
 
-    private static PriorityQueue<Waiting, (long, long)>? Best(AgentShare agent, Func<TenantId, string?, string, bool> mayRun)
+    /// <summary>How many wait, by tenant and executor label; only those who wait are visited.</summary>
+    public IEnumerable<(TenantId Tenant, string Executor, int Count)> WaitingCounts() =>
+        from tenant in _order.Waiting
+        from agent in tenant.Order.Waiting
+        from queue in agent.Queues
+        where queue.WaitingCount > 0
+        select (tenant.Id, queue.Executor, queue.WaitingCount);
+
+    private static ExecutorQueue? Best(AgentShare agent, Func<TenantId, string?, string, bool> mayRun)
     {
-        PriorityQueue<Waiting, (long, long)>? best = null;
+        ExecutorQueue? best = null;
         (long, long) bestKey = default;
         foreach (var queue in agent.Queues)
         {
-            while (queue.TryPeek(out var head, out var key))
+            while (queue.Order.TryPeek(out var head, out var key))
             {
                 if (head.HasLeft)
                 {
-                    queue.Dequeue();
+                    queue.Order.Dequeue();
                     continue;
                 }
                 if ((best is null || key.CompareTo(bestKey) < 0) && mayRun(head.Task.Tenant, head.Task.Agent, head.Task.Executor))
@@ -104,13 +114,14 @@ internal sealed class FairQueue
     private void Leave(Waiting waiting)
     {
         waiting.HasLeft = true;
+        waiting.Queue.WaitingCount--;
         if (--waiting.Agent.WaitingCount == 0)
             waiting.Tenant.Order.Leave(waiting.Agent);
         if (--waiting.Tenant.WaitingCount == 0)
             _order.Leave(waiting.Tenant);
     }
 
-    private sealed record Waiting(ReadyTask Task, TenantShare Tenant, AgentShare Agent)
+    private sealed record Waiting(ReadyTask Task, TenantShare Tenant, AgentShare Agent, ExecutorQueue Queue)
     {
         public bool HasLeft { get; set; }
     }
@@ -159,8 +170,10 @@ internal sealed class FairQueue
         }
     }
 
-    private sealed class TenantShare(int ordinal) : Share(ordinal)
+    private sealed class TenantShare(TenantId id, int ordinal) : Share(ordinal)
     {
+        public TenantId Id => id;
+
         private readonly Dictionary<string, AgentShare> _agents = new(StringComparer.Ordinal);
 
         public FairOrder<AgentShare> Order { get; } = new();
@@ -175,15 +188,24 @@ internal sealed class FairQueue
 
     private sealed class AgentShare(int ordinal) : Share(ordinal)
     {
-        private readonly Dictionary<string, PriorityQueue<Waiting, (long, long)>> _queues = new(StringComparer.Ordinal);
+        private readonly Dictionary<string, ExecutorQueue> _queues = new(StringComparer.Ordinal);
 
-        public IEnumerable<PriorityQueue<Waiting, (long, long)>> Queues => _queues.Values;
+        public IEnumerable<ExecutorQueue> Queues => _queues.Values;
 
-        public PriorityQueue<Waiting, (long, long)> Queue(string executor)
+        public ExecutorQueue Queue(string executor)
         {
             if (!_queues.TryGetValue(executor, out var queue))
-                _queues[executor] = queue = new PriorityQueue<Waiting, (long, long)>();
+                _queues[executor] = queue = new ExecutorQueue(executor);
             return queue;
         }
+    }
+
+    private sealed class ExecutorQueue(string executor)
+    {
+        public string Executor => executor;
+        public PriorityQueue<Waiting, (long, long)> Order { get; } = new();
+
+        /// <summary>Those in the order that have not left.</summary>
+        public int WaitingCount { get; set; }
     }
 }

@@ -17,4 +17,7 @@ internal sealed record ReadyTask
     public required int Priority { get; init; }
     public required TimeSpan LeaseDuration { get; init; }
     public required DateTimeOffset? DueAt { get; init; }
+
+    /// <summary>Since when it could have run, on the node's monotonic clock; the scheduler's alone.</summary>
+    public TimeSpan? WaitingSince { get; set; }
 }

@@ -1,4 +1,5 @@
 using Astra.Kernel.Actors;
+using Astra.Kernel.Metrics;
 using Astra.Kernel.Shards;
 using Astra.Kernel.Workers;
 
@@ -8,7 +9,7 @@ namespace Astra.Kernel.Scheduling;
 /// Hands ready tasks to free slots: one per node, for all its shards, so that being spread over shards earns nothing.
 /// It proposes; the shard that owns the task disposes, and the claim is durable before the worker hears of it.
 /// </summary>
-internal sealed class Scheduler(IClock clock, KernelLimits limits, ShardDoor door) : Actor
+internal sealed class Scheduler(IClock clock, KernelLimits limits, ShardDoor door, WorkerRoster roster, KernelMetrics metrics) : Actor
 {
     // What a task of an executor nobody has timed yet is charged in advance.
     private static readonly TimeSpan FirstEstimate = TimeSpan.FromMilliseconds(10);
@@ -33,6 +34,21 @@ internal sealed class Scheduler(IClock clock, KernelLimits limits, ShardDoor doo
     private DateTimeOffset? _dueTimer;
     private TimeSpan? _awayTimer;
 
+    /// <summary>A successor finds the workers where they are. What they hold it learns from the shards, which are started
+    /// anew along with it.</summary>
+    protected internal override ValueTask StartedAsync(ActorTurn turn)
+    {
+        if (turn.Incarnation == 1)
+            return default;
+        foreach (var (worker, isDraining) in roster.Connected)
+        {
+            _workers.Join(worker);
+            if (isDraining)
+                _workers.Drain(worker.Id);
+        }
+        return default;
+    }
+
     protected internal override ValueTask ReceiveAsync(object message, ActorTurn turn)
     {
         switch (message)
@@ -47,7 +63,8 @@ internal sealed class Scheduler(IClock clock, KernelLimits limits, ShardDoor doo
                 Free(freed.Worker, freed.Attempt);
                 break;
             case ClaimCommitted committed:
-                _workers.Confirm(committed.Claim);
+                if (_workers.Confirm(committed.Claim)?.Ready.WaitingSince is { } waitingSince)
+                    metrics.Waited(clock.Elapsed - waitingSince);
                 break;
             case ClaimRefused refused:
                 TakeBack(refused, turn);
@@ -74,7 +91,10 @@ internal sealed class Scheduler(IClock clock, KernelLimits limits, ShardDoor doo
                 turn.Reply(Explain(explain));
                 return default;
             case Summarise:
-                turn.Reply(new SchedulerSummary(_queue.Count + _laterById.Count, _workers.TakenCount, _workers.Summary));
+                turn.Reply(Summary);
+                return default;
+            case TakeCensus:
+                turn.Reply(SchedulerCensus.Of(Summary, _queue, _workers, _byShard, _laterById.Values));
                 return default;
             case var tick when ReferenceEquals(tick, DueTick):
                 _dueTimer = null;
@@ -91,6 +111,8 @@ internal sealed class Scheduler(IClock clock, KernelLimits limits, ShardDoor doo
         return default;
     }
 
+    private SchedulerSummary Summary => new(_queue.Count + _laterById.Count, _workers.TakenCount, _workers.Summary);
+
     private void Offer(ReadyTask ready, ActorTurn turn)
     {
         Drop(ready.Task);
@@ -105,7 +127,13 @@ internal sealed class Scheduler(IClock clock, KernelLimits limits, ShardDoor doo
             WatchDue(turn);
         }
         else
-            _queue.Add(ready, clock.Elapsed);
+            Queue(ready);
+    }
+
+    private void Queue(ReadyTask ready)
+    {
+        ready.WaitingSince ??= clock.Elapsed;
+        _queue.Add(ready, clock.Elapsed);
     }
 
     private void Drop(TaskId task)
@@ -132,7 +160,7 @@ internal sealed class Scheduler(IClock clock, KernelLimits limits, ShardDoor doo
         {
             _later.Dequeue();
             if (_laterById.TryGetValue(ready.Task, out var latest) && ReferenceEquals(latest, ready) && _laterById.Remove(ready.Task))
-                _queue.Add(ready, clock.Elapsed);
+                Queue(ready);
         }
         WatchDue(turn);
     }
@@ -171,6 +199,7 @@ internal sealed class Scheduler(IClock clock, KernelLimits limits, ShardDoor doo
         if (_workers.Release(worker, attempt) is not { } taken)
             return;
         var used = clock.Elapsed - taken.Since;
+        metrics.Ran(used);
         _queue.Charge(taken.Ready, used - taken.Estimate);
         // An exponential average over about eight tasks: quick enough to follow, slow enough not to jump.
         _estimates[taken.Ready.Executor] = taken.Estimate + (used - taken.Estimate) / 8;
@@ -202,11 +231,16 @@ internal sealed class Scheduler(IClock clock, KernelLimits limits, ShardDoor doo
 
     private void Adopt(ShardAdopted adopted)
     {
+        var running = adopted.Running.Select(task => task.Attempt).ToHashSet();
         foreach (var taken in _workers.TakenOf(adopted.Shard))
-            if (adopted.Running.Contains(taken.Attempt))
+            if (running.Contains(taken.Attempt))
                 taken.AwaySince = null;
             else
                 TakeAway(taken, "The attempt is over.");
+        // Connected here and not known to hold it: an earlier life of this scheduler gave it to them.
+        foreach (var task in adopted.Running)
+            if (_workers.Handle(task.Worker) is { } worker && _workers.Find(task.Worker, task.Attempt) is null)
+                _workers.Take(new TakenTask(task.Ready, new ClaimTask(task.Ready.Task, task.Ready.AttemptBefore, task.Ready.Epoch, worker), clock.Elapsed, TimeSpan.Zero) { IsConfirmed = true });
     }
 
     private void Keep(LeasesKept kept)

@@ -34,6 +34,14 @@ internal sealed class WorkerPool
         [.. _members.Values.OrderBy(member => member.Ordinal).Select(member => new WorkerSummary(
             member.Handle.Id, member.Handle.Offer.Name, member.Handle.Offer.Tenant, member.Handle.Offer.Executors, member.Handle.Offer.Slots, member.Taken.Count))];
 
+    public IEnumerable<KeyValuePair<TenantId, int>> RunningByTenant => _runningByTenant.Where(running => running.Value > 0);
+
+    public IEnumerable<ShardId> ShardsOfTaken => _members.Values.SelectMany(member => member.Taken.Values).Select(taken => taken.Ready.Shard);
+
+    public bool IsOffered(TenantId tenant, string executor) => Offering(tenant, executor).Any(member => !member.IsDraining);
+
+    public WorkerHandle? Handle(WorkerId worker) => _members.GetValueOrDefault(worker)?.Handle;
+
     public int RunningOf(TenantId tenant) => _runningByTenant.GetValueOrDefault(tenant);
 
     public int RunningOf(TenantId tenant, string? agent) => _runningByAgent.GetValueOrDefault((tenant, agent ?? ""));
@@ -92,10 +100,12 @@ internal sealed class WorkerPool
         Count(taken.Ready, +1);
     }
 
-    public void Confirm(ClaimTask claim)
+    public TakenTask? Confirm(ClaimTask claim)
     {
-        if (Find(claim) is { } taken)
-            taken.IsConfirmed = true;
+        if (Find(claim) is not { } taken)
+            return null;
+        taken.IsConfirmed = true;
+        return taken;
     }
 
     /// <summary>A claim that came to nothing. Null when it is not the one that holds the slot any more.</summary>

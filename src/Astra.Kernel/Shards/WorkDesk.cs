@@ -149,12 +149,15 @@ internal sealed class WorkDesk(ShardId shard, ShardGoals goals, ShardLog log, Go
         // The effect of an entry runs later than it was decided, and the task may have moved on.
         if (task.State != TaskState.Ready)
             return;
-        parts.Scheduler.TrySend(new ReadyTask
-        {
-            Shard = shard, Epoch = _epoch, Owner = _self!, Tenant = goal.Tenant, Agent = goal.Agent, Goal = goal.Id, Task = task.Id, AttemptBefore = task.Attempt,
-            Executor = task.Spec.Executor, Priority = Math.Clamp(goal.Priority + task.Spec.Priority, -100, 100), LeaseDuration = task.Spec.LeaseDuration, DueAt = task.DueAt,
-        });
+        parts.Scheduler.TrySend(ToReady(goal, task, task.Attempt));
     }
+
+    /// <summary>The task as the scheduler is told of it.</summary>
+    public ReadyTask ToReady(Goal goal, TaskNode task, int attemptBefore) => new()
+    {
+        Shard = shard, Epoch = _epoch, Owner = _self!, Tenant = goal.Tenant, Agent = goal.Agent, Goal = goal.Id, Task = task.Id, AttemptBefore = attemptBefore,
+        Executor = task.Spec.Executor, Priority = Math.Clamp(goal.Priority + task.Spec.Priority, -100, 100), LeaseDuration = task.Spec.LeaseDuration, DueAt = task.DueAt,
+    };
 
     private Answer<TaskState> Complete(WorkerReport.Completed completed, Goal goal, TaskNode task)
     {

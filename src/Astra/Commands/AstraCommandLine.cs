@@ -62,6 +62,10 @@ public static class AstraCommandLine
             AgentCommands.Create(surroundings, shared),
             DeadCommands.Create(surroundings, shared),
             WhyCommand.Create(surroundings, shared),
+            PsCommand.Create(surroundings, shared),
+            TopCommand.Create(surroundings, shared),
+            ActorCommands.CreateRestart(surroundings, shared),
+            ActorCommands.CreateKill(surroundings, shared),
             BenchCommand.Create(surroundings, shared),
             VersionCommand.Create(surroundings, shared),
         };
