@@ -24,6 +24,9 @@ internal sealed class GraphEditor(Goal goal, GoalDecisions decisions, IRecorder 
 
     private readonly List<Action> _others = [];
 
+    // After everything else: a cancellation takes others with it, and may end the goal.
+    private readonly List<(TaskNode Node, string Reason)> _cancelled = [];
+
     /// <summary>How many tasks were looked at to see that there is no cycle.</summary>
     public long VisitCount => goal.Graph.VisitCount - _visitsBefore;
 
@@ -46,6 +49,10 @@ internal sealed class GraphEditor(Goal goal, GoalDecisions decisions, IRecorder 
             RecordShaped(node, more is null ? new KernelEvent.TaskRewired(ToDependencies(node.After)) : new KernelEvent.TaskExtended(ToDependencies(more)), to: null);
         foreach (var record in _others)
             record();
+        // A group may have lost a task to another edit of the list.
+        foreach (var (node, why) in _cancelled)
+            if (goal.Graph.Find(node.Id) is not null)
+                decisions.Cancel(goal, node, why);
         foreach (var (node, _) in rewired)
             decisions.Settle(goal, node);
         decisions.EndIfDone(goal);
@@ -295,7 +302,7 @@ internal sealed class GraphEditor(Goal goal, GoalDecisions decisions, IRecorder 
         if (open.Count == 0)
             return Conflict(nothingLeft);
         var words = PlainText.Clean(reason, limits.ReasonLengthMax);
-        _others.AddRange(open.Select(node => (Action)(() => decisions.Cancel(goal, node, words))));
+        _cancelled.AddRange(open.Select(node => (node, words)));
         return null;
     }
 

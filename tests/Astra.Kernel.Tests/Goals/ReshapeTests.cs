@@ -177,6 +177,29 @@ public sealed class ReshapeTests
         Assert.Equal("There is nothing in the group g that has not ended.", _world.Edit(goal, new GraphEdit.CancelGroup("g", "again")).Refusal!.Reason);
     }
 
+    /// <summary>Found by seeds 377 and 475.</summary>
+    [Fact]
+    public void What_a_cancellation_takes_along_is_changed_by_the_same_list_before_it_ends()
+    {
+        var goal = _world.Submit("a", "b after a");
+        Assert.True(_world.Edit(goal, new GraphEdit.Cancel("a", "no"), new GraphEdit.Prioritise("b", 5)).IsOk);
+        Assert.Equal([EventKind.TaskPrioritised, EventKind.TaskCancelled, EventKind.TaskDoomed, EventKind.GoalFailed], _world.Events(goal).TakeLast(4).Select(entry => entry.Kind));
+
+        goal = _world.Submit("a", "b after a");
+        Assert.True(_world.Edit(goal, new GraphEdit.CancelSubtree("a", "no"), Replace("b", "agent:other", "new")).IsOk);
+        Assert.Equal("agent:other", _world.Task(goal, "b").Spec.Executor);
+        _world.AssertStates(goal, "a Cancelled, b Cancelled");
+    }
+
+    [Fact]
+    public void A_step_that_is_removed_by_the_list_that_cancels_its_group_is_gone()
+    {
+        var goal = _world.Submit("a");
+        Assert.True(_world.Edit(goal, InGroup("g/x", "g"), InGroup("g/y", "g")).IsOk);
+        Assert.True(_world.Edit(goal, new GraphEdit.CancelGroup("g", "no"), new GraphEdit.Remove("g/x")).IsOk);
+        _world.AssertStates(goal, "a Ready, g/y Cancelled");
+    }
+
     [Fact]
     public void A_dry_run_says_what_an_edit_would_do_and_does_not_do_it()
     {
