@@ -6,110 +6,138 @@ namespace Astra.Agents;
 
 /// <summary>
 /// Edits of a plan as people and agents say them, turned into edits of the kernel's graph. The kernel knows tasks; that
-/// a goal has a reflection which waits for whatever is added is known here.
+/// a goal has a reflection which waits for whatever is added, and what an attached group is, is known here.
 /// </summary>
-public sealed class PlanEditing(KernelNode node) : IDisposable
+public static class PlanEditing
 {
-    // "The reflection also waits for these" becomes "it waits for those it had and these". Between reading and writing
-    // nobody else may do the same to the same goal. One process is enough to look at: a goal's edits all happen on the
-    // node that owns it.
-    private readonly SemaphoreSlim[] _gates = [.. Enumerable.Range(0, 64).Select(_ => new SemaphoreSlim(1))];
+    private const string CancelledByEdit = "Cancelled by an edit of the plan.";
 
-    /// <summary>Hands the kernel's edits to <paramref name="commit"/>, or answers why they cannot be made.</summary>
-    public async ValueTask<Answer<T>> CommitAsync<T>(
-        TenantId tenant, GoalId goal, IReadOnlyList<PlanEdit> edits, Func<IReadOnlyList<GraphEdit>, ValueTask<Answer<T>>> commit)
-    {
-        if (!edits.Any(edit => edit is ReflectAfter or RewireStep))
-            return Check(edits) is { } refused ? refused : await commit(ToKernel(edits));
-
-        var gate = _gates[StableHash.Of(goal.Value, "") % (ulong)_gates.Length];
-        await gate.WaitAsync();
-        try
-        {
-            if (Check(edits) is { } refusal)
-                return refusal;
-            var kernelEdits = ToKernel(edits);
-            if (edits.Any(edit => edit is ReflectAfter))
-            {
-                var plan = await node.GetPlanAsync(tenant, goal);
-                if (plan.Refusal is { } unknown)
-                    return unknown;
-                kernelEdits.AddRange(Extend(plan.Value, edits.OfType<ReflectAfter>()));
-            }
-            return await commit(kernelEdits);
-        }
-        finally
-        {
-            gate.Release();
-        }
-    }
-
-    /// <summary>The edits that need no goal to be understood: those a goal is submitted with.</summary>
+    /// <summary>The kernel's edits, or why there are none.</summary>
     public static Answer<IReadOnlyList<GraphEdit>> ToGraph(IReadOnlyList<PlanEdit> edits) =>
-        Check(edits) is { } refusal ? refusal : ToKernel(edits);
-
-    public void Dispose()
-    {
-        foreach (var gate in _gates)
-            gate.Dispose();
-    }
+        Check(edits) is { } refusal ? refusal : Answer.Of<IReadOnlyList<GraphEdit>>([.. edits.SelectMany(ToKernel)]);
 
     private static Refusal? Check(IReadOnlyList<PlanEdit> edits)
     {
         foreach (var edit in edits)
         {
-            if (edit is null)
-                return Invalid("One of the edits is null.");
-            if (edit is AddStep add && !IsExecutor(add.Executor))
-                return Invalid($"Step {add.Name} has the executor '{add.Executor}'; it must be agent:NAME or tool:NAME[@VERSION].");
-            var after = edit switch { AddStep step => step.After, RewireStep step => step.After, ReflectAfter reflect => reflect.After, _ => [] };
-            if (after.Any(dependency => string.IsNullOrEmpty(dependency.Step)))
+            var refusal = edit switch
+            {
+                null => Invalid("One of the edits is null."),
+                AddStep add => CheckStep(add.Name, add.Executor, add.FanOut),
+                ReplaceStep replace => CheckStep(replace.Name, replace.Executor, replace.FanOut),
+                AttachGroup attach => CheckGroup(attach),
+                _ => null,
+            };
+            if (refusal is not null)
+                return refusal;
+            if (AfterOf(edit!).Any(dependency => string.IsNullOrEmpty(dependency.Step)))
                 return Invalid("A dependency names the step it waits for, as in {\"step\": \"fetch\", \"onlyCompleted\": true}.");
         }
         return null;
     }
 
+    private static Refusal? CheckStep(string name, string executor, IReadOnlyList<FanOut>? fanOut)
+    {
+        if (!IsExecutor(executor))
+            return Invalid($"Step {name} has the executor '{executor}'; it must be agent:NAME or tool:NAME[@VERSION].");
+        foreach (var part in fanOut ?? [])
+        {
+            if (part?.Step is not { } step || string.IsNullOrWhiteSpace(step.Name))
+                return Invalid($"Step {name} fans out, and does not say into what: a fan-out has a step with a name.");
+            if (part.Join == name)
+                return Invalid($"Step {name} cannot be the join of its own fan-out; add a step that waits for it.");
+            if (CheckStep(step.Name, step.Executor, step.FanOut) is { } refusal)
+                return refusal;
+        }
+        return null;
+    }
+
+    private static Refusal? CheckGroup(AttachGroup attach)
+    {
+        if (string.IsNullOrWhiteSpace(attach.Group) || attach.Group.StartsWith('/') || attach.Group.EndsWith('/'))
+            return Invalid("A group has a name, which neither begins nor ends with a slash.");
+        if (attach.Steps is not { Count: > 0 })
+            return Invalid($"The group {attach.Group} has no steps.");
+        return Check(attach.Steps);
+    }
+
+    private static IEnumerable<StepDependency> AfterOf(PlanEdit edit) => edit switch
+    {
+        AddStep step => step.After,
+        RewireStep step => step.After,
+        ExtendStep step => step.After,
+        SuspendStep step => step.After,
+        AttachGroup attach => attach.After,
+        ReflectAfter reflect => reflect.After,
+        _ => [],
+    };
+
     public static bool IsExecutor(string executor) =>
         executor.StartsWith("agent:", StringComparison.Ordinal) && executor.Length > "agent:".Length
         || executor.StartsWith("tool:", StringComparison.Ordinal) && executor.Length > "tool:".Length;
 
-    private static List<GraphEdit> ToKernel(IReadOnlyList<PlanEdit> edits) => [.. edits.Where(edit => edit is not ReflectAfter).Select(ToKernel)];
-
-    private static GraphEdit ToKernel(PlanEdit edit) => edit switch
+    private static IEnumerable<GraphEdit> ToKernel(PlanEdit edit) => edit switch
     {
-        AddStep add => new GraphEdit.Add(
-            new TaskSpec
-            {
-                Name = add.Name,
-                Executor = add.Executor,
-                Kind = add.Kind,
-                Input = WorkMapping.ToBytes(add.Input),
-                Priority = add.Priority,
-                AttemptCountMax = add.AttemptCountMax,
-                LeaseDuration = ToLease(add.LeaseSeconds),
-                Extras = WorkMapping.ExtrasOf(add),
-            },
-            [.. add.After.Select(WorkMapping.ToKernel)]),
-        RemoveStep remove => new GraphEdit.Remove(remove.Name),
-        RewireStep rewire => new GraphEdit.Rewire(rewire.Name, [.. rewire.After.Select(WorkMapping.ToKernel)]),
-        PrioritiseStep prioritise => new GraphEdit.Prioritise(prioritise.Name, prioritise.Priority),
-        CancelStep cancel => new GraphEdit.Cancel(cancel.Name, cancel.Reason ?? "Cancelled by an edit of the plan."),
+        AddStep add => [new GraphEdit.Add(ToSpec(add), ToKernel(add.After))],
+        ReplaceStep replace => [new GraphEdit.Replace(ToSpec(new AddStep
+        {
+            Name = replace.Name, Executor = replace.Executor, Kind = replace.Kind, Input = replace.Input, Priority = replace.Priority,
+            AttemptCountMax = replace.AttemptCountMax, LeaseSeconds = replace.LeaseSeconds, FanOut = replace.FanOut, Group = replace.Group,
+            Retry = replace.Retry, WorkersLostMax = replace.WorkersLostMax, EffectKeys = replace.EffectKeys,
+        }))],
+        RemoveStep remove => [new GraphEdit.Remove(remove.Name)],
+        RewireStep rewire => [new GraphEdit.Rewire(rewire.Name, ToKernel(rewire.After))],
+        ExtendStep extend => [new GraphEdit.Extend(extend.Name, ToKernel(extend.After))],
+        SuspendStep suspend => [new GraphEdit.Suspend(suspend.Name, ToKernel(suspend.After))],
+        PrioritiseStep prioritise => [new GraphEdit.Prioritise(prioritise.Name, prioritise.Priority)],
+        CancelStep cancel => [new GraphEdit.Cancel(cancel.Name, cancel.Reason ?? CancelledByEdit)],
+        CancelSubtree cancel => [new GraphEdit.CancelSubtree(cancel.Name, cancel.Reason ?? CancelledByEdit)],
+        CancelGroup cancel => [new GraphEdit.CancelGroup(cancel.Group, cancel.Reason ?? CancelledByEdit)],
+        AttachGroup attach => Attach(attach),
+        ReflectAfter reflect => [new GraphEdit.ExtendKind(AgentRunner.ReflectKind, ToKernel(reflect.After))],
         _ => throw new InvalidOperationException($"No such edit: {edit.GetType().Name}."),
     };
 
+    /// <summary>A group is tasks whose names begin alike. Its first ones wait for what the group waits for, and what comes
+    /// behind the group waits for its last ones.</summary>
+    private static IEnumerable<GraphEdit> Attach(AttachGroup attach)
+    {
+        var own = attach.Steps.Select(step => step.Name).ToHashSet(StringComparer.Ordinal);
+        var waitedFor = attach.Steps.SelectMany(step => step.After).Select(after => after.Step).ToHashSet(StringComparer.Ordinal);
+        foreach (var step in attach.Steps)
+        {
+            var after = step.After.Select(dependency => own.Contains(dependency.Step) ? dependency with { Step = NameIn(attach.Group, dependency.Step) } : dependency);
+            var isFirst = !step.After.Any(dependency => own.Contains(dependency.Step));
+            var spec = ToSpec(step with
+            {
+                Name = NameIn(attach.Group, step.Name), Group = attach.Group,
+                FanOut = step.FanOut is null ? null : [.. step.FanOut.Select(part => part.Join is { } join && own.Contains(join) ? part with { Join = NameIn(attach.Group, join) } : part)],
+            });
+            yield return new GraphEdit.Add(spec, ToKernel([.. after, .. isFirst ? attach.After : []]));
+        }
+        var last = attach.Steps.Where(step => !waitedFor.Contains(step.Name)).Select(step => new NamedDependency(NameIn(attach.Group, step.Name), DependencyKind.Completed)).ToList();
+        foreach (var behind in attach.Before)
+            yield return new GraphEdit.Extend(behind, last);
+    }
+
+    private static string NameIn(string group, string step) => $"{group}/{step}";
+
+    private static TaskSpec ToSpec(AddStep add) => new()
+    {
+        Name = add.Name,
+        Executor = add.Executor,
+        Kind = add.Kind,
+        Input = WorkMapping.ToBytes(add.Input),
+        Priority = add.Priority,
+        AttemptCountMax = add.AttemptCountMax,
+        LeaseDuration = ToLease(add.LeaseSeconds),
+        Extras = WorkMapping.ExtrasOf(add),
+    };
+
+    private static List<NamedDependency> ToKernel(IReadOnlyList<StepDependency> after) => [.. after.Select(WorkMapping.ToKernel)];
+
     // What no TimeSpan can hold becomes zero, which the kernel refuses with the range that is allowed.
     private static TimeSpan ToLease(double seconds) => seconds is > 0 and < 1e9 ? TimeSpan.FromSeconds(seconds) : TimeSpan.Zero;
-
-    private static IEnumerable<GraphEdit> Extend(GoalSnapshot plan, IEnumerable<ReflectAfter> edits)
-    {
-        var more = edits.SelectMany(edit => edit.After).Select(WorkMapping.ToKernel).ToList();
-        var names = plan.Tasks.ToDictionary(task => task.Id, task => task.Spec.Name);
-        return plan.Tasks
-            .Where(task => task.Spec.Kind == AgentRunner.ReflectKind && task.Attempt == 0 && !task.State.IsFinal())
-            .Select(reflection => new GraphEdit.Rewire(
-                reflection.Spec.Name,
-                [.. reflection.After.Select(after => new NamedDependency(names[after.On], after.Kind)).Concat(more).DistinctBy(after => after.Name)]));
-    }
 
     private static Refusal Invalid(string reason) => new(RefusalKind.Invalid, reason);
 }

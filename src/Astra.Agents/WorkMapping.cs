@@ -65,10 +65,12 @@ public static class WorkMapping
     /// <summary>What a step asks for beyond what every step has.</summary>
     public static TaskExtras ExtrasOf(AddStep step)
     {
-        if (step is { Retry: null, WorkersLostMax: null, EffectKeys: null })
+        if (step is { Retry: null, WorkersLostMax: null, EffectKeys: null, Group: null, FanOut: null or { Count: 0 } })
             return TaskExtras.None;
         return TaskExtras.None with
         {
+            Group = step.Group,
+            FanOut = step.FanOut is { Count: > 0 } fanOut ? FanOuts.ToBytes(fanOut) : default(ReadOnlyMemory<byte>),
             Retry = step.Retry is { } retry ? new RetryPolicy(ToDelay(retry.MinSeconds), ToDelay(retry.MaxSeconds), retry.Factor) : null,
             WorkersLostMax = step.WorkersLostMax,
             EffectKeys = step.EffectKeys switch
@@ -83,10 +85,22 @@ public static class WorkMapping
     // What no TimeSpan can hold becomes a delay that the kernel refuses with the range that is allowed.
     private static TimeSpan ToDelay(double seconds) => seconds is >= 0 and < 1e9 ? TimeSpan.FromSeconds(seconds) : TimeSpan.FromSeconds(-1);
 
-    public static NamedDependency ToKernel(StepDependency dependency) =>
-        new(dependency.Step, dependency.OnlyCompleted ? DependencyKind.Completed : DependencyKind.Ended);
+    public static NamedDependency ToKernel(StepDependency dependency) => dependency.When switch
+    {
+        null => new(dependency.Step, dependency.OnlyCompleted ? DependencyKind.Completed : DependencyKind.Ended),
+        StepDependency.CompletedWord => new(dependency.Step, DependencyKind.Completed),
+        StepDependency.EndedWord => new(dependency.Step, DependencyKind.Ended),
+        StepDependency.PassedWord => new(dependency.Step, DependencyKind.Passed),
+        var outcome => new(dependency.Step, DependencyKind.Outcome, outcome),
+    };
 
-    public static StepDependency ToWire(string name, DependencyKind kind) => new(name, kind == DependencyKind.Completed);
+    public static StepDependency ToWire(string name, Dependency dependency) => dependency.Kind switch
+    {
+        DependencyKind.Completed => new(name, OnlyCompleted: true),
+        DependencyKind.Passed => new(name, OnlyCompleted: false, StepDependency.PassedWord),
+        DependencyKind.Outcome => new(name, OnlyCompleted: true, dependency.Outcome),
+        _ => new(name, OnlyCompleted: false),
+    };
 
     /// <summary>A worker's words are shown to people, and a log entry is no place for a novel.</summary>
     public static Failure ToKernel(WireFailureKind kind, string reason, string? fingerprint)

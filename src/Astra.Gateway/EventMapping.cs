@@ -36,6 +36,8 @@ internal static class EventMapping
         KernelEvent.GoalSubmitted e => e.Title,
         KernelEvent.PlanEdited e => e.Reason ?? $"Revision {e.Revision}, by {e.By}",
         KernelEvent.TaskAdded e => e.Spec.Executor,
+        KernelEvent.TaskReplaced e => e.Spec.Executor,
+        KernelEvent.TaskCompleted { Outcome: { } outcome } => outcome,
         KernelEvent.TaskPrioritised e => $"Priority {e.Priority}",
         KernelEvent.TaskClaimed e => e.WorkerName,
         KernelEvent.TaskRetried e => $"{e.Failure.Reason} Next attempt at {e.DueAt:u}.",

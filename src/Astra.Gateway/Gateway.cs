@@ -81,7 +81,7 @@ public static class Gateway
         new ServerEndpoints(parts, options, metrics).Map(app, api);
         new ActorEndpoints(parts, options, replies).Map(api);
         new GoalEndpoints(parts.Node, parts.Catalog, replies).Map(api);
-        new PlanEndpoints(parts.Node, parts.Editing, replies).Map(api);
+        new PlanEndpoints(parts.Node, replies).Map(api);
         new EventEndpoints(parts.Node, parts.Progress, parts.Keys, options, replies, app.Lifetime.ApplicationStopping).Map(api);
         var tasks = new TaskEndpoints(parts.Node, replies);
         tasks.Map(api);

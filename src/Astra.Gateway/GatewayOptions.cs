@@ -51,7 +51,6 @@ public sealed record GatewayParts
     /// <summary>The tenant whose admins run this server.</summary>
     public required TenantId HomeTenant { get; init; }
 
-    public required PlanEditing Editing { get; init; }
     public required ToolCatalog Catalog { get; init; }
     public required ToolGate Tools { get; init; }
     public required FileArtifacts Artifacts { get; init; }

@@ -49,7 +49,7 @@ public static class WireMapping
         Priority = task.Spec.Priority,
         Attempt = task.Attempt,
         AttemptCountMax = task.Spec.AttemptCountMax,
-        After = [.. task.After.Select(after => WorkMapping.ToWire(nameOf(after.On) ?? after.On.ToString(), after.Kind))],
+        After = [.. task.After.Select(after => WorkMapping.ToWire(nameOf(after.On) ?? after.On.ToString(), after))],
         Worker = task.WorkerName,
         DueAt = task.DueAt,
         CreatedAt = task.CreatedAt,
@@ -60,6 +60,10 @@ public static class WireMapping
         Failure = task.Failure is { } failure ? ToView(failure) : null,
         Effect = task.Spec.Extras.Effect is { } effect
             ? new EffectView(ToWire(effect.State), effect.Attempt, effect.What, effect.At, isInList ? null : ToJson(effect.Output), effect.By) : null,
+        Outcome = task.Spec.Extras.Outcome,
+        Group = task.Spec.Extras.Group,
+        Reason = task.Reason,
+        Skipped = task.Spec.Extras.IsSkipped,
     };
 
     public static TaskFailure ToView(Failure failure) => new(ToWire(failure.Kind), failure.Reason, failure.Fingerprint);
@@ -74,10 +78,10 @@ public static class WireMapping
         return ToView(reading.Task, id => names.Find(name => name.On == id).Name, isInList: false);
     }
 
-    public static PlanView ToView(GoalSnapshot plan)
+    public static PlanView ToView(GoalSnapshot plan, bool isInList)
     {
         var names = NamesOf(plan);
-        return new PlanView(plan.Goal.Id.Value, plan.Goal.Revision, [.. plan.Tasks.Select(task => ToView(task, names.GetValueOrDefault, isInList: true))]);
+        return new PlanView(plan.Goal.Id.Value, plan.Goal.Revision, [.. plan.Tasks.Select(task => ToView(task, names.GetValueOrDefault, isInList))]);
     }
 
     public static Dictionary<TaskId, string> NamesOf(GoalSnapshot plan) => plan.Tasks.ToDictionary(task => task.Id, task => task.Spec.Name);

@@ -90,7 +90,7 @@ internal sealed class Explainer(IClock clock, ActorRef scheduler)
     {
         var byId = goal.Tasks.ToDictionary(other => other.Id);
         var open = task.After.Where(dependency => byId.TryGetValue(dependency.On, out var on)
-            && (dependency.Kind == DependencyKind.Completed ? on.State != TaskState.Completed : !on.State.IsFinal())).Select(dependency => byId[dependency.On]).ToList();
+            && on.Judge(dependency, DeadTaskPolicy.Wait) != DependencyVerdict.Met).Select(dependency => byId[dependency.On]).ToList();
         evidence["waitsFor"] = string.Join(", ", open.Take(10).Select(on => $"{on.Spec.Name} ({Word(on.State)})"));
         if (open.FirstOrDefault(on => on.State == TaskState.Dead) is { } dead)
             return $"Task {task.Spec.Name} waits for {dead.Spec.Name}, which is a dead letter: replay or discard that.";

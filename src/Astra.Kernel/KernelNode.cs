@@ -157,6 +157,10 @@ public sealed partial class KernelNode : IAsyncDisposable
     public ValueTask<Answer<GoalSnapshot>> EditPlanAsync(Caller caller, GoalId goal, long? ifRevision, IReadOnlyList<GraphEdit> edits, string? reason) =>
         OnGoalAsync<GoalSnapshot>(caller.Tenant, goal, new ShardRequest.Edit(caller, goal, ifRevision, edits, reason is null ? null : Clean(reason)));
 
+    /// <summary>Whether an edit would be taken, and which revision it would make. Changes nothing.</summary>
+    public ValueTask<Answer<PlanRevision>> ValidatePlanAsync(Caller caller, GoalId goal, long? ifRevision, IReadOnlyList<GraphEdit> edits) =>
+        OnGoalAsync<PlanRevision>(caller.Tenant, goal, new ShardRequest.ValidateEdit(caller, goal, ifRevision, edits));
+
     public async ValueTask<Answer<GoalRow>> GetGoalAsync(TenantId tenant, GoalId goal)
     {
         var live = await _door.AskAsync<GoalRow>(goal.Shard, new ShardRequest.ReadGoal(tenant, goal));
@@ -174,6 +178,10 @@ public sealed partial class KernelNode : IAsyncDisposable
         var finished = await LoadGoalAsync(tenant, goal);
         return finished.Refusal ?? (finished.Value is { } found ? found : (Answer<GoalSnapshot>)notFound);
     }
+
+    /// <summary>The plan as it was just before the edit that followed a revision, from the log.</summary>
+    public ValueTask<Answer<GoalSnapshot>> GetPlanAtAsync(TenantId tenant, GoalId goal, long revision) =>
+        PlanHistory.AtAsync(revision, (after, countMax) => ReadEventsAsync(tenant, goal, after, countMax));
 
     public async ValueTask<Answer<TaskRow>> GetTaskAsync(TenantId tenant, TaskId task)
     {

@@ -51,11 +51,17 @@ internal sealed class NodeLoad
     private readonly ConcurrentDictionary<TenantId, int> _activeGoals = [];
     private int _activeCount;
     private long _backlog;
+    private long _graphVisits;
 
     public int ActiveCount => Volatile.Read(ref _activeCount);
 
     /// <summary>Committed entries that the rows do not show yet.</summary>
     public long Backlog => Interlocked.Read(ref _backlog);
+
+    /// <summary>Tasks that were looked at to keep graphs free of cycles: what edits cost.</summary>
+    public long GraphVisits => Interlocked.Read(ref _graphVisits);
+
+    public void AddGraphVisits(long count) => Interlocked.Add(ref _graphVisits, count);
 
     public void AddBacklog(int count) => Interlocked.Add(ref _backlog, count);
 

@@ -26,7 +26,7 @@ internal static class RequestDigest
                     Add(bytes, add.Spec.Input.Span);
                     Add(bytes, ExtrasCodec.Encode(add.Spec.Extras));
                     foreach (var after in add.After)
-                        Add(bytes, $"{after.Name} {after.Kind}");
+                        Add(bytes, after.Outcome is null ? $"{after.Name} {after.Kind}" : $"{after.Name} {after.Kind} {after.Outcome}");
                     break;
                 case GraphEdit.Rewire rewire:
                     Add(bytes, $"rewire {rewire.Name}");

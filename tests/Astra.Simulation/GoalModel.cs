@@ -15,6 +15,8 @@ internal sealed class TaskModel(TaskId id, string name)
     public int ExpiryCount { get; set; }
     public int Priority { get; set; }
     public bool IsDoomed { get; set; }
+    public bool IsSkipped { get; set; }
+    public string? Outcome { get; set; }
     public ReadOnlyMemory<byte> Output { get; set; }
     public IReadOnlyList<Dependency> After { get; set; } = [];
 
@@ -58,11 +60,28 @@ internal sealed class GoalModel(TenantId tenant, GoalId id, string? key, DeadTas
     /// <summary>Nothing of it will move again by itself.</summary>
     public bool IsAtRest => State != GoalState.Active || (Tasks.Values.Any(task => task is { State: TaskState.Pending, AwaitsResolution: true }) && Counts is { Ready: 0, Running: 0 }) || (policy == DeadTaskPolicy.Wait && Count(TaskState.Dead) > 0 && Counts is { Ready: 0, Running: 0 });
 
-    public bool IsMet(Dependency dependency) => Find(dependency.On) is { } on
-        && (dependency.Kind == DependencyKind.Completed ? on.State == TaskState.Completed : on.State.IsFinal());
+    public bool IsMet(Dependency dependency)
+    {
+        var on = Find(dependency.On)!;
+        if (dependency.Kind == DependencyKind.Ended)
+            return on.State.IsFinal();
+        if (dependency.Kind == DependencyKind.Passed && on.IsSkipped)
+            return true;
+        return on.State == TaskState.Completed && (dependency.Kind != DependencyKind.Outcome || on.Outcome == dependency.Outcome);
+    }
 
-    public bool IsHopeless(Dependency dependency) => dependency.Kind == DependencyKind.Completed
-        && Find(dependency.On) is { } on && (on.State == TaskState.Cancelled || (on.State == TaskState.Dead && policy == DeadTaskPolicy.Doom));
+    public bool IsHopeless(Dependency dependency) => IsDoom(dependency) || IsDetour(dependency);
+
+    /// <summary>A failure stands in the way.</summary>
+    public bool IsDoom(Dependency dependency) => dependency.Kind != DependencyKind.Ended && Find(dependency.On) is { } on
+        && ((on.State == TaskState.Cancelled && !on.IsSkipped) || (on.State == TaskState.Dead && policy == DeadTaskPolicy.Doom));
+
+    /// <summary>Another way was taken.</summary>
+    public bool IsDetour(Dependency dependency) => dependency.Kind != DependencyKind.Ended && !IsMet(dependency) && Find(dependency.On) is { } on
+        && (on.IsSkipped || (on.State == TaskState.Completed && dependency.Kind == DependencyKind.Outcome) || (on.State == TaskState.Dead && policy == DeadTaskPolicy.Skip));
+
+    /// <summary>Nothing waits for them.</summary>
+    public IEnumerable<TaskModel> Last => Tasks.Values.Where(task => !Tasks.Values.Any(other => other.After.Any(dependency => dependency.On == task.Id)));
 
     /// <summary>Depth first from one task, the naive way.</summary>
     public bool WaitsForItself(TaskModel task)

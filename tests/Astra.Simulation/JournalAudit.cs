@@ -106,6 +106,8 @@ internal sealed class JournalAudit(Verdict verdict, Trace trace)
                 break;
             case KernelEvent.GoalCompleted completed:
                 End(goal, GoalState.Completed);
+                verdict.Check(goal.Last.All(task => task.State == TaskState.Completed || task.IsSkipped || (task.State == TaskState.Dead && goal.Policy == DeadTaskPolicy.Skip)),
+                    $"Goal {goal.Id} is completed, and not all of its last tasks are.");
                 goal.Result = completed.Result;
                 break;
             case KernelEvent.GoalFailed:
@@ -155,6 +157,14 @@ internal sealed class JournalAudit(Verdict verdict, Trace trace)
             case KernelEvent.TaskRewired rewired:
                 verdict.Check(task.Attempt == 0 && !task.State.IsFinal(), $"Task {task.Name} is rewired though it is {task.State} after {task.Attempt} attempts.");
                 Connect(goal, task, rewired.After);
+                break;
+            case KernelEvent.TaskExtended extended:
+                verdict.Check(task.State is TaskState.Pending or TaskState.Ready, $"Task {task.Name} is extended though it is {task.State}.");
+                Connect(goal, task, [.. task.After, .. extended.After]);
+                break;
+            case KernelEvent.TaskReplaced replaced:
+                verdict.Check(task.Attempt == 0 && !task.State.IsFinal() && replaced.Spec.Name == task.Name, $"Task {task.Name} is replaced by {replaced.Spec.Name} though it is {task.State} after {task.Attempt} attempts.");
+                task.Priority = replaced.Spec.Priority;
                 break;
             case KernelEvent.TaskPrioritised prioritised:
                 task.Priority = prioritised.Priority;
@@ -206,7 +216,9 @@ internal sealed class JournalAudit(Verdict verdict, Trace trace)
                 verdict.Check(task.Effect == EffectState.Sent, $"Task {task.Name} is resolved, and its effect is {task.Effect}.");
                 break;
             case TaskCommand.Doom:
-                verdict.Check(task.After.Any(goal.IsHopeless), $"Task {task.Name} is doomed, and it might still run.");
+                var isSkip = entry.Kind == EventKind.TaskSkipped;
+                verdict.Check(task.After.Any(goal.IsDoom) != isSkip, $"Task {task.Name} is {(isSkip ? "skipped, and a failure stands in its way" : "doomed, and it might still run")}.");
+                verdict.Check(!isSkip || task.After.Any(goal.IsDetour), $"Task {task.Name} is skipped, and it might still run.");
                 break;
             case TaskCommand.Redrive:
                 verdict.Check(entry.From == TaskState.Dead || task.IsDoomed, $"Task {task.Name} is redriven, and nobody had given it up.");
@@ -250,7 +262,7 @@ internal sealed class JournalAudit(Verdict verdict, Trace trace)
                 task.Claims.Add(entry.Attempt, claimed.Worker);
                 break;
             case KernelEvent.TaskCompleted completed:
-                task.Output = completed.Output;
+                (task.Output, task.Outcome) = (completed.Output, completed.Outcome);
                 break;
             case KernelEvent.TaskRetried or KernelEvent.TaskDied:
                 task.FailureCount++;
@@ -261,8 +273,11 @@ internal sealed class JournalAudit(Verdict verdict, Trace trace)
             case KernelEvent.TaskDoomed:
                 task.IsDoomed = true;
                 break;
+            case KernelEvent.TaskSkipped:
+                (task.IsDoomed, task.IsSkipped) = (true, true);
+                break;
             case KernelEvent.TaskRedriven:
-                (task.FailureCount, task.ExpiryCount, task.IsDoomed) = (0, 0, false);
+                (task.FailureCount, task.ExpiryCount, task.IsDoomed, task.IsSkipped) = (0, 0, false, false);
                 task.RedriveCount++;
                 break;
         }

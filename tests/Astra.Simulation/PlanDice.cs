@@ -8,6 +8,11 @@ internal sealed class PlanDice(SimulationOptions options)
 {
     public static readonly IReadOnlyList<TenantId> Tenants = [new(new Guid(1, 0, 0, new byte[8])), new(new Guid(2, 0, 0, new byte[8]))];
 
+    public static readonly IReadOnlyList<string> Outcomes = ["yes", "no"];
+
+    private const string LastKind = "last";
+    private static readonly IReadOnlyList<string> Groups = ["g", "g/in", "h"];
+
     private int _keyCount;
 
     public GoalRequest DrawRequest(IRandomness dice, TenantId tenant, string title)
@@ -16,13 +21,13 @@ internal sealed class PlanDice(SimulationOptions options)
         var plan = new List<GraphEdit>();
         for (var step = 0; step < steps; step++)
             plan.Add(new GraphEdit.Add(DrawSpec($"step-{step}", dice), [.. Enumerable.Range(0, step)
-                .Where(_ => dice.Chance(0.35)).Select(before => new NamedDependency($"step-{before}", DrawKind(dice)))]));
+                .Where(_ => dice.Chance(0.35)).Select(before => DrawDependency($"step-{before}", dice))]));
         return new GoalRequest
         {
             Title = title,
             Agent = dice.Pick<string?>([null, "writer", "reader"]),
             Priority = dice.Between(-5, 5),
-            DeadTaskPolicy = dice.Pick([DeadTaskPolicy.Doom, DeadTaskPolicy.Wait]),
+            DeadTaskPolicy = dice.Pick([DeadTaskPolicy.Doom, DeadTaskPolicy.Wait, DeadTaskPolicy.Skip]),
             IdempotencyKey = dice.Chance(0.7) ? DrawKey(tenant) : null,
             Plan = plan,
         };
@@ -35,6 +40,8 @@ internal sealed class PlanDice(SimulationOptions options)
         Priority = dice.Between(-3, 3),
         AttemptCountMax = dice.Between(1, 4),
         LeaseDuration = dice.Pick([TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(6)]),
+        Kind = dice.Chance(0.1) ? LastKind : "",
+        Extras = dice.Chance(0.2) ? new TaskExtras { Group = dice.Pick(Groups) } : TaskExtras.None,
     };
 
     /// <returns>One to four edits, and whether they make a circle of their own.</returns>
@@ -48,7 +55,7 @@ internal sealed class PlanDice(SimulationOptions options)
         for (var left = dice.Between(1, 4); left > 0; left--)
         {
             var name = dice.Pick(names);
-            switch (dice.NextInt32(10))
+            switch (dice.NextInt32(18))
             {
                 case < 4:
                     edits.Add(new GraphEdit.Add(DrawSpec($"{prefix}-{left}", dice), DrawAfter(dice, names)));
@@ -63,6 +70,21 @@ internal sealed class PlanDice(SimulationOptions options)
                 case 8:
                     edits.Add(new GraphEdit.Prioritise(name, dice.Between(-10, 10)));
                     break;
+                case 9 or 10:
+                    edits.Add(new GraphEdit.Suspend(name, DrawAfter(dice, names)));
+                    break;
+                case 11 or 12:
+                    edits.Add(new GraphEdit.Extend(name, DrawAfter(dice, names)));
+                    break;
+                case 13:
+                    edits.Add(new GraphEdit.ExtendKind(LastKind, DrawAfter(dice, names)));
+                    break;
+                case 14 or 15:
+                    edits.Add(new GraphEdit.Replace(DrawSpec(name, dice)));
+                    break;
+                case 16:
+                    edits.Add(dice.Chance(0.5) ? new GraphEdit.CancelGroup(dice.Pick(Groups), "the dice") : new GraphEdit.CancelSubtree(name, "the dice"));
+                    break;
                 default:
                     edits.Add(new GraphEdit.Cancel(name, "the dice"));
                     break;
@@ -75,13 +97,19 @@ internal sealed class PlanDice(SimulationOptions options)
     {
         var length = dice.Between(1, 4);
         return [.. Enumerable.Range(0, length).Select(i =>
-            new GraphEdit.Add(DrawSpec($"{prefix}-{i}", dice), [new NamedDependency($"{prefix}-{(i + 1) % length}", DrawKind(dice))]))];
+            new GraphEdit.Add(DrawSpec($"{prefix}-{i}", dice), [DrawDependency($"{prefix}-{(i + 1) % length}", dice)]))];
     }
 
     private static List<NamedDependency> DrawAfter(IRandomness dice, List<string> names) =>
-        [.. names.Where(_ => dice.Chance(0.25)).Select(name => new NamedDependency(name, DrawKind(dice)))];
+        [.. names.Where(_ => dice.Chance(0.25)).Select(name => DrawDependency(name, dice))];
 
-    private static DependencyKind DrawKind(IRandomness dice) => dice.Chance(0.8) ? DependencyKind.Completed : DependencyKind.Ended;
+    private static NamedDependency DrawDependency(string name, IRandomness dice) => dice.NextInt32(10) switch
+    {
+        < 6 => new NamedDependency(name, DependencyKind.Completed),
+        6 => new NamedDependency(name, DependencyKind.Passed),
+        7 => new NamedDependency(name, DependencyKind.Outcome, dice.Pick(Outcomes)),
+        _ => new NamedDependency(name, DependencyKind.Ended),
+    };
 
     /// <summary>A key decides its shard, and only a few shards are open in this world.</summary>
     private string DrawKey(TenantId tenant)

@@ -65,20 +65,20 @@ internal sealed class ReplyAudit(Verdict verdict, JournalAudit journal)
     public void Acts(AttemptId attempt) => verdict.Check(
         journal.Find(attempt.Task)?.Task.Intents.Contains(attempt.Attempt) == true, $"Attempt {attempt.Attempt} of task {attempt.Task} acts on the outside world, and the log does not know.");
 
-    public void Accepted(AttemptId attempt, bool asCompleted)
+    public void Accepted(AttemptId attempt, params ReadOnlySpan<TaskCommand> endings)
     {
         var found = journal.Find(attempt.Task);
         TaskCommand ending = default;
         var isEnded = found is not null && found.Value.Task.Endings.TryGetValue(attempt.Attempt, out ending);
-        verdict.Check(isEnded && (asCompleted ? ending == TaskCommand.Complete : ending is TaskCommand.Retry or TaskCommand.Exhaust or TaskCommand.Suspend),
-            $"The report that attempt {attempt.Attempt} of task {attempt.Task} {(asCompleted ? "completed" : "failed")} was accepted; the log has {(isEnded ? ending : "nothing")}.");
+        verdict.Check(isEnded && endings.Contains(ending),
+            $"The report that attempt {attempt.Attempt} of task {attempt.Task} ended ({endings[0]}) was accepted; the log has {(isEnded ? ending : "nothing")}.");
     }
 
     private static string Describe(TaskRow row) =>
         $"{row.State} attempt {row.Attempt}, {row.FailureCount} failed, {row.ExpiryCount} lost, priority {row.Spec.Priority}, "
-        + $"output {Convert.ToHexString(row.Output.Span)}, after {string.Join(",", row.After)}";
+        + $"output {Convert.ToHexString(row.Output.Span)}, outcome {row.Spec.Extras.Outcome}, skipped {row.Spec.Extras.IsSkipped}, after {string.Join(",", row.After)}";
 
     private static string Describe(TaskModel task) =>
         $"{task.State} attempt {task.Attempt}, {task.FailureCount} failed, {task.ExpiryCount} lost, priority {task.Priority}, "
-        + $"output {Convert.ToHexString(task.Output.Span)}, after {string.Join(",", task.After)}";
+        + $"output {Convert.ToHexString(task.Output.Span)}, outcome {task.Outcome}, skipped {task.IsSkipped}, after {string.Join(",", task.After)}";
 }

@@ -160,18 +160,34 @@ internal sealed class SimulatedWorker : IWorker
     {
         var output = attempt.Task.Value.ToByteArray()[..4];
         var edits = _run.HasFaults && _dice.Chance(_run.Options.FanOutShare) ? DrawFanOut(assignment) : [];
-        var answer = await CallAsync(() => _link.CompleteAsync(attempt, output, edits));
+        if (edits.Count > 0 && edits[0] is GraphEdit.Add first && _dice.Chance(0.2))
+        {
+            await SuspendAsync(assignment, attempt, first.Spec.Name);
+            return;
+        }
+        var outcome = _dice.Pick<string?>([null, .. PlanDice.Outcomes]);
+        var answer = await CallAsync(() => _link.CompleteAsync(attempt, output, edits, outcome));
         if (answer is { IsKnown: true, Value.Refusal.Kind: RefusalKind.Invalid or RefusalKind.Conflict or RefusalKind.NotFound })
-            answer = await CallAsync(() => _link.CompleteAsync(attempt, output, []));
+            answer = await CallAsync(() => _link.CompleteAsync(attempt, output, [], outcome));
         if (answer is { IsKnown: true, Value.IsOk: true })
-            _run.Replies.Accepted(attempt, asCompleted: true);
+            _run.Replies.Accepted(attempt, TaskCommand.Complete);
     }
 
     private async Task FailAsync(AttemptId attempt, FailureKind kind)
     {
         var answer = await CallAsync(() => _link.FailAsync(attempt, new Failure(kind, "The dice said so.", "dice")));
         if (answer is { IsKnown: true, Value.IsOk: true })
-            _run.Replies.Accepted(attempt, asCompleted: false);
+            _run.Replies.Accepted(attempt, TaskCommand.Retry, TaskCommand.Exhaust);
+    }
+
+    /// <summary>Something has to be done first, and then the task is tried anew.</summary>
+    private async Task SuspendAsync(Assignment assignment, AttemptId attempt, string name)
+    {
+        var answer = await CallAsync(() => _link.SuspendAsync(
+            attempt, [new NamedDependency(name, DependencyKind.Ended)], [new GraphEdit.Add(_run.Plans.DrawSpec(name, _dice), [])]));
+        _run.Verdict.Check(answer is not { IsKnown: true, Value.Refusal.Kind: RefusalKind.Invalid or RefusalKind.NotFound }, $"Task {assignment.Spec.Name} cannot wait for a new one.");
+        if (answer is { IsKnown: true, Value.IsOk: true })
+            _run.Replies.Accepted(attempt, TaskCommand.Suspend);
     }
 
     /// <summary>A few tasks that work on this one's result, sometimes in a circle, which must be refused.</summary>

@@ -10,7 +10,6 @@ namespace Astra.Agents;
 public sealed record AgentHostParts
 {
     public required KernelNode Node { get; init; }
-    public required PlanEditing Editing { get; init; }
     public required IReadOnlyCollection<Agent> Agents { get; init; }
     public required ToolCatalog Catalog { get; init; }
     public required ToolGate Tools { get; init; }
@@ -107,7 +106,7 @@ public sealed class AgentHost : IMessageWorker, IAsyncDisposable
         new ProgressLine(assignment.Goal, assignment.Task, assignment.Spec.Name, assignment.Attempt, TimeProvider.System.GetUtcNow(), text));
 
     private async ValueTask<ReportAnswer> ReportAsync(Assignment assignment, TaskReport report) =>
-        ReportAnswers.Of(await WorkReports.SendAsync(await _link.Task, _parts.Editing, assignment, report));
+        ReportAnswers.Of(await WorkReports.SendAsync(await _link.Task, assignment, report));
 
     private async ValueTask<IReadOnlyList<TaskAttempt>> HeartbeatAsync(IReadOnlyList<TaskAttempt> attempts, CancellationToken cancellationToken)
     {
@@ -120,16 +119,46 @@ public sealed class AgentHost : IMessageWorker, IAsyncDisposable
 /// <summary>Takes a worker's report to the kernel.</summary>
 public static class WorkReports
 {
-    public static async ValueTask<Answer<KernelTaskState>> SendAsync(WorkerLink link, PlanEditing editing, Assignment assignment, TaskReport report)
+    public static async ValueTask<Answer<KernelTaskState>> SendAsync(WorkerLink link, Assignment assignment, TaskReport report)
     {
         var attempt = new AttemptId(assignment.Task, assignment.Attempt);
         return report switch
         {
-            TaskReport.Completed done => await editing.CommitAsync(
-                assignment.Tenant, assignment.Goal, done.Edits, edits => link.CompleteAsync(attempt, WorkMapping.ToBytes(done.Output), edits)),
+            TaskReport.Completed done when assignment.Spec.Extras.FanOut.IsEmpty => await CompleteAsync(link, attempt, done, done.Edits),
+            TaskReport.Completed done => await FanOutAsync(link, assignment, attempt, done),
+            TaskReport.Suspended waits => PlanEditing.ToGraph([.. waits.Edits, new SuspendStep(assignment.Spec.Name, waits.After)]) is { Refusal: { } refusal }
+                ? refusal
+                : await link.SuspendAsync(attempt, [.. waits.After.Select(WorkMapping.ToKernel)], PlanEditing.ToGraph(waits.Edits).Value),
             TaskReport.Failed failed => await link.FailAsync(attempt, WorkMapping.ToKernel(failed.Kind, failed.Reason, failed.Fingerprint)),
             _ => throw new ArgumentException("A dropped attempt is not reported.", nameof(report)),
         };
+    }
+
+    private static async ValueTask<Answer<KernelTaskState>> CompleteAsync(WorkerLink link, AttemptId attempt, TaskReport.Completed done, IReadOnlyList<PlanEdit> edits)
+    {
+        var graph = PlanEditing.ToGraph(edits);
+        if (graph.Refusal is { } refusal)
+            return refusal;
+        if (done.Outcome is { } outcome && !StepDependency.IsOutcome(outcome))
+            return new Refusal(RefusalKind.Invalid, $"'{outcome}' cannot be an outcome: it means something of its own.");
+        return await link.CompleteAsync(attempt, WorkMapping.ToBytes(done.Output), graph.Value, done.Outcome);
+    }
+
+    /// <summary>The parts are in the commit that completes the step. What does not fit would not fit the next time either.</summary>
+    private static async ValueTask<Answer<KernelTaskState>> FanOutAsync(WorkerLink link, Assignment assignment, AttemptId attempt, TaskReport.Completed done)
+    {
+        try
+        {
+            var parts = FanOuts.Expand(FanOuts.Parse(assignment.Spec.Extras.FanOut), assignment.Spec.Name, assignment.Spec.Extras.Group is not null, done.Output);
+            var answer = await CompleteAsync(link, attempt, done, [.. done.Edits, .. parts]);
+            return answer.Refusal is { Kind: RefusalKind.Invalid or RefusalKind.Conflict or RefusalKind.NotFound } bad
+                ? await link.FailAsync(attempt, WorkMapping.ToKernel(FailureKind.Permanent, $"Its output cannot be fanned out: {bad.Reason}", null))
+                : answer;
+        }
+        catch (PermanentFailureException e)
+        {
+            return await link.FailAsync(attempt, WorkMapping.ToKernel(FailureKind.Permanent, e.Message, null));
+        }
     }
 }
 

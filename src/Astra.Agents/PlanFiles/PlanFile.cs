@@ -25,7 +25,7 @@ public static class PlanFile
         if (yaml.Length > CharactersMax)
             throw new PlanFileException(1, $"A plan file has at most {CharactersMax >> 20} million characters.");
         var root = YamlReading.Mapping(YamlReading.Load(yaml), "A plan file", ["title", "priority", "onDeadTask", "steps"]);
-        var steps = YamlReading.List(root.Required("steps"), "steps").Select(node => ReadStep(node, knownTools)).ToList();
+        var steps = ReadSteps(root.Required("steps"), knownTools);
         if (steps.Count == 0)
             throw new PlanFileException(root.Required("steps").Start.Line, "A plan has at least one step.");
         CheckNames(steps);
@@ -34,9 +34,55 @@ public static class PlanFile
         {
             Title = root.Optional("title") is { } title ? YamlReading.Text(title, "title") : null,
             Priority = root.Optional("priority") is { } priority ? YamlReading.Number(priority, "priority", -100, 100) : 0,
-            OnDeadTask = root.Optional("onDeadTask") is { } policy && YamlReading.Choice(policy, "onDeadTask", ["doom", "wait"]) == "wait"
-                ? DeadTaskPolicy.Wait : DeadTaskPolicy.Doom,
+            OnDeadTask = (root.Optional("onDeadTask") is { } policy ? YamlReading.Choice(policy, "onDeadTask", ["doom", "wait", "skip"]) : "doom") switch
+            {
+                "wait" => DeadTaskPolicy.Wait,
+                "skip" => DeadTaskPolicy.Skip,
+                _ => DeadTaskPolicy.Doom,
+            },
             Plan = [.. steps.Select(step => step.Step)],
+        };
+    }
+
+    private static List<PlanFileStep> ReadSteps(YamlNode node, IReadOnlyCollection<string>? knownTools)
+    {
+        var steps = new List<PlanFileStep>();
+        var fanOuts = new List<PlanFileFanOut>();
+        foreach (var entry in YamlReading.List(node, "steps"))
+        {
+            if (PlanFileFanOut.IsOne(entry))
+                fanOuts.Add(PlanFileFanOut.Read(entry, part => ReadStep(part, knownTools).Step));
+            else
+                steps.Add(ReadStep(entry, knownTools));
+        }
+        foreach (var fanOut in fanOuts)
+            Attach(steps, fanOut);
+        return steps;
+    }
+
+    /// <summary>A fan-out belongs to the step whose output it takes apart, and its join also waits for that step: until it has
+    /// completed nobody knows the parts.</summary>
+    private static void Attach(List<PlanFileStep> steps, PlanFileFanOut fanOut)
+    {
+        var over = steps.FindIndex(step => step.Step.Name == fanOut.Over);
+        if (over < 0)
+            throw new PlanFileException(fanOut.Line, $"'{fanOut.FanOut.Step.Name}' fans out over '{fanOut.Over}', and there is no such step.");
+        if (steps.Exists(step => step.Step.Name == fanOut.FanOut.Step.Name))
+            throw new PlanFileException(fanOut.Line, $"There is a step '{fanOut.FanOut.Step.Name}' already; names are unique.");
+        steps[over] = steps[over] with { Step = steps[over].Step with { FanOut = [.. steps[over].Step.FanOut ?? [], fanOut.FanOut] } };
+        if (fanOut.FanOut.Join is not { } name)
+            return;
+        var join = steps.FindIndex(step => step.Step.Name == name);
+        if (join < 0)
+            throw new PlanFileException(fanOut.Line, $"'{fanOut.FanOut.Step.Name}' joins in '{name}', and there is no such step.");
+        if (join == over)
+            throw new PlanFileException(fanOut.Line, $"'{name}' cannot join what it fans out into itself.");
+        if (steps[join].After.Any(after => after.Dependency.Step == fanOut.Over))
+            return;
+        var waits = new StepDependency(fanOut.Over, OnlyCompleted: true);
+        steps[join] = steps[join] with
+        {
+            Step = steps[join].Step with { After = [.. steps[join].Step.After, waits] }, After = [.. steps[join].After, new PlanFileDependency(waits, fanOut.Line)],
         };
     }
 
@@ -72,8 +118,15 @@ public static class PlanFile
         if (node is YamlScalarNode)
             return new PlanFileDependency(new StepDependency(YamlReading.Text(node, "after"), OnlyCompleted: true), node.Start.Line);
         var waiting = YamlReading.Mapping(node, "What a step waits for", ["step", "when"]);
-        var when = waiting.Optional("when") is { } choice ? YamlReading.Choice(choice, "when", ["completed", "ended"]) : "completed";
-        return new PlanFileDependency(new StepDependency(YamlReading.Text(waiting.Required("step"), "step"), when == "completed"), node.Start.Line);
+        var when = waiting.Optional("when") is { } word ? YamlReading.Text(word, "when") : StepDependency.CompletedWord;
+        var step = YamlReading.Text(waiting.Required("step"), "step");
+        return new PlanFileDependency(when switch
+        {
+            StepDependency.CompletedWord => new StepDependency(step, OnlyCompleted: true),
+            StepDependency.EndedWord => new StepDependency(step, OnlyCompleted: false),
+            StepDependency.PassedWord => new StepDependency(step, OnlyCompleted: false, when),
+            _ => new StepDependency(step, OnlyCompleted: true, when),
+        }, node.Start.Line);
     }
 
     private static void CheckNames(IReadOnlyList<PlanFileStep> steps)

@@ -48,7 +48,12 @@ internal sealed class GoalEndpoints(KernelNode node, ToolCatalog catalog, Replie
             Title = submission.Title ?? (submission.Agent is { } agent ? $"A goal for {agent}" : "A plan"),
             Input = WorkMapping.ToBytes(submission.Input),
             Priority = submission.Priority,
-            DeadTaskPolicy = submission.OnDeadTask == Sdk.DeadTaskPolicy.Wait ? Kernel.Tasks.DeadTaskPolicy.Wait : Kernel.Tasks.DeadTaskPolicy.Doom,
+            DeadTaskPolicy = submission.OnDeadTask switch
+            {
+                Sdk.DeadTaskPolicy.Wait => Kernel.Tasks.DeadTaskPolicy.Wait,
+                Sdk.DeadTaskPolicy.Skip => Kernel.Tasks.DeadTaskPolicy.Skip,
+                _ => Kernel.Tasks.DeadTaskPolicy.Doom,
+            },
             IdempotencyKey = idempotencyKey,
             Extras = submission.RetriesMax is { } retries ? new GoalExtras { RetriesMax = retries } : GoalExtras.None,
             Plan = plan.Value,
@@ -98,7 +103,7 @@ internal sealed class GoalEndpoints(KernelNode node, ToolCatalog catalog, Replie
             return Problems.Of(StatusCodes.Status400BadRequest, $"An Idempotency-Key has 1 to {IdempotencyKeyLengthMax} plain characters.");
         if (submission.Plan?.FirstOrDefault(edit => edit is not AddStep) is not null)
             return Invalid("The plan of a new goal only adds steps; there is nothing else to edit yet.");
-        foreach (var step in submission.Plan?.OfType<AddStep>() ?? [])
+        foreach (var step in (submission.Plan?.OfType<AddStep>() ?? []).SelectMany(WithParts))
             if (UnknownTool(step) is { } tool)
                 return Invalid($"Step {step.Name} calls the tool '{tool}', and this server has none of that name; `astra tool list` shows what there is.");
         return null;
@@ -107,6 +112,8 @@ internal sealed class GoalEndpoints(KernelNode node, ToolCatalog catalog, Replie
     /// <summary>Tools run on the server, so one that it does not know would be waited for in vain. An agent may yet come.</summary>
     private string? UnknownTool(AddStep step) =>
         step.Executor.StartsWith("tool:", StringComparison.Ordinal) && step.Executor["tool:".Length..] is var tool && catalog.Find(tool) is null ? Words.Clean(tool) : null;
+
+    private static IEnumerable<AddStep> WithParts(AddStep step) => [step, .. (step.FanOut ?? []).Where(part => part?.Step is not null).SelectMany(part => WithParts(part.Step))];
 
     /// <summary>What an agent has to do first: plan, or, when the plan is given, only reflect on it at the end.</summary>
     private static IReadOnlyList<PlanEdit> InitialPlan(GoalSubmission submission, string? agentClass)

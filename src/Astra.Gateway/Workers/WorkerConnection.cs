@@ -221,7 +221,10 @@ internal sealed class WorkerConnection(FrameSocket<WorkerFrame, ServerFrame> soc
                 await BeatAsync(link, heartbeat);
                 break;
             case WorkerFrame.Complete complete:
-                await ReportAsync(link, new TaskAttempt(complete.TaskId, complete.Attempt), new TaskReport.Completed(complete.Output, complete.Edits ?? []));
+                await ReportAsync(link, new TaskAttempt(complete.TaskId, complete.Attempt), new TaskReport.Completed(complete.Output, complete.Edits ?? [], Words.Clean(complete.Outcome)));
+                break;
+            case WorkerFrame.Suspend suspend:
+                await ReportAsync(link, new TaskAttempt(suspend.TaskId, suspend.Attempt), new TaskReport.Suspended(suspend.After, suspend.Edits ?? []));
                 break;
             case WorkerFrame.Fail fail:
                 await ReportAsync(link, new TaskAttempt(fail.TaskId, fail.Attempt), new TaskReport.Failed(fail.Kind, Words.Clean(fail.Reason)!, Words.Clean(fail.Fingerprint) ?? ""));
@@ -257,7 +260,7 @@ internal sealed class WorkerConnection(FrameSocket<WorkerFrame, ServerFrame> soc
             socket.TrySend(new ServerFrame.Late(attempt.TaskId, attempt.Attempt, "This connection does not hold that attempt."));
             return;
         }
-        var answer = await WorkReports.SendAsync(link, parts.Editing, held.Assignment, report);
+        var answer = await WorkReports.SendAsync(link, held.Assignment, report);
         if (answer.Refusal is { Kind: RefusalKind.Invalid or RefusalKind.Conflict } bad)
         {
             socket.TrySend(new ServerFrame.Refused(attempt.TaskId, attempt.Attempt, bad.Reason));

@@ -10,17 +10,31 @@ namespace Astra.Kernel.Journal;
 public static class EventCodec
 {
     /// <summary>The latest form. An entry that has nothing of what it added is still written in the first.</summary>
-    public const short Version = 2;
+    public const short Version = 3;
 
     private const short WithoutExtras = 1;
+    private const short WithoutOutcomes = 2;
 
     /// <summary>The form in which this event is written.</summary>
     public static short VersionOf(KernelEvent kernelEvent) => kernelEvent switch
     {
-        KernelEvent.GoalSubmitted e when e.Extras != GoalExtras.None => Version,
-        KernelEvent.TaskAdded e when e.Spec.Extras != TaskExtras.None => Version,
+        KernelEvent.GoalSubmitted e when e.Extras != GoalExtras.None => WithoutOutcomes,
+        KernelEvent.TaskAdded e when AsksForMore(e.After) => Version,
+        KernelEvent.TaskAdded e when e.Spec.Extras != TaskExtras.None => WithoutOutcomes,
+        KernelEvent.TaskRewired e when AsksForMore(e.After) => Version,
+        KernelEvent.TaskCompleted { Outcome: not null } => Version,
+        KernelEvent.TaskExtended => Version,
         _ => WithoutExtras,
     };
+
+    // A build that does not know these kinds of dependency must not take them for others.
+    private static bool AsksForMore(IReadOnlyList<Dependency> after)
+    {
+        for (var i = 0; i < after.Count; i++)
+            if (after[i].Kind > DependencyKind.Ended)
+                return true;
+        return false;
+    }
 
     public static byte[] Encode(KernelEvent kernelEvent)
     {
@@ -47,16 +61,26 @@ public static class EventCodec
             case KernelEvent.TaskAdded e:
                 writer.Spec(e.Spec);
                 writer.Dependencies(e.After);
-                if (e.Spec.Extras != TaskExtras.None)
+                if (VersionOf(e) > WithoutExtras)
                     writer.Bytes(ExtrasCodec.Encode(e.Spec.Extras));
                 break;
             case KernelEvent.TaskRewired e:
                 writer.Dependencies(e.After);
                 break;
+            case KernelEvent.TaskExtended e:
+                writer.Dependencies(e.After);
+                break;
+            case KernelEvent.TaskReplaced e:
+                writer.Spec(e.Spec);
+                writer.Bytes(ExtrasCodec.Encode(e.Spec.Extras));
+                break;
             case KernelEvent.TaskPrioritised e:
                 writer.Int32(e.Priority);
                 break;
             case KernelEvent.TaskDoomed e:
+                writer.Id(e.By.Value);
+                break;
+            case KernelEvent.TaskSkipped e:
                 writer.Id(e.By.Value);
                 break;
             case KernelEvent.TaskClaimed e:
@@ -66,6 +90,8 @@ public static class EventCodec
                 break;
             case KernelEvent.TaskCompleted e:
                 writer.Bytes(e.Output.Span);
+                if (e.Outcome is { } outcome)
+                    writer.Text(outcome);
                 break;
             case KernelEvent.TaskRetried e:
                 writer.Failure(e.Failure);
@@ -152,7 +178,10 @@ public static class EventCodec
             EventKind.TaskBlocked => new KernelEvent.TaskBlocked(),
             EventKind.TaskDoomed => new KernelEvent.TaskDoomed(new TaskId(reader.Id())),
             EventKind.TaskClaimed => new KernelEvent.TaskClaimed(new WorkerId(reader.Id()), reader.Text(), reader.OptionalId()),
-            EventKind.TaskCompleted => new KernelEvent.TaskCompleted(reader.Bytes()),
+            EventKind.TaskSkipped => new KernelEvent.TaskSkipped(new TaskId(reader.Id())),
+            EventKind.TaskReplaced => new KernelEvent.TaskReplaced(reader.Spec() with { Extras = ExtrasCodec.DecodeTask(reader.Span()) }),
+            EventKind.TaskExtended => new KernelEvent.TaskExtended(reader.Dependencies()),
+            EventKind.TaskCompleted => new KernelEvent.TaskCompleted(reader.Bytes(), version > WithoutOutcomes ? reader.Text() : null),
             EventKind.TaskRetried => new KernelEvent.TaskRetried(reader.Failure(), new DateTimeOffset(reader.Int64(), TimeSpan.Zero)),
             EventKind.TaskDied => new KernelEvent.TaskDied(reader.Failure()),
             EventKind.TaskExpired => new KernelEvent.TaskExpired(reader.Text()),

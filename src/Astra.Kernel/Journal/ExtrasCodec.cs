@@ -10,6 +10,11 @@ namespace Astra.Kernel.Journal;
 /// </summary>
 public static class ExtrasCodec
 {
+    private const byte TaskGroup = 1;
+    private const byte TaskFanOut = 2;
+    private const byte TaskOutcome = 3;
+    private const byte TaskIsSkipped = 4;
+    private const byte TaskWantedOutcomes = 5;
     private const byte TaskNotBefore = 20;
     private const byte TaskDeadline = 21;
     private const byte TaskRetry = 40;
@@ -27,6 +32,22 @@ public static class ExtrasCodec
         if (extras == TaskExtras.None)
             return [];
         var writer = new FieldWriter();
+        writer.OptionalText(TaskGroup, extras.Group);
+        if (!extras.FanOut.IsEmpty)
+        {
+            writer.Byte(TaskFanOut);
+            writer.Bytes(extras.FanOut.Span);
+        }
+        writer.OptionalText(TaskOutcome, extras.Outcome);
+        if (extras.IsSkipped)
+            writer.Byte(TaskIsSkipped);
+        if (extras.WantedOutcomes is { } wanted)
+        {
+            writer.Byte(TaskWantedOutcomes);
+            writer.Length(wanted.Count);
+            foreach (var outcome in wanted)
+                writer.OptionalText(outcome);
+        }
         writer.OptionalTime(TaskNotBefore, extras.NotBefore);
         writer.OptionalTime(TaskDeadline, extras.Deadline);
         if (extras.Retry is { } retry)
@@ -74,6 +95,11 @@ public static class ExtrasCodec
             var tag = reader.Byte();
             extras = tag switch
             {
+                TaskGroup => extras with { Group = reader.Text() },
+                TaskFanOut => extras with { FanOut = reader.Bytes() },
+                TaskOutcome => extras with { Outcome = reader.Text() },
+                TaskIsSkipped => extras with { IsSkipped = true },
+                TaskWantedOutcomes => extras with { WantedOutcomes = reader.OptionalTexts() },
                 TaskNotBefore => extras with { NotBefore = reader.Time() },
                 TaskDeadline => extras with { Deadline = reader.Time() },
                 TaskRetry => extras with { Retry = new RetryPolicy(reader.Duration(), reader.Duration(), BitConverter.Int64BitsToDouble(reader.Int64())) },

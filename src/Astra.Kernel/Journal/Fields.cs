@@ -91,6 +91,15 @@ internal sealed class FieldWriter
         OptionalText(value.By);
     }
 
+    /// <summary>A tag and the text behind it, or nothing.</summary>
+    public void OptionalText(byte tag, string? value)
+    {
+        if (value is null)
+            return;
+        Byte(tag);
+        Text(value);
+    }
+
     public void Failure(Failure value)
     {
         Byte((byte)value.Kind);
@@ -116,6 +125,8 @@ internal sealed class FieldWriter
         {
             Id(dependency.On.Value);
             Byte((byte)dependency.Kind);
+            if (dependency.Kind == DependencyKind.Outcome)
+                Text(dependency.Outcome ?? "");
         }
     }
 
@@ -162,6 +173,14 @@ internal ref struct FieldReader(ReadOnlySpan<byte> data)
 
     public string? OptionalText() => Byte() == 0 ? null : Text();
 
+    public string?[] OptionalTexts()
+    {
+        var texts = new string?[Count(bytesEachMin: 1)];
+        for (var i = 0; i < texts.Length; i++)
+            texts[i] = OptionalText();
+        return texts;
+    }
+
     public Failure Failure() => new((FailureKind)Byte(), Text(), Text());
 
     public TaskSpec Spec() => new()
@@ -179,7 +198,10 @@ internal ref struct FieldReader(ReadOnlySpan<byte> data)
     {
         var dependencies = new Dependency[Count(bytesEachMin: 17)];
         for (var i = 0; i < dependencies.Length; i++)
-            dependencies[i] = new Dependency(new TaskId(Id()), (DependencyKind)Byte());
+        {
+            var (on, kind) = (new TaskId(Id()), (DependencyKind)Byte());
+            dependencies[i] = new Dependency(on, kind, kind == DependencyKind.Outcome ? Text() : null);
+        }
         return dependencies;
     }
 

@@ -27,6 +27,9 @@ public enum EventKind : short
     GoalFailed = 21,
     GoalCancelled = 22,
     GoalReopened = 23,
+    TaskSkipped = 30,
+    TaskReplaced = 31,
+    TaskExtended = 32,
     TaskReleased = 50,
     EffectIntended = 51,
     EffectSettled = 52,
@@ -65,6 +68,11 @@ public abstract record KernelEvent(EventKind Kind)
 
     public sealed record TaskRewired(IReadOnlyList<Dependency> After) : KernelEvent(EventKind.TaskRewired);
 
+    /// <summary>It waits for these too: what a wide join costs to extend is what is added to it.</summary>
+    public sealed record TaskExtended(IReadOnlyList<Dependency> After) : KernelEvent(EventKind.TaskExtended);
+
+    public sealed record TaskReplaced(TaskSpec Spec) : KernelEvent(EventKind.TaskReplaced);
+
     public sealed record TaskPrioritised(int Priority) : KernelEvent(EventKind.TaskPrioritised);
 
     public sealed record TaskUnblocked() : KernelEvent(EventKind.TaskUnblocked);
@@ -73,9 +81,13 @@ public abstract record KernelEvent(EventKind Kind)
 
     public sealed record TaskDoomed(TaskId By) : KernelEvent(EventKind.TaskDoomed);
 
+    /// <summary>Cancelled like a doomed task, and no failure: another way was taken.</summary>
+    public sealed record TaskSkipped(TaskId By) : KernelEvent(EventKind.TaskSkipped);
+
     public sealed record TaskClaimed(WorkerId Worker, string WorkerName, Guid? WorkerProcess) : KernelEvent(EventKind.TaskClaimed);
 
-    public sealed record TaskCompleted(ReadOnlyMemory<byte> Output) : KernelEvent(EventKind.TaskCompleted);
+    /// <param name="Outcome">What dependencies may ask for: a word the task says of itself.</param>
+    public sealed record TaskCompleted(ReadOnlyMemory<byte> Output, string? Outcome = null) : KernelEvent(EventKind.TaskCompleted);
 
     public sealed record TaskRetried(Failure Failure, DateTimeOffset DueAt) : KernelEvent(EventKind.TaskRetried);
 

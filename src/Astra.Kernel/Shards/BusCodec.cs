@@ -19,6 +19,7 @@ internal static class BusCodec
         Failed = 2,
         Lost = 3,
         RenewLeases = 4,
+        Suspended = 5,
         Released = 40,
         Intended = 41,
         Settled = 42,
@@ -38,6 +39,12 @@ internal static class BusCodec
         Rewire = 3,
         Prioritise = 4,
         Cancel = 5,
+        Replace = 6,
+        Extend = 7,
+        ExtendKind = 8,
+        Suspend = 9,
+        CancelSubtree = 10,
+        CancelGroup = 11,
     }
 
     /// <param name="question">A <see cref="WorkerReport"/> or a <see cref="RenewLeases"/>.</param>
@@ -50,9 +57,13 @@ internal static class BusCodec
             case WorkerReport.Completed completed:
                 writer.Report(QuestionKind.Completed, completed);
                 writer.Bytes(completed.Output.Span);
-                writer.Length(completed.Edits.Count);
-                foreach (var edit in completed.Edits)
-                    writer.Edit(edit);
+                writer.Edits(completed.Edits);
+                writer.OptionalText(completed.Outcome);
+                break;
+            case WorkerReport.Suspended suspended:
+                writer.Report(QuestionKind.Suspended, suspended);
+                writer.Named(suspended.After);
+                writer.Edits(suspended.Edits);
                 break;
             case WorkerReport.Failed failed:
                 writer.Report(QuestionKind.Failed, failed);
@@ -92,7 +103,8 @@ internal static class BusCodec
         var kind = (QuestionKind)reader.Byte();
         return kind switch
         {
-            QuestionKind.Completed => new WorkerReport.Completed(reader.Attempt(), reader.Worker(), reader.Bytes(), reader.Edits()),
+            QuestionKind.Completed => new WorkerReport.Completed(reader.Attempt(), reader.Worker(), reader.Bytes(), reader.Edits(), reader.OptionalText()),
+            QuestionKind.Suspended => new WorkerReport.Suspended(reader.Attempt(), reader.Worker(), reader.Named(), reader.Edits()),
             QuestionKind.Failed => new WorkerReport.Failed(reader.Attempt(), reader.Worker(), reader.Failure()),
             QuestionKind.Lost => new WorkerReport.Lost(reader.Attempt(), reader.Worker(), reader.Text()),
             QuestionKind.Released => new WorkerReport.Released(reader.Attempt(), reader.Worker(), reader.Text()),
@@ -172,15 +184,56 @@ internal static class BusCodec
         writer.Int32(attempt.Attempt);
     }
 
+    private static void Edits(this FieldWriter writer, IReadOnlyList<GraphEdit> edits)
+    {
+        writer.Length(edits.Count);
+        foreach (var edit in edits)
+            writer.Edit(edit);
+    }
+
+    private static void WholeSpec(this FieldWriter writer, TaskSpec spec)
+    {
+        writer.Spec(spec);
+        writer.Bytes(ExtrasCodec.Encode(spec.Extras));
+    }
+
     private static void Edit(this FieldWriter writer, GraphEdit edit)
     {
         switch (edit)
         {
             case GraphEdit.Add add:
                 writer.Byte((byte)EditKind.Add);
-                writer.Spec(add.Spec);
-                writer.Bytes(ExtrasCodec.Encode(add.Spec.Extras));
+                writer.WholeSpec(add.Spec);
                 writer.Named(add.After);
+                break;
+            case GraphEdit.Replace replace:
+                writer.Byte((byte)EditKind.Replace);
+                writer.WholeSpec(replace.Spec);
+                break;
+            case GraphEdit.Extend extend:
+                writer.Byte((byte)EditKind.Extend);
+                writer.Text(extend.Name);
+                writer.Named(extend.After);
+                break;
+            case GraphEdit.ExtendKind extend:
+                writer.Byte((byte)EditKind.ExtendKind);
+                writer.Text(extend.Kind);
+                writer.Named(extend.After);
+                break;
+            case GraphEdit.Suspend suspend:
+                writer.Byte((byte)EditKind.Suspend);
+                writer.Text(suspend.Name);
+                writer.Named(suspend.After);
+                break;
+            case GraphEdit.CancelSubtree cancel:
+                writer.Byte((byte)EditKind.CancelSubtree);
+                writer.Text(cancel.Name);
+                writer.Text(cancel.Reason);
+                break;
+            case GraphEdit.CancelGroup cancel:
+                writer.Byte((byte)EditKind.CancelGroup);
+                writer.Text(cancel.Group);
+                writer.Text(cancel.Reason);
                 break;
             case GraphEdit.Remove remove:
                 writer.Byte((byte)EditKind.Remove);
@@ -213,6 +266,7 @@ internal static class BusCodec
         {
             writer.Text(dependency.Name);
             writer.Byte((byte)dependency.Kind);
+            writer.OptionalText(dependency.Outcome);
         }
     }
 
@@ -230,6 +284,12 @@ internal static class BusCodec
 
     private static TimeSpan? OptionalDuration(this ref FieldReader reader) => reader.Int64() is var ticks and >= 0 ? TimeSpan.FromTicks(ticks) : null;
 
+    private static TaskSpec WholeSpec(this ref FieldReader reader)
+    {
+        var spec = reader.Spec();
+        return spec with { Extras = ExtrasCodec.DecodeTask(reader.Span()) };
+    }
+
     private static GraphEdit[] Edits(this ref FieldReader reader)
     {
         var edits = new GraphEdit[reader.Count(bytesEachMin: 2)];
@@ -238,7 +298,13 @@ internal static class BusCodec
             var kind = (EditKind)reader.Byte();
             edits[i] = kind switch
             {
-                EditKind.Add => new GraphEdit.Add(reader.Spec() with { Extras = ExtrasCodec.DecodeTask(reader.Span()) }, reader.Named()),
+                EditKind.Add => new GraphEdit.Add(reader.WholeSpec(), reader.Named()),
+                EditKind.Replace => new GraphEdit.Replace(reader.WholeSpec()),
+                EditKind.Extend => new GraphEdit.Extend(reader.Text(), reader.Named()),
+                EditKind.ExtendKind => new GraphEdit.ExtendKind(reader.Text(), reader.Named()),
+                EditKind.Suspend => new GraphEdit.Suspend(reader.Text(), reader.Named()),
+                EditKind.CancelSubtree => new GraphEdit.CancelSubtree(reader.Text(), reader.Text()),
+                EditKind.CancelGroup => new GraphEdit.CancelGroup(reader.Text(), reader.Text()),
                 EditKind.Remove => new GraphEdit.Remove(reader.Text()),
                 EditKind.Rewire => new GraphEdit.Rewire(reader.Text(), reader.Named()),
                 EditKind.Prioritise => new GraphEdit.Prioritise(reader.Text(), reader.Int32()),
@@ -251,9 +317,9 @@ internal static class BusCodec
 
     private static NamedDependency[] Named(this ref FieldReader reader)
     {
-        var after = new NamedDependency[reader.Count(bytesEachMin: 2)];
+        var after = new NamedDependency[reader.Count(bytesEachMin: 3)];
         for (var i = 0; i < after.Length; i++)
-            after[i] = new NamedDependency(reader.Text(), (DependencyKind)reader.Byte());
+            after[i] = new NamedDependency(reader.Text(), (DependencyKind)reader.Byte(), reader.OptionalText());
         return after;
     }
 }

@@ -40,7 +40,7 @@ internal sealed class GoalDesk(ShardGoals goals, ShardLog log, GoalDecisions dec
             return new Refusal(RefusalKind.Invalid, "A goal needs at least one step: name an agent that plans it, or send a plan.");
         var beginning = log.RecordSubmission(submit.Goal, submit.Tenant, submitted);
         var goal = Goal.Begin(beginning, submitted);
-        if (Editor(goal).Apply(goods.Plan, submit.Caller.Principal, reason: null) is { } refusal)
+        if (Edit(goal, editor => editor.Apply(goods.Plan, submit.Caller.Principal, reason: null)) is { } refusal)
         {
             // A refused plan has recorded nothing, so the submission is still the last entry, and nobody has seen it.
             log.Retract(beginning);
@@ -51,9 +51,18 @@ internal sealed class GoalDesk(ShardGoals goals, ShardLog log, GoalDecisions dec
         return goal.ToRow();
     }
 
-    private GraphEditor Editor(Goal goal) => new(goal, decisions, log, parts.Ids, parts.Clock, parts.Limits);
+    private Refusal? Edit(Goal goal, Func<GraphEditor, Refusal?> edit)
+    {
+        var editor = new GraphEditor(goal, decisions, log, parts.Ids, parts.Clock, parts.Limits);
+        var refusal = edit(editor);
+        parts.Load.AddGraphVisits(editor.VisitCount);
+        return refusal;
+    }
 
     public Answer<GoalSnapshot> Edit(ShardRequest.Edit edit) => OnGoal(edit.Tenant, edit.Goal, goal => Edit(goal, edit));
+
+    public Answer<PlanRevision> Validate(ShardRequest.ValidateEdit edit) => OnGoal<PlanRevision>(edit.Tenant, edit.Goal, goal =>
+        (Refuses(goal, edit.IfRevision) ?? Edit(goal, editor => editor.Check(edit.Edits))) is { } refusal ? refusal : new PlanRevision(goal.Revision + 1));
 
     public Answer<GoalRow> Cancel(ShardRequest.CancelGoal cancel) => OnGoal(cancel.Tenant, cancel.Goal, goal => Cancel(goal, cancel));
 
@@ -72,13 +81,16 @@ internal sealed class GoalDesk(ShardGoals goals, ShardLog log, GoalDecisions dec
     public Answer<TaskReading> Read(ShardRequest.ReadTask read) => OnTask<TaskReading>(
         read.Tenant, read.Task, (goal, task) => new TaskReading(goal.ToRow(task), [.. task.After.Select(edge => edge.Node.Spec.Name)]));
 
-    private Answer<GoalSnapshot> Edit(Goal goal, ShardRequest.Edit edit)
+    private Answer<GoalSnapshot> Edit(Goal goal, ShardRequest.Edit edit) =>
+        (Refuses(goal, edit.IfRevision) ?? Edit(goal, editor => editor.Apply(edit.Edits, edit.Caller.Principal, edit.Reason))) is { } refusal ? refusal : goal.ToSnapshot();
+
+    private static Refusal? Refuses(Goal goal, long? ifRevision)
     {
         if (goal.State != GoalState.Active)
             return new Refusal(RefusalKind.Conflict, $"The goal has ended ({goal.State.ToString().ToLowerInvariant()}); finished history is not edited.");
-        if (edit.IfRevision is { } expected && expected != goal.Revision)
+        if (ifRevision is { } expected && expected != goal.Revision)
             return new Refusal(RefusalKind.Conflict, $"The plan is at revision {goal.Revision}, not {expected}: somebody else has edited it. Read it again and repeat the edit.");
-        return Editor(goal).Apply(edit.Edits, edit.Caller.Principal, edit.Reason) is { } refusal ? refusal : goal.ToSnapshot();
+        return null;
     }
 
     private Answer<GoalRow> Cancel(Goal goal, ShardRequest.CancelGoal cancel)
@@ -117,7 +129,7 @@ internal sealed class GoalDesk(ShardGoals goals, ShardLog log, GoalDecisions dec
         if (task.State != TaskState.Dead)
             return new Refusal(RefusalKind.Conflict, $"Task {task.Spec.Name} is {task.State.ToString().ToLowerInvariant()}; only a dead letter can be fixed. Edit the plan instead.");
         var spec = task.Spec with { Executor = fix.Executor ?? task.Spec.Executor, Input = fix.Input ?? task.Spec.Input };
-        if (GraphEditor.Check(spec, parts.Limits) is { } refusal)
+        if (SpecRules.Check(spec, parts.Limits) is { } refusal)
             return refusal;
         if (spec.Executor == task.Spec.Executor && spec.Input.Span.SequenceEqual(task.Spec.Input.Span))
             return fix.Executor is null && fix.Input is null

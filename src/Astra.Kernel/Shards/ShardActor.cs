@@ -235,6 +235,9 @@ internal sealed class ShardActor : Actor
             case ShardRequest.Edit edit:
                 ReplyDurably(turn.Sender, _desk.Edit(edit));
                 break;
+            case ShardRequest.ValidateEdit validate:
+                ReplyDurably(turn.Sender, _desk.Validate(validate));
+                break;
             case ShardRequest.CancelGoal cancel:
                 ReplyDurably(turn.Sender, _desk.Cancel(cancel));
                 break;

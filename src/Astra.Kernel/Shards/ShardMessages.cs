@@ -14,6 +14,9 @@ internal abstract record ShardRequest(TenantId Tenant)
 
     public sealed record Edit(Caller Caller, GoalId Goal, long? IfRevision, IReadOnlyList<GraphEdit> Edits, string? Reason) : ShardRequest(Caller.Tenant);
 
+    /// <summary>What would an edit do? Answered with the revision it would make; changes nothing.</summary>
+    public sealed record ValidateEdit(Caller Caller, GoalId Goal, long? IfRevision, IReadOnlyList<GraphEdit> Edits) : ShardRequest(Caller.Tenant);
+
     public sealed record CancelGoal(Caller Caller, GoalId Goal, string Reason) : ShardRequest(Caller.Tenant);
 
     public sealed record Redrive(Caller Caller, TaskId Task) : ShardRequest(Caller.Tenant);
@@ -39,7 +42,10 @@ internal abstract record ShardRequest(TenantId Tenant)
 /// <summary>What a worker reports. The attempt is the fence.</summary>
 internal abstract record WorkerReport(AttemptId Attempt, WorkerId Worker)
 {
-    public sealed record Completed(AttemptId Attempt, WorkerId Worker, ReadOnlyMemory<byte> Output, IReadOnlyList<GraphEdit> Edits) : WorkerReport(Attempt, Worker);
+    public sealed record Completed(AttemptId Attempt, WorkerId Worker, ReadOnlyMemory<byte> Output, IReadOnlyList<GraphEdit> Edits, string? Outcome = null) : WorkerReport(Attempt, Worker);
+
+    /// <summary>The attempt found that something has to be done first: the task waits for it and is then tried anew.</summary>
+    public sealed record Suspended(AttemptId Attempt, WorkerId Worker, IReadOnlyList<NamedDependency> After, IReadOnlyList<GraphEdit> Edits) : WorkerReport(Attempt, Worker);
 
     public sealed record Failed(AttemptId Attempt, WorkerId Worker, Failure Failure) : WorkerReport(Attempt, Worker);
 

@@ -23,9 +23,11 @@ internal sealed class WorkDesk(ShardId shard, ShardGoals goals, ShardLog log, Go
     {
         var goal = claim.Epoch == _epoch ? goals.FindByTask(claim.Task) : null;
         var task = goal?.Graph.Find(claim.Task);
-        if (goal is null || task is null || task.State != TaskState.Ready || task.Attempt != claim.AttemptBefore || !isOpen)
+        // It may have been given to other hands by an edit since it was offered; it is on offer to those by then.
+        var isForThisWorker = task is not null && claim.Worker.Offer.Executors.Contains(task.Spec.Executor);
+        if (goal is null || task is null || task.State != TaskState.Ready || task.Attempt != claim.AttemptBefore || !isForThisWorker || !isOpen)
         {
-            var isStillReady = task is { State: TaskState.Ready } && task.Attempt == claim.AttemptBefore;
+            var isStillReady = task is { State: TaskState.Ready } && task.Attempt == claim.AttemptBefore && isForThisWorker;
             parts.Scheduler.TrySend(new ClaimRefused(claim, IsWorthAnother: isStillReady));
             return;
         }
@@ -63,6 +65,7 @@ internal sealed class WorkDesk(ShardId shard, ShardGoals goals, ShardLog log, Go
         return report switch
         {
             WorkerReport.Completed completed => Complete(completed, goal, task),
+            WorkerReport.Suspended suspended => Suspend(suspended, goal, task),
             WorkerReport.Failed failed => Answer(decisions.Fail(goal, task, failed.Failure, RetryDue), task),
             WorkerReport.Lost lost => Answer(decisions.Expire(goal, task, lost.Reason), task),
             WorkerReport.Released released => Answer(decisions.Release(goal, task, released.Reason), task),
@@ -140,7 +143,7 @@ internal sealed class WorkDesk(ShardId shard, ShardGoals goals, ShardLog log, Go
                     Offer(goal, task);
             };
         }
-        if (entry.To == TaskState.Ready || entry.Kind == EventKind.TaskPrioritised)
+        if (entry.To == TaskState.Ready || entry.Kind is EventKind.TaskPrioritised or EventKind.TaskReplaced)
             return () => Offer(goal, task);
         if (entry.From == TaskState.Ready || entry.Kind == EventKind.TaskRemoved)
             return () => parts.Scheduler.TrySend(new Withdraw(task.Id));
@@ -175,16 +178,45 @@ internal sealed class WorkDesk(ShardId shard, ShardGoals goals, ShardLog log, Go
         if (completed.Output.Length > parts.Limits.PayloadBytesMax)
             return new Refusal(RefusalKind.Invalid,
                 $"The output of {task.Spec.Name} has {completed.Output.Length} bytes; {parts.Limits.PayloadBytesMax} is the limit. Save larger things as artifacts.");
-        if (completed.Edits.OfType<GraphEdit.Cancel>().Any(cancel => cancel.Name == task.Spec.Name))
-            return new Refusal(RefusalKind.Invalid, $"Step {task.Spec.Name} cannot complete and be cancelled by the same report.");
+        if (SpecRules.CheckOutcome(completed.Outcome, parts.Limits) is { } badOutcome)
+            return badOutcome;
         if (task.State == TaskState.Running && completed.Edits.Count > 0)
         {
-            var editor = new GraphEditor(goal, decisions, log, parts.Ids, parts.Clock, parts.Limits);
-            if (editor.Apply(completed.Edits, $"task {task.Spec.Name}", reason: null) is { } refusal)
+            if (completed.Edits.Any(edit => Ends(edit, task)))
+                return new Refusal(RefusalKind.Invalid, $"Step {task.Spec.Name} cannot complete and be cancelled or suspended by the same report.");
+            if (Apply(completed.Edits, goal, task) is { } refusal)
                 return refusal;
         }
-        return Answer(decisions.Complete(goal, task, completed.Output), task);
+        return Answer(decisions.Complete(goal, task, completed.Output, completed.Outcome), task);
     }
+
+    /// <summary>The attempt ends by putting something in front of itself.</summary>
+    private Answer<TaskState> Suspend(WorkerReport.Suspended suspended, Goal goal, TaskNode task)
+    {
+        if (task.State != TaskState.Running)
+            return Answer(TaskTransitions.Of(task.State, TaskCommand.Suspend), task);
+        if (suspended.Edits.Any(edit => Ends(edit, task)))
+            return new Refusal(RefusalKind.Invalid, $"Step {task.Spec.Name} cannot be suspended and cancelled by the same report.");
+        return Apply([.. suspended.Edits, new GraphEdit.Suspend(task.Spec.Name, suspended.After)], goal, task) is { } refusal ? refusal : task.State;
+    }
+
+    private Refusal? Apply(IReadOnlyList<GraphEdit> edits, Goal goal, TaskNode task)
+    {
+        var editor = new GraphEditor(goal, decisions, log, parts.Ids, parts.Clock, parts.Limits);
+        var refusal = editor.Apply(edits, $"task {task.Spec.Name}", reason: null);
+        parts.Load.AddGraphVisits(editor.VisitCount);
+        return refusal;
+    }
+
+    /// <summary>An edit that would end the very attempt that hands it in.</summary>
+    private static bool Ends(GraphEdit edit, TaskNode task) => edit switch
+    {
+        GraphEdit.Cancel cancel => cancel.Name == task.Spec.Name,
+        GraphEdit.Suspend suspend => suspend.Name == task.Spec.Name,
+        GraphEdit.CancelSubtree cancel => cancel.Name == task.Spec.Name,
+        GraphEdit.CancelGroup cancel => GraphEditor.IsIn(cancel.Group, task),
+        _ => false,
+    };
 
     private static Answer<TaskState> Answer(Transition transition, TaskNode task) => transition switch
     {

@@ -16,6 +16,21 @@ public sealed record TaskExtras
     /// <summary>Worth nothing after this: what has not ended by then becomes a dead letter.</summary>
     public DateTimeOffset? Deadline { get; init; }
 
+    /// <summary>The sub-graph it was added with; `outer/inner` lies within `outer`.</summary>
+    public string? Group { get; init; }
+
+    /// <summary>How its output becomes further tasks, for whoever hands its completion in; the kernel does not read it.</summary>
+    public ReadOnlyMemory<byte> FanOut { get; init; }
+
+    /// <summary>Of a completed task: what it said of itself, for dependencies that want to know.</summary>
+    public string? Outcome { get; init; }
+
+    /// <summary>It was cancelled because another way was taken, which is no failure.</summary>
+    public bool IsSkipped { get; init; }
+
+    /// <summary>In rows only: the outcome each of the dependencies wants, in their order. Null when none does.</summary>
+    public IReadOnlyList<string?>? WantedOutcomes { get; init; }
+
     /// <summary>How long it waits between attempts; null is the node's own policy.</summary>
     public RetryPolicy? Retry { get; init; }
 

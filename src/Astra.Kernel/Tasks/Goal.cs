@@ -132,7 +132,7 @@ internal sealed class Goal
             case KernelEvent.TaskRemoved:
                 Leave(node);
                 break;
-            case KernelEvent.TaskRewired:
+            case KernelEvent.TaskRewired or KernelEvent.TaskExtended:
                 node.OpenDependencies = TaskGraph.CountOpen(node);
                 MarkDirty(node);
                 break;
@@ -150,8 +150,8 @@ internal sealed class Goal
 
     public TaskRow ToRow(TaskNode node) => new()
     {
-        Tenant = Tenant, Goal = Id, Id = node.Id, Spec = node.Spec,
-        After = node.After.Count == 0 ? [] : [.. node.After.Select(edge => new Dependency(edge.Node.Id, edge.Kind))],
+        Tenant = Tenant, Goal = Id, Id = node.Id, Spec = WithWantedOutcomes(node),
+        After = node.After.Count == 0 ? [] : [.. node.After.Select(edge => edge.ToDependency())],
         State = node.State, Attempt = node.Attempt, FailureCount = node.FailureCount, ExpiryCount = node.ExpiryCount,
         CreatedAt = node.CreatedAt, DueAt = node.DueAt, StartedAt = node.StartedAt, EndedAt = node.EndedAt,
         Worker = node.Worker, WorkerName = node.WorkerName, WorkerProcess = node.WorkerProcess,
@@ -187,7 +187,12 @@ internal sealed class Goal
         _ => TaskRowChange.Whole,
     };
 
-    private static TaskNode Restore(TaskRow row) => new(row.Id, row.Spec, row.CreatedAt)
+    private static TaskSpec WithWantedOutcomes(TaskNode node) => node.After.Exists(edge => edge.Outcome is not null)
+        ? node.Spec with { Extras = node.Spec.Extras with { WantedOutcomes = [.. node.After.Select(edge => edge.Outcome)] } }
+        : node.Spec;
+
+    private static TaskNode Restore(TaskRow row) => new(
+        row.Id, row.Spec.Extras.WantedOutcomes is null ? row.Spec : row.Spec with { Extras = row.Spec.Extras with { WantedOutcomes = null } }, row.CreatedAt)
     {
         State = row.State, Attempt = row.Attempt, FailureCount = row.FailureCount, ExpiryCount = row.ExpiryCount, DueAt = row.DueAt,
         StartedAt = row.StartedAt, EndedAt = row.EndedAt, Worker = row.Worker, WorkerName = row.WorkerName, WorkerProcess = row.WorkerProcess,
@@ -210,7 +215,7 @@ internal sealed class Goal
     }
 
     private IReadOnlyList<Edge> Edges(IReadOnlyList<Dependency> after) =>
-        [.. after.Select(dependency => new Edge(Graph[dependency.On], dependency.Kind))];
+        [.. after.Select(dependency => new Edge(Graph[dependency.On], dependency.Kind, dependency.Outcome))];
 
     private void Enter(TaskNode node, JournalEntry entry)
     {
@@ -243,6 +248,16 @@ internal sealed class Goal
                 Connect(node, rewired.After);
                 node.OpenDependencies = TaskGraph.CountOpen(node);
                 return;
+            case KernelEvent.TaskExtended extended:
+                if (!Graph.TryExtend(node, Edges(extended.After)))
+                    throw new InvalidDataException($"The log holds a cycle in goal {Id}, at task {node.Id}.");
+                node.OpenDependencies = TaskGraph.CountOpen(node);
+                return;
+            case KernelEvent.TaskReplaced replaced:
+                Graph.Respecify(node, replaced.Spec);
+                // What a row was made with never changes in place, so it is made anew.
+                _removedTasks.Add(new RemovedTask(Tenant, node.Id));
+                return;
             case KernelEvent.TaskPrioritised prioritised:
                 node.Spec = node.Spec with { Priority = prioritised.Priority };
                 return;
@@ -263,6 +278,8 @@ internal sealed class Goal
                 break;
             case KernelEvent.TaskCompleted completed:
                 (node.Output, node.Failure) = (completed.Output, null);
+                if (completed.Outcome is { } outcome)
+                    node.Spec = node.Spec with { Extras = node.Spec.Extras with { Outcome = outcome } };
                 break;
             case KernelEvent.TaskRetried retried:
                 (node.Failure, node.DueAt) = (retried.Failure, retried.DueAt);
@@ -287,7 +304,17 @@ internal sealed class Goal
                 node.DoomedBy = doomed.By;
                 node.Reason = $"It waits for {Graph[doomed.By].Spec.Name}, which will not complete.";
                 break;
+            case KernelEvent.TaskSkipped skipped:
+                var by = Graph[skipped.By];
+                node.DoomedBy = skipped.By;
+                node.Reason = by.State == TaskState.Completed
+                    ? $"Not taken: {by.Spec.Name} ended with {(by.Spec.Extras.Outcome is { } said ? $"the outcome {said}" : "no outcome")}."
+                    : $"Not taken: {by.Spec.Name}, which it waits for, was left out.";
+                node.Spec = node.Spec with { Extras = node.Spec.Extras with { IsSkipped = true } };
+                break;
             case KernelEvent.TaskRedriven:
+                if (node.IsSkipped)
+                    node.Spec = node.Spec with { Extras = node.Spec.Extras with { IsSkipped = false } };
                 (node.FailureCount, node.ExpiryCount, node.DoomedBy, node.Reason, node.EndedAt, node.DueAt) = (0, 0, null, null, null, null);
                 if (Extras.RetriesUsed > 0)
                     Extras = Extras with { RetriesUsed = 0 };
@@ -336,7 +363,7 @@ internal sealed class Goal
         {
             if (from.IsFinal())
                 dependent.Node.OpenDependencies = TaskGraph.CountOpen(dependent.Node);
-            else if (node.IsMet(dependent.Kind))
+            else if (node.IsMet(dependent))
                 dependent.Node.OpenDependencies--;
         }
     }

@@ -20,11 +20,18 @@ internal sealed class GoalDecisions(IRecorder recorder, KernelLimits limits)
         Move(goal, node, TaskCommand.Claim, new KernelEvent.TaskClaimed(worker, workerName, workerProcess));
 
     /// <summary>What has been done has taken effect: a completion settles an effect that is still open.</summary>
-    public Transition Complete(Goal goal, TaskNode node, ReadOnlyMemory<byte> output)
+    public Transition Complete(Goal goal, TaskNode node, ReadOnlyMemory<byte> output, string? outcome = null)
     {
         if (node is { State: TaskState.Running, HasOpenIntent: true })
             Note(goal, node, new KernelEvent.EffectSettled(EffectState.Sent, output, By: null));
-        return Move(goal, node, TaskCommand.Complete, new KernelEvent.TaskCompleted(output));
+        return Move(goal, node, TaskCommand.Complete, new KernelEvent.TaskCompleted(output, outcome));
+    }
+
+    /// <summary>Takes a running task from its worker: it gets something to wait for, and the attempt is over.</summary>
+    public void Suspend(Goal goal, TaskNode node)
+    {
+        var (command, kernelEvent) = WithoutGuessing(node, TaskCommand.Suspend, new KernelEvent.TaskSuspended());
+        Step(goal, node, command, kernelEvent);
     }
 
     /// <summary>Transient failures are tried again while the task has attempts left and the goal has retries left; the
@@ -96,8 +103,9 @@ internal sealed class GoalDecisions(IRecorder recorder, KernelLimits limits)
         Step(goal, dead, TaskCommand.Redrive, new KernelEvent.TaskRedriven(by));
         for (var i = 0; i < back.Count; i++)
         {
-            foreach (var (dependent, _) in back[i].Dependents)
+            foreach (var edge in back[i].Dependents)
             {
+                var dependent = edge.Node;
                 if (dependent.State == TaskState.Ready && dependent.OpenDependencies > 0)
                     Step(goal, dependent, TaskCommand.Block, new KernelEvent.TaskBlocked());
                 if (dependent is { State: TaskState.Cancelled, DoomedBy: not null } && !IsHopeless(goal, dependent))
@@ -119,24 +127,29 @@ internal sealed class GoalDecisions(IRecorder recorder, KernelLimits limits)
             Step(goal, node, TaskCommand.Block, new KernelEvent.TaskBlocked());
         if (node.State == TaskState.Pending && node.OpenDependencies == 0)
             Step(goal, node, TaskCommand.Unblock, new KernelEvent.TaskUnblocked());
-        else if (node.State == TaskState.Pending && HopelessDependency(goal, node) is { } doomedBy)
+        else if (node.State == TaskState.Pending && IsHopeless(goal, node))
         {
-            Step(goal, node, TaskCommand.Doom, new KernelEvent.TaskDoomed(doomedBy.Id));
+            GiveUp(goal, node);
             Follow(goal, node);
         }
     }
 
     /// <summary>Ends a goal that has nothing left to do. Its last tasks decide: a death that some later task has taken
-    /// into account does not fail the goal.</summary>
+    /// into account does not fail the goal, and neither does a way that was not taken.</summary>
     public void EndIfDone(Goal goal)
     {
         if (goal.State != GoalState.Active || goal.Counts.Open > 0)
             return;
         var last = goal.Graph.Tasks.Where(node => node.Dependents.Count == 0).OrderBy(node => node.Order).ToList();
-        var bad = last.FirstOrDefault(node => node.State != TaskState.Completed);
+        var done = last.Where(node => node.State == TaskState.Completed).ToList();
+        var isBestEffort = goal.DeadTaskPolicy == DeadTaskPolicy.Skip;
+        var bad = isBestEffort && done.Count == 0
+            ? last.FirstOrDefault(node => node.State == TaskState.Dead) ?? goal.Graph.Tasks.Where(node => node.State == TaskState.Dead).MinBy(node => node.Order)
+            : null;
+        bad ??= last.FirstOrDefault(node => node.State != TaskState.Completed && !node.IsSkipped && !(isBestEffort && node.State == TaskState.Dead));
         if (bad is null)
-            recorder.RecordGoal(goal, new KernelEvent.GoalCompleted(last.Count == 1 ? last[0].Output : default));
-        else if (goal.DeadTaskPolicy == DeadTaskPolicy.Doom || goal.Counts.Dead == 0)
+            recorder.RecordGoal(goal, new KernelEvent.GoalCompleted(done.Count == 1 ? done[0].Output : default));
+        else if (goal.DeadTaskPolicy != DeadTaskPolicy.Wait || goal.Counts.Dead == 0)
             recorder.RecordGoal(goal, new KernelEvent.GoalFailed(Describe(bad)));
     }
 
@@ -146,10 +159,7 @@ internal sealed class GoalDecisions(IRecorder recorder, KernelLimits limits)
 
     private Transition Move(Goal goal, TaskNode node, TaskCommand command, KernelEvent kernelEvent)
     {
-        // Whatever else would become of an attempt that ends between intent and outcome, it is not tried again and not
-        // given up: nobody knows whether it took effect, and the machine does not guess.
-        if (node is { State: TaskState.Running, HasOpenIntent: true } && command is TaskCommand.Retry or TaskCommand.Exhaust or TaskCommand.Expire or TaskCommand.Suspend)
-            (command, kernelEvent) = (TaskCommand.Suspend, new KernelEvent.EffectLost(Unknown(node, kernelEvent)));
+        (command, kernelEvent) = WithoutGuessing(node, command, kernelEvent);
         var transition = TaskTransitions.Of(node.State, command);
         if (transition.IsMove)
         {
@@ -163,6 +173,13 @@ internal sealed class GoalDecisions(IRecorder recorder, KernelLimits limits)
         return transition;
     }
 
+    // Whatever else would become of an attempt that ends between intent and outcome, it is not tried again and not given
+    // up: nobody knows whether it took effect, and the machine does not guess.
+    private static (TaskCommand Command, KernelEvent Event) WithoutGuessing(TaskNode node, TaskCommand command, KernelEvent kernelEvent) =>
+        node is { State: TaskState.Running, HasOpenIntent: true } && command is TaskCommand.Retry or TaskCommand.Exhaust or TaskCommand.Expire or TaskCommand.Suspend
+            ? (TaskCommand.Suspend, new KernelEvent.EffectLost(Unknown(node, kernelEvent)))
+            : (command, kernelEvent);
+
     private static Failure Unknown(TaskNode node, KernelEvent ending)
     {
         var how = ending switch
@@ -171,7 +188,7 @@ internal sealed class GoalDecisions(IRecorder recorder, KernelLimits limits)
             KernelEvent.TaskDied died => died.Failure.Reason,
             KernelEvent.TaskExpired expired => expired.Reason,
             KernelEvent.TaskReleased released => released.Reason,
-            _ => "it put something else in front of itself",
+            _ => "something else was put in front of it",
         };
         return new Failure(FailureKind.UnknownEffect, $"Attempt {node.Attempt} ended between saying what it would do and how it went: {how}", $"effect:{node.Spec.Executor}/{node.Spec.Kind}");
     }
@@ -198,13 +215,14 @@ internal sealed class GoalDecisions(IRecorder recorder, KernelLimits limits)
         var open = new Queue<TaskNode>([ended]);
         while (open.TryDequeue(out var node))
         {
-            foreach (var (dependent, kind) in node.Dependents)
+            foreach (var edge in node.Dependents)
             {
+                var dependent = edge.Node;
                 if (dependent.State != TaskState.Pending)
                     continue;
-                if (node.IsHopeless(kind, goal.DeadTaskPolicy))
+                if (node.Judge(edge, goal.DeadTaskPolicy) is DependencyVerdict.Doom or DependencyVerdict.Skip)
                 {
-                    Step(goal, dependent, TaskCommand.Doom, new KernelEvent.TaskDoomed(node.Id));
+                    GiveUp(goal, dependent);
                     open.Enqueue(dependent);
                 }
                 else if (dependent.OpenDependencies == 0)
@@ -213,12 +231,22 @@ internal sealed class GoalDecisions(IRecorder recorder, KernelLimits limits)
         }
     }
 
-    private static bool IsHopeless(Goal goal, TaskNode node) => HopelessDependency(goal, node) is not null;
+    private static bool IsHopeless(Goal goal, TaskNode node) =>
+        WhatPrevents(goal, node, DependencyVerdict.Doom) is not null || WhatPrevents(goal, node, DependencyVerdict.Skip) is not null;
 
-    private static TaskNode? HopelessDependency(Goal goal, TaskNode node)
+    /// <summary>It will never run. A failure among what it waits for weighs more than a way that was not taken.</summary>
+    private void GiveUp(Goal goal, TaskNode node)
+    {
+        if (WhatPrevents(goal, node, DependencyVerdict.Doom) is { } doom)
+            Step(goal, node, TaskCommand.Doom, new KernelEvent.TaskDoomed(doom.Id));
+        else
+            Step(goal, node, TaskCommand.Doom, new KernelEvent.TaskSkipped(WhatPrevents(goal, node, DependencyVerdict.Skip)!.Id));
+    }
+
+    private static TaskNode? WhatPrevents(Goal goal, TaskNode node, DependencyVerdict verdict)
     {
         foreach (var edge in node.After)
-            if (edge.Node.IsHopeless(edge.Kind, goal.DeadTaskPolicy))
+            if (edge.Node.Judge(edge, goal.DeadTaskPolicy) == verdict)
                 return edge.Node;
         return null;
     }

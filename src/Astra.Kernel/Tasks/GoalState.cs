@@ -17,16 +17,10 @@ public enum DeadTaskPolicy : byte
 
     /// <summary>They wait for a redrive, and the goal stays active.</summary>
     Wait = 2,
-}
 
-/// <summary>When a dependency counts as met. On disk; see FrozenNumbersTests.</summary>
-public enum DependencyKind : byte
-{
-    /// <summary>The other task completed.</summary>
-    Completed = 1,
-
-    /// <summary>The other task ended, whichever way.</summary>
-    Ended = 2,
+    /// <summary>They are left out, and the goal completes with what did complete; it fails only if nothing of its last
+    /// tasks did.</summary>
+    Skip = 3,
 }
 
 /// <summary>On disk; see FrozenNumbersTests.</summary>
@@ -47,5 +41,3 @@ public enum FailureKind : byte
 
 /// <param name="Fingerprint">The same for failures with the same cause: what dead letters are grouped by.</param>
 public sealed record Failure(FailureKind Kind, string Reason, string Fingerprint);
-
-public readonly record struct Dependency(TaskId On, DependencyKind Kind);

@@ -8,56 +8,93 @@ namespace Astra.Kernel.Tasks;
 /// </summary>
 internal sealed class GraphEditor(Goal goal, GoalDecisions decisions, IRecorder recorder, IIdSource ids, IClock clock, KernelLimits limits)
 {
+    private readonly long _visitsBefore = goal.Graph.VisitCount;
     private readonly List<Action> _undo = [];
-    private readonly HashSet<TaskNode> _named = [];
+
+    // What a step does is said once by a request, and so is where it stands.
+    private readonly HashSet<TaskNode> _changed = [];
+    private readonly HashSet<TaskNode> _placed = [];
+
     private readonly List<TaskNode> _added = [];
-    private readonly List<TaskNode> _rewired = [];
+    private readonly HashSet<TaskNode> _isAdded = [];
+    private readonly List<TaskNode> _suspended = [];
+
+    /// <summary>What waits for something else than before. Null: for what its edges say, all of them; otherwise also for these.</summary>
+    private readonly Dictionary<TaskNode, List<Edge>?> _rewired = [];
+
     private readonly List<Action> _others = [];
+
+    // After everything else: a cancellation takes others with it, and may end the goal.
+    private readonly List<(TaskNode Node, string Reason)> _cancelled = [];
+
+    /// <summary>How many tasks were looked at to see that there is no cycle.</summary>
+    public long VisitCount => goal.Graph.VisitCount - _visitsBefore;
 
     /// <returns>Null when all edits took effect; otherwise why none did.</returns>
     public Refusal? Apply(IReadOnlyList<GraphEdit> edits, string by, string? reason)
     {
-        if (edits.Count > limits.EditsPerRequestMax)
-            return Invalid($"A request takes at most {limits.EditsPerRequestMax} edits, and this one has {edits.Count}. Split it.");
-
-        // Only the shape that all edits make together counts: a step may wait for one that stands further down in the same
-        // list, and two steps may change places.
-        var refusal = First(edits.OfType<GraphEdit.Add>(), AddNode)
-            ?? First(edits.OfType<GraphEdit.Rewire>(), Detach)
-            ?? First(edits, Connect)
-            ?? First(edits, Change);
-        if (refusal is not null)
+        if (Shape(edits) is { } refusal)
             return Undo(refusal);
 
         recorder.RecordGoal(goal, new KernelEvent.PlanEdited(goal.Revision + 1, by, reason));
+        foreach (var node in _suspended)
+            decisions.Suspend(goal, node);
         // A replay reads the entries one by one and refuses a cycle at each. In the order of the finished graph there is
-        // none on the way: whatever an entry lets its task wait for has its final edges already.
+        // none on the way: nothing waits yet for what is added, and whatever else an entry lets its task wait for has its
+        // final edges already.
         foreach (var node in _added.OrderBy(node => node.Order))
             RecordAdded(node);
-        foreach (var node in _rewired.OrderBy(node => node.Order))
-            RecordShaped(node, new KernelEvent.TaskRewired(DependenciesOf(node)), to: null);
+        var rewired = _rewired.OrderBy(pair => pair.Key.Order).ToList();
+        foreach (var (node, more) in rewired)
+            RecordShaped(node, more is null ? new KernelEvent.TaskRewired(ToDependencies(node.After)) : new KernelEvent.TaskExtended(ToDependencies(more)), to: null);
         foreach (var record in _others)
             record();
-        foreach (var node in _rewired)
+        // A group may have lost a task to another edit of the list.
+        foreach (var (node, why) in _cancelled)
+            if (goal.Graph.Find(node.Id) is not null)
+                decisions.Cancel(goal, node, why);
+        foreach (var (node, _) in rewired)
             decisions.Settle(goal, node);
         decisions.EndIfDone(goal);
         return null;
     }
 
-    private static Refusal? First<T>(IEnumerable<T> edits, Func<T, Refusal?> apply) =>
-        edits.Select(apply).FirstOrDefault(refusal => refusal is not null);
+    /// <summary>Whether the edits would take effect. Changes nothing.</summary>
+    public Refusal? Check(IReadOnlyList<GraphEdit> edits) => Undo(Shape(edits));
 
-    private Refusal? Undo(Refusal refusal)
+    /// <summary>Only the shape that all edits make together counts: a step may wait for one that stands further down in the
+    /// same list, and two steps may change places.</summary>
+    private Refusal? Shape(IReadOnlyList<GraphEdit> edits) =>
+        edits.Count > limits.EditsPerRequestMax
+            ? Invalid($"A request takes at most {limits.EditsPerRequestMax} edits, and this one has {edits.Count}. Split it.")
+            : First(edits.OfType<GraphEdit.Add>(), AddNode)
+                ?? ArrangeAdded(edits)
+                ?? First(edits.OfType<GraphEdit.Rewire>(), Detach)
+                ?? First(edits, Connect)
+                ?? First(edits, Extend)
+                ?? First(edits, Change);
+
+    private static Refusal? First<T>(IEnumerable<T> edits, Func<T, Refusal?> apply)
+    {
+        foreach (var edit in edits)
+            if (apply(edit) is { } refusal)
+                return refusal;
+        return null;
+    }
+
+    private Refusal? Undo(Refusal? refusal)
     {
         for (var i = _undo.Count - 1; i >= 0; i--)
             _undo[i]();
         return refusal;
     }
 
+    // ---- The shape -------------------------------------------------------------------------------------------------
+
     private Refusal? AddNode(GraphEdit.Add add)
     {
         var spec = add.Spec;
-        if (Check(spec, limits) is { } refusal)
+        if (SpecRules.Check(spec, limits) is { } refusal)
             return refusal;
         if (goal.Graph.Find(spec.Name) is not null)
             return Conflict($"There is a step named {spec.Name} in this goal already; names are unique within a goal.");
@@ -67,10 +104,34 @@ internal sealed class GraphEditor(Goal goal, GoalDecisions decisions, IRecorder 
         var node = new TaskNode(new TaskId(ids.NewId(goal.Id.Shard)), spec, clock.UtcNow);
         goal.Graph.Add(node);
         _added.Add(node);
-        _named.Add(node);
+        _isAdded.Add(node);
+        _changed.Add(node);
+        _placed.Add(node);
         _undo.Add(() => goal.Graph.Remove(node));
         return null;
     }
+
+    private Refusal? ArrangeAdded(IReadOnlyList<GraphEdit> edits)
+    {
+        if (_added.Count == 0)
+            return null;
+        var after = edits.OfType<GraphEdit.Add>().ToDictionary(add => goal.Graph.Find(add.Spec.Name)!, add => add.After);
+        return goal.Graph.ArrangeAdded(_added, node => after[node].Select(dependency => goal.Graph.Find(dependency.Name)).OfType<TaskNode>()) is { } circular
+            ? Cycle(circular)
+            : null;
+    }
+
+    /// <summary>Takes away what a step waited for, before any edit says what it waits for instead.</summary>
+    private Refusal? Detach(GraphEdit.Rewire rewire) => WithTask(rewire.Name, _placed, node =>
+    {
+        if (node.HasStarted)
+            return Conflict($"Step {node.Spec.Name} has started; what it waits for cannot be changed any more.");
+        var before = node.After.ToArray();
+        goal.Graph.TryConnect(node, []);
+        _undo.Add(() => goal.Graph.TryConnect(node, before));
+        _rewired[node] = null;
+        return null;
+    });
 
     private Refusal? Connect(GraphEdit edit) => edit switch
     {
@@ -79,45 +140,135 @@ internal sealed class GraphEditor(Goal goal, GoalDecisions decisions, IRecorder 
         _ => null,
     };
 
+    private Refusal? Connect(TaskNode node, IReadOnlyList<NamedDependency> after)
+    {
+        if (after.Count == 0 && node.After.Count == 0)
+            return null;
+        var edges = new List<Edge>(after.Count);
+        if (Find(node, after, edges, isRepeatable: false) is { } refusal)
+            return refusal;
+        var before = node.After.ToArray();
+        if (!goal.Graph.TryConnect(node, edges))
+            return Cycle(node);
+        _undo.Add(() => goal.Graph.TryConnect(node, before));
+        return null;
+    }
+
+    private Refusal? Extend(GraphEdit edit) => edit switch
+    {
+        GraphEdit.Extend extend => goal.Graph.Find(extend.Name) switch
+        {
+            null => NoStep(extend.Name),
+            { HasStarted: true } => Conflict($"Step {extend.Name} has started; it can be suspended behind others, but not extended."),
+            var node => Extend(node, extend.After),
+        },
+        GraphEdit.ExtendKind extend => First(goal.Graph.OfKind(extend.Kind), node => node.HasStarted ? null : Extend(node, extend.After)),
+        GraphEdit.Suspend suspend => WithTask(suspend.Name, _placed, node => Suspend(node, suspend.After)),
+        _ => null,
+    };
+
+    private Refusal? Suspend(TaskNode node, IReadOnlyList<NamedDependency> after)
+    {
+        if (node.State.IsFinal())
+            return Conflict($"Step {node.Spec.Name} has ended; it cannot wait for anything any more.");
+        if (after.Count == 0)
+            return Invalid($"Step {node.Spec.Name} is suspended behind nothing; name what it waits for.");
+        if (node.State == TaskState.Running)
+            _suspended.Add(node);
+        return Extend(node, after);
+    }
+
+    private Refusal? Extend(TaskNode node, IReadOnlyList<NamedDependency> after)
+    {
+        var more = new List<Edge>(after.Count);
+        if (Find(node, after, more, isRepeatable: true) is { } refusal)
+            return refusal;
+        if (!goal.Graph.TryExtend(node, more))
+            return Cycle(node);
+        _undo.Add(() => TaskGraph.Retract(node, more.Count));
+        // What is added, or rewired by the same list, is recorded with all it waits for.
+        if (_rewired.TryGetValue(node, out var known))
+            known?.AddRange(more);
+        else if (!_isAdded.Contains(node))
+            _rewired[node] = more;
+        return null;
+    }
+
+    private Refusal? Find(TaskNode node, IReadOnlyList<NamedDependency> after, List<Edge> edges, bool isRepeatable)
+    {
+        var seen = isRepeatable ? node.After.Select(edge => edge.Node).ToHashSet() : [];
+        if (after.Count + seen.Count > limits.TaskDependenciesMax)
+            return Invalid($"A step waits for at most {limits.TaskDependenciesMax} others, and {node.Spec.Name} for {after.Count + seen.Count}.");
+        foreach (var dependency in after)
+        {
+            if (goal.Graph.Find(dependency.Name) is not { } on)
+                return Invalid($"Step {node.Spec.Name} waits for {dependency.Name}, and there is no such step in this goal.");
+            if (!seen.Add(on))
+            {
+                if (isRepeatable)
+                    continue;
+                return Invalid($"Step {node.Spec.Name} names {dependency.Name} twice among the steps it waits for.");
+            }
+            if ((dependency.Kind == DependencyKind.Outcome) != dependency.Outcome is not null || SpecRules.CheckOutcome(dependency.Outcome, limits) is not null)
+                return Invalid($"Step {node.Spec.Name} waits for an outcome of {dependency.Name}, and what it says is none; an outcome has 1 to {limits.NameLengthMax} characters.");
+            var edge = new Edge(on, dependency.Kind, dependency.Outcome);
+            switch (on.Judge(edge, goal.DeadTaskPolicy))
+            {
+                case DependencyVerdict.Doom:
+                    return Conflict($"Step {node.Spec.Name} would wait for {dependency.Name}, which will not complete.");
+                case DependencyVerdict.Skip:
+                    return Conflict(on.State == TaskState.Completed
+                        ? $"Step {node.Spec.Name} would wait for the outcome {dependency.Outcome} of {dependency.Name}, which has completed with {(on.Spec.Extras.Outcome is { } said ? said : "none")}."
+                        : $"Step {node.Spec.Name} would wait for {dependency.Name}, which is left out.");
+            }
+            edges.Add(edge);
+        }
+        return null;
+    }
+
+    // ---- Everything else -------------------------------------------------------------------------------------------
+
     private Refusal? Change(GraphEdit edit) => edit switch
     {
-        GraphEdit.Add or GraphEdit.Rewire => null,
-        GraphEdit.Remove remove => WithTask(remove.Name, Remove),
-        GraphEdit.Prioritise prioritise => WithTask(prioritise.Name, node => Prioritise(node, prioritise.Priority)),
-        GraphEdit.Cancel cancel => WithTask(cancel.Name, node => Cancel(node, cancel.Reason)),
+        GraphEdit.Add or GraphEdit.Rewire or GraphEdit.Extend or GraphEdit.ExtendKind or GraphEdit.Suspend => null,
+        GraphEdit.Replace replace => WithTask(replace.Spec.Name, _changed, node => Replace(node, replace.Spec)),
+        GraphEdit.Remove remove => WithTask(remove.Name, _changed, Remove),
+        GraphEdit.Prioritise prioritise => WithTask(prioritise.Name, _changed, node => Prioritise(node, prioritise.Priority)),
+        GraphEdit.Cancel cancel => WithTask(cancel.Name, _changed, node => Cancel(node, cancel.Reason)),
+        GraphEdit.CancelSubtree cancel => WithTask(cancel.Name, _changed, node => CancelAll(
+            SubtreeOf(node), cancel.Reason, $"Step {cancel.Name} has ended, and so has everything that only runs because of it.")),
+        GraphEdit.CancelGroup cancel => CancelAll(
+            goal.Graph.Tasks.Where(node => IsIn(cancel.Group, node)), cancel.Reason, $"There is nothing in the group {cancel.Group} that has not ended."),
         _ => throw new InvalidOperationException($"No such edit: {edit.GetType().Name}."),
     };
 
-    private Refusal? WithTask(string name, Func<TaskNode, Refusal?> edit) =>
-        goal.Graph.Find(name) is not { } node ? new Refusal(RefusalKind.NotFound, $"There is no step named {name} in this goal.")
-        : !_named.Add(node) ? Invalid($"Step {name} is edited twice by the same request; say it once.")
+    private Refusal? WithTask(string name, HashSet<TaskNode> said, Func<TaskNode, Refusal?> edit) =>
+        goal.Graph.Find(name) is not { } node ? NoStep(name)
+        : !said.Add(node) ? Invalid($"Step {name} is edited twice by the same request; say it once.")
         : edit(node);
 
-    private void RecordAdded(TaskNode node) => RecordShaped(
-        node, new KernelEvent.TaskAdded(node.Spec, DependenciesOf(node)),
-        to: TaskGraph.CountOpen(node) == 0 ? TaskState.Ready : TaskState.Pending);
-
-    private void RecordShaped(TaskNode node, KernelEvent kernelEvent, TaskState? to) =>
-        goal.ApplyShaped(node, recorder.Record(goal, node, kernelEvent, null, null, to), kernelEvent);
-
-    /// <summary>Takes away what a step waited for, before any edit says what it waits for instead.</summary>
-    private Refusal? Detach(GraphEdit.Rewire rewire) => WithTask(rewire.Name, node =>
+    private Refusal? Replace(TaskNode node, TaskSpec spec)
     {
-        if (HasStarted(node))
-            return Conflict($"Step {node.Spec.Name} has started; what it waits for cannot be changed any more.");
-        var before = node.After.ToArray();
-        goal.Graph.TryConnect(node, []);
-        _undo.Add(() => goal.Graph.TryConnect(node, before));
-        _rewired.Add(node);
+        if (node.HasStarted)
+            return Conflict($"Step {node.Spec.Name} has started; what it does cannot be changed any more.");
+        if (SpecRules.Check(spec, limits) is { } refusal)
+            return refusal;
+        _others.Add(() =>
+        {
+            var replaced = new KernelEvent.TaskReplaced(spec);
+            goal.Apply(recorder.Record(goal, node, replaced, null, null, null), replaced);
+        });
         return null;
-    });
+    }
 
     private Refusal? Remove(TaskNode node)
     {
-        if (HasStarted(node))
+        if (node.HasStarted)
             return Conflict($"Step {node.Spec.Name} has started; it can be cancelled but not removed.");
         if (node.Dependents.Count > 0)
             return Conflict($"Step {node.Dependents[0].Node.Spec.Name} waits for {node.Spec.Name}; rewire or remove it first.");
+        if (_rewired.ContainsKey(node))
+            return Invalid($"Step {node.Spec.Name} is edited twice by the same request; say it once.");
         var after = node.After.ToArray();
         goal.Graph.Remove(node);
         _undo.Add(() =>
@@ -143,69 +294,55 @@ internal sealed class GraphEditor(Goal goal, GoalDecisions decisions, IRecorder 
         return null;
     }
 
-    private Refusal? Cancel(TaskNode node, string reason)
+    private Refusal? Cancel(TaskNode node, string reason) =>
+        CancelAll([node], reason, $"Step {node.Spec.Name} has ended already.");
+
+    /// <summary>The last first, so that nothing is unblocked or doomed on the way that is cancelled a moment later.</summary>
+    private Refusal? CancelAll(IEnumerable<TaskNode> nodes, string reason, string nothingLeft)
     {
-        if (node.State.IsFinal())
-            return Conflict($"Step {node.Spec.Name} has ended already.");
-        _others.Add(() => decisions.Cancel(goal, node, PlainText.Clean(reason, limits.ReasonLengthMax)));
+        var open = nodes.Where(node => !node.State.IsFinal()).OrderByDescending(node => node.Order).ToList();
+        if (open.Count == 0)
+            return Conflict(nothingLeft);
+        var words = PlainText.Clean(reason, limits.ReasonLengthMax);
+        _cancelled.AddRange(open.Select(node => (node, words)));
         return null;
     }
 
-    private Refusal? Connect(TaskNode node, IReadOnlyList<NamedDependency> after)
+    /// <summary>The task, and whatever waits only for tasks that are in here already.</summary>
+    private static IEnumerable<TaskNode> SubtreeOf(TaskNode root)
     {
-        if (after.Count > limits.TaskDependenciesMax)
-            return Invalid($"A step waits for at most {limits.TaskDependenciesMax} others, and {node.Spec.Name} for {after.Count}.");
-        if (after.Count == 0 && node.After.Count == 0)
-            return null;
-        var edges = new List<Edge>(after.Count);
-        var seen = new HashSet<TaskNode>();
-        foreach (var dependency in after)
+        var outside = new Dictionary<TaskNode, int>();
+        var subtree = new List<TaskNode> { root };
+        for (var i = 0; i < subtree.Count; i++)
         {
-            if (goal.Graph.Find(dependency.Name) is not { } on)
-                return Invalid($"Step {node.Spec.Name} waits for {dependency.Name}, and there is no such step in this goal.");
-            if (!seen.Add(on))
-                return Invalid($"Step {node.Spec.Name} names {dependency.Name} twice among the steps it waits for.");
-            if (on.IsHopeless(dependency.Kind, goal.DeadTaskPolicy))
-                return Conflict($"Step {node.Spec.Name} would wait for {dependency.Name}, which will not complete.");
-            edges.Add(new Edge(on, dependency.Kind));
+            foreach (var edge in subtree[i].Dependents)
+            {
+                var left = outside.GetValueOrDefault(edge.Node, edge.Node.After.Count) - 1;
+                outside[edge.Node] = left;
+                if (left == 0)
+                    subtree.Add(edge.Node);
+            }
         }
-
-        var before = node.After.ToArray();
-        if (!goal.Graph.TryConnect(node, edges))
-            return Invalid($"Step {node.Spec.Name} would wait for itself: these edits make a cycle.");
-        _undo.Add(() => goal.Graph.TryConnect(node, before));
-        return null;
+        return subtree;
     }
 
-    public static Refusal? Check(TaskSpec spec, KernelLimits limits)
-    {
-        if (string.IsNullOrWhiteSpace(spec.Name) || spec.Name.Length > limits.NameLengthMax)
-            return Invalid($"A step's name has 1 to {limits.NameLengthMax} characters.");
-        if (!PlainText.IsText(spec.Name) || !PlainText.IsText(spec.Executor) || !PlainText.IsText(spec.Kind))
-            return Invalid($"The name, executor or kind of a step holds {PlainText.WhatIsNot}.");
-        if (string.IsNullOrWhiteSpace(spec.Executor) || spec.Executor.Length > limits.NameLengthMax)
-            return Invalid($"Step {spec.Name} needs an executor of 1 to {limits.NameLengthMax} characters, for instance agent:NAME or tool:NAME.");
-        if (spec.Kind.Length > limits.NameLengthMax)
-            return Invalid($"The kind of step {spec.Name} has more than {limits.NameLengthMax} characters.");
-        if (spec.Input.Length > limits.PayloadBytesMax)
-            return Invalid($"The input of step {spec.Name} has {spec.Input.Length} bytes; {limits.PayloadBytesMax} is the limit. Larger things are artifacts.");
-        if (spec.Priority is < -100 or > 100)
-            return Invalid($"A priority is between -100 and 100; step {spec.Name} has {spec.Priority}.");
-        if (spec.AttemptCountMax is < 1 or > 100)
-            return Invalid($"A step has 1 to 100 attempts; {spec.Name} has {spec.AttemptCountMax}.");
-        if (spec.LeaseDuration < TimeSpan.FromSeconds(1) || spec.LeaseDuration > TimeSpan.FromHours(1))
-            return Invalid($"A lease lasts one second to one hour; that of step {spec.Name} does not.");
-        if (spec.Extras.Retry?.Problem is { } problem)
-            return Invalid($"Step {spec.Name}: {problem}");
-        if (spec.Extras.WorkersLostMax is < 1 or > 100)
-            return Invalid($"A step may take 1 to 100 workers down before it is given up; {spec.Name} has {spec.Extras.WorkersLostMax}.");
-        return null;
-    }
+    public static bool IsIn(string group, TaskNode node) =>
+        node.Spec.Extras.Group is { } own && (own == group || own.StartsWith($"{group}/", StringComparison.Ordinal));
 
-    private static bool HasStarted(TaskNode node) => node.Attempt > 0 || node.State == TaskState.Running || node.State.IsFinal();
+    // ---- The record ------------------------------------------------------------------------------------------------
 
-    private static IReadOnlyList<Dependency> DependenciesOf(TaskNode node) =>
-        [.. node.After.Select(edge => new Dependency(edge.Node.Id, edge.Kind))];
+    private void RecordAdded(TaskNode node) => RecordShaped(
+        node, new KernelEvent.TaskAdded(node.Spec, ToDependencies(node.After)),
+        to: TaskGraph.CountOpen(node) == 0 ? TaskState.Ready : TaskState.Pending);
+
+    private void RecordShaped(TaskNode node, KernelEvent kernelEvent, TaskState? to) =>
+        goal.ApplyShaped(node, recorder.Record(goal, node, kernelEvent, null, null, to), kernelEvent);
+
+    private static IReadOnlyList<Dependency> ToDependencies(IReadOnlyList<Edge> edges) => [.. edges.Select(edge => edge.ToDependency())];
+
+    private static Refusal NoStep(string name) => new(RefusalKind.NotFound, $"There is no step named {name} in this goal.");
+
+    private static Refusal Cycle(TaskNode node) => Invalid($"Step {node.Spec.Name} would wait for itself: these edits make a cycle.");
 
     private static Refusal Invalid(string reason) => new(RefusalKind.Invalid, reason);
 

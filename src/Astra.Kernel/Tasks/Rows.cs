@@ -29,6 +29,9 @@ public sealed record GoalRow
     public GoalExtras Extras { get; init; } = GoalExtras.None;
 }
 
+/// <summary>The version of a goal's graph that an edit would make.</summary>
+public sealed record PlanRevision(long Revision);
+
 /// <summary>How many of a goal's tasks are in each state.</summary>
 public readonly record struct TaskCounts(int Pending, int Ready, int Running, int Completed, int Cancelled, int Dead)
 {

@@ -13,6 +13,7 @@ internal sealed class TaskGraph
 {
     private readonly Dictionary<TaskId, TaskNode> _byId = [];
     private readonly Dictionary<string, TaskNode> _byName = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, List<TaskNode>> _byKind = new(StringComparer.Ordinal);
     private int _nextOrder;
 
     public int Count => _byId.Count;
@@ -25,11 +26,34 @@ internal sealed class TaskGraph
 
     public TaskNode this[TaskId id] => _byId[id];
 
+    /// <summary>How many tasks were looked at to keep the order: what an edit costs.</summary>
+    public long VisitCount { get; private set; }
+
+    /// <summary>The tasks of a kind. A kind that was asked for once is kept up to date from then on; the others cost nothing.</summary>
+    public IReadOnlyList<TaskNode> OfKind(string kind)
+    {
+        if (!_byKind.TryGetValue(kind, out var nodes))
+            _byKind[kind] = nodes = [.. _byId.Values.Where(node => node.Spec.Kind == kind)];
+        return nodes;
+    }
+
     public void Add(TaskNode node)
     {
         _byName.Add(node.Spec.Name, node);
         _byId.Add(node.Id, node);
         node.Order = _nextOrder++;
+        if (_byKind.TryGetValue(node.Spec.Kind, out var ofKind))
+            ofKind.Add(node);
+    }
+
+    /// <summary>Gives a task another specification under the same name.</summary>
+    public void Respecify(TaskNode node, TaskSpec spec)
+    {
+        if (_byKind.TryGetValue(node.Spec.Kind, out var before))
+            before.Remove(node);
+        node.Spec = spec;
+        if (_byKind.TryGetValue(spec.Kind, out var now))
+            now.Add(node);
     }
 
     /// <summary>Takes the task and the edges to what it waited for away. Nothing may wait for it any more.</summary>
@@ -40,6 +64,50 @@ internal sealed class TaskGraph
         Disconnect(node);
         _byId.Remove(node.Id);
         _byName.Remove(node.Spec.Name);
+        if (_byKind.TryGetValue(node.Spec.Kind, out var ofKind))
+            ofKind.Remove(node);
+    }
+
+    /// <summary>Brings tasks that were just added, and that nothing is connected to yet, into an order that agrees with what
+    /// they will wait for among themselves. A plan may be written in any order; without this, one written backwards would
+    /// be mended edge by edge, each time across all that came before.</summary>
+    /// <returns>A task that would wait for itself, or null.</returns>
+    public TaskNode? ArrangeAdded(IReadOnlyList<TaskNode> added, Func<TaskNode, IEnumerable<TaskNode>> after)
+    {
+        var waits = added.ToDictionary(node => node, _ => new List<TaskNode>());
+        var dependents = added.ToDictionary(node => node, _ => new List<TaskNode>());
+        foreach (var node in added)
+        {
+            foreach (var on in after(node))
+            {
+                if (!dependents.TryGetValue(on, out var list))
+                    continue;
+                list.Add(node);
+                waits[node].Add(on);
+            }
+        }
+        var left = added.ToDictionary(node => node, node => waits[node].Count);
+        var places = added.Select(node => node.Order).ToList();
+        var arranged = 0;
+        var free = new Queue<TaskNode>(added.Where(node => waits[node].Count == 0));
+        while (free.TryDequeue(out var node))
+        {
+            node.Order = places[arranged++];
+            left.Remove(node);
+            foreach (var dependent in dependents[node])
+                if (--left[dependent] == 0)
+                    free.Enqueue(dependent);
+        }
+        VisitCount += added.Count;
+        if (left.Count == 0)
+            return null;
+
+        // Each of what is left waits for something that is left. Following that must come round.
+        var seen = new HashSet<TaskNode>();
+        var next = added.First(left.ContainsKey);
+        while (seen.Add(next))
+            next = waits[next].First(left.ContainsKey);
+        return next;
     }
 
     /// <summary>Makes <paramref name="node"/> wait for exactly these. False when that would close a cycle; then it waits
@@ -56,6 +124,17 @@ internal sealed class TaskGraph
         Disconnect(node);
         TryLink(node, before);
         return false;
+    }
+
+    /// <summary>Makes a task wait for these too. False when that would close a cycle; then nothing has changed.</summary>
+    public bool TryExtend(TaskNode node, IReadOnlyList<Edge> more) => TryLink(node, more);
+
+    /// <summary>Takes the latest dependencies of a task away again.</summary>
+    public static void Retract(TaskNode node, int count)
+    {
+        foreach (var edge in node.After.TakeLast(count))
+            Unlink(node, edge);
+        node.After.RemoveRange(node.After.Count - count, count);
     }
 
     /// <summary>Connects a whole graph at once, as it was read back: one topological sort (A. B. Kahn, 1962) instead of
@@ -83,19 +162,19 @@ internal sealed class TaskGraph
     {
         var open = node.AwaitsResolution ? 1 : 0;
         foreach (var edge in node.After)
-            if (!edge.Node.IsMet(edge.Kind))
+            if (!edge.Node.IsMet(edge))
                 open++;
         return open;
     }
 
-    private static bool TryLink(TaskNode node, IReadOnlyList<Edge> after)
+    private bool TryLink(TaskNode node, IReadOnlyList<Edge> after)
     {
-        foreach (var edge in after)
-        {
+        // From the latest in the order: behind that one the task is behind all the others too, and they cost nothing.
+        foreach (var edge in after.Count > 1 ? after.OrderByDescending(edge => edge.Node.Order) : (IEnumerable<Edge>)after)
             if (!TryOrder(edge.Node, node))
                 return false;
+        foreach (var edge in after)
             Link(node, edge);
-        }
         return true;
     }
 
@@ -103,21 +182,26 @@ internal sealed class TaskGraph
     {
         node.IsReshaped = true;
         node.After.Add(edge);
-        edge.Node.Dependents.Add(new Edge(node, edge.Kind));
+        edge.Node.Dependents.Add(edge with { Node = node });
     }
+
+    // From the end: what was connected last is what is taken back most often.
+    private static void Unlink(TaskNode node, Edge edge) =>
+        edge.Node.Dependents.RemoveAt(edge.Node.Dependents.LastIndexOf(edge with { Node = node }));
 
     private static void Disconnect(TaskNode node)
     {
         foreach (var edge in node.After)
-            edge.Node.Dependents.Remove(new Edge(node, edge.Kind));
+            Unlink(node, edge);
         node.IsReshaped = true;
         node.After.Clear();
     }
 
     /// <summary>Reorders so that <paramref name="first"/> comes before <paramref name="then"/>; false when it cannot,
     /// because <paramref name="first"/> already waits for <paramref name="then"/>.</summary>
-    private static bool TryOrder(TaskNode first, TaskNode then)
+    private bool TryOrder(TaskNode first, TaskNode then)
     {
+        VisitCount++;
         if (first.Order < then.Order)
             return true;
         if (ReferenceEquals(first, then))
@@ -135,7 +219,7 @@ internal sealed class TaskGraph
         return true;
     }
 
-    private static HashSet<TaskNode> Reach(TaskNode start, Func<TaskNode, List<Edge>> next, Func<TaskNode, bool> within)
+    private HashSet<TaskNode> Reach(TaskNode start, Func<TaskNode, List<Edge>> next, Func<TaskNode, bool> within)
     {
         var reached = new HashSet<TaskNode> { start };
         var open = new Stack<TaskNode>([start]);
@@ -143,6 +227,7 @@ internal sealed class TaskGraph
             foreach (var edge in next(node))
                 if (within(edge.Node) && reached.Add(edge.Node))
                     open.Push(edge.Node);
+        VisitCount += reached.Count;
         return reached;
     }
 }

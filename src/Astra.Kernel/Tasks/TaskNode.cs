@@ -59,12 +59,21 @@ internal sealed class TaskNode(TaskId id, TaskSpec spec, DateTimeOffset createdA
     /// <summary>Who runs it and until when, on this node's monotonic clock.</summary>
     public TaskLease? Lease { get; set; }
 
-    public bool IsMet(DependencyKind kind) => kind == DependencyKind.Completed ? State == TaskState.Completed : State.IsFinal();
+    public bool IsSkipped => Spec.Extras.IsSkipped;
 
-    /// <summary>Nothing that happens by itself will ever meet such a dependency.</summary>
-    public bool IsHopeless(DependencyKind kind, DeadTaskPolicy policy) =>
-        kind == DependencyKind.Completed
-        && (State == TaskState.Cancelled || (State == TaskState.Dead && policy == DeadTaskPolicy.Doom));
+    /// <summary>A worker has had it, or it has ended: its place is history.</summary>
+    public bool HasStarted => Attempt > 0 || State == TaskState.Running || State.IsFinal();
+
+    /// <summary>What an edge that begins here makes of the task at its end.</summary>
+    public DependencyVerdict Judge(Edge edge, DeadTaskPolicy policy) =>
+        DependencyRules.Judge(edge.Kind, edge.Outcome, State, Spec.Extras.Outcome, IsSkipped, policy);
+
+    /// <summary>Whether it is met is the same under every policy.</summary>
+    public bool IsMet(Edge edge) => Judge(edge, DeadTaskPolicy.Wait) == DependencyVerdict.Met;
 }
 
-internal readonly record struct Edge(TaskNode Node, DependencyKind Kind);
+/// <param name="Node">The other end, whichever that is.</param>
+internal readonly record struct Edge(TaskNode Node, DependencyKind Kind, string? Outcome = null)
+{
+    public Dependency ToDependency() => new(Node.Id, Kind, Outcome);
+}

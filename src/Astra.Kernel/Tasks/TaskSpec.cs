@@ -21,22 +21,3 @@ public sealed record TaskSpec
     public TimeSpan LeaseDuration { get; init; } = TimeSpan.FromSeconds(30);
     public TaskExtras Extras { get; init; } = TaskExtras.None;
 }
-
-/// <summary>One edit of a goal's graph, in terms of task names.</summary>
-public abstract record GraphEdit
-{
-    public sealed record Add(TaskSpec Spec, IReadOnlyList<NamedDependency> After) : GraphEdit;
-
-    /// <summary>Refused once the task has started, or while another task waits for it.</summary>
-    public sealed record Remove(string Name) : GraphEdit;
-
-    /// <summary>Replaces what a task waits for; refused once it has started.</summary>
-    public sealed record Rewire(string Name, IReadOnlyList<NamedDependency> After) : GraphEdit;
-
-    public sealed record Prioritise(string Name, int Priority) : GraphEdit;
-
-    /// <summary>Cancels the task and dooms what can then no longer run.</summary>
-    public sealed record Cancel(string Name, string Reason) : GraphEdit;
-}
-
-public readonly record struct NamedDependency(string Name, DependencyKind Kind);

@@ -29,8 +29,13 @@ public sealed class WorkerLink : IAsyncDisposable
 
     /// <summary>Durable when it answers. The edits take effect in the same commit; a bad edit refuses the report, and the
     /// lease goes on.</summary>
-    public ValueTask<Answer<TaskState>> CompleteAsync(AttemptId attempt, ReadOnlyMemory<byte> output, IReadOnlyList<GraphEdit> edits) =>
-        ReportAsync(attempt, new WorkerReport.Completed(attempt, Id, output, edits));
+    /// <param name="outcome">A word the task says of itself, for what waits for one.</param>
+    public ValueTask<Answer<TaskState>> CompleteAsync(AttemptId attempt, ReadOnlyMemory<byte> output, IReadOnlyList<GraphEdit> edits, string? outcome = null) =>
+        ReportAsync(attempt, new WorkerReport.Completed(attempt, Id, output, edits, outcome));
+
+    /// <summary>Ends the attempt: the task waits for these, which the edits may add, and is then tried anew.</summary>
+    public ValueTask<Answer<TaskState>> SuspendAsync(AttemptId attempt, IReadOnlyList<NamedDependency> after, IReadOnlyList<GraphEdit> edits) =>
+        ReportAsync(attempt, new WorkerReport.Suspended(attempt, Id, after, edits));
 
     public ValueTask<Answer<TaskState>> FailAsync(AttemptId attempt, Failure failure) =>
         ReportAsync(attempt, new WorkerReport.Failed(attempt, Id, failure with

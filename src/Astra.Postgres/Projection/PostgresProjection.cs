@@ -78,9 +78,15 @@ public sealed class PostgresProjection : IProjection
         var goals = shard.Goals.ToLookup(goal => (goal.Tenant, goal.Id));
         var tasks = shard.Tasks.ToLookup(task => (task.Tenant, Id: task.Goal));
         var quarantined = new List<QuarantinedGoal>();
+        var anew = new HashSet<RemovedTask>();
         foreach (var goal in goals.Select(group => group.Key).Union(tasks.Select(group => group.Key)))
         {
-            var part = shard with { Goals = goals[goal].ToArray(), Tasks = tasks[goal].ToArray(), Changes = [], Removed = [] };
+            // A task that is removed and there again was replaced: its row is made anew, within the goal's savepoint.
+            var own = tasks[goal].ToArray();
+            var ids = own.Select(task => task.Id).ToHashSet();
+            var replaced = shard.Removed.Where(removed => removed.Tenant == goal.Tenant && ids.Contains(removed.Task)).ToArray();
+            anew.UnionWith(replaced);
+            var part = shard with { Goals = goals[goal].ToArray(), Tasks = own, Changes = [], Removed = replaced };
             var write = new ProjectionWrite([part]);
             await transaction.SaveAsync(Savepoint, cancellationToken);
             try
@@ -98,7 +104,7 @@ public sealed class PostgresProjection : IProjection
         }
 
         // The rows first: a goal's history begins behind the watermark that its shard had when the row was made.
-        var rest = new ProjectionWrite([shard with { Goals = [], Tasks = [], Changes = [] }]);
+        var rest = new ProjectionWrite([shard with { Goals = [], Tasks = [], Changes = [], Removed = shard.Removed.Where(removed => !anew.Contains(removed)).ToArray() }]);
         await rest.ExecuteAsync(connection, transaction, advance: true, cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         return rest.Held.Contains(shard.Shard) ? new ProjectionOutcome(IsFenced: false, quarantined) : new ProjectionOutcome(IsFenced: true, []);

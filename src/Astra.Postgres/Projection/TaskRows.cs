@@ -17,7 +17,7 @@ internal static class TaskRows
 
     public const int ColumnCount = 30;
 
-    public static TaskRow Read(NpgsqlDataReader reader) => new()
+    public static TaskRow Read(NpgsqlDataReader reader) => WithOutcomes(new TaskRow
     {
         Tenant = new TenantId(reader.GetGuid(0)),
         Goal = new GoalId(reader.GetGuid(1)),
@@ -49,7 +49,12 @@ internal static class TaskRows
         Reason = reader.OptionalText(26),
         WorkerProcess = reader.IsDBNull(27) ? null : reader.GetGuid(27),
         DoomedBy = reader.IsDBNull(28) ? null : new TaskId(reader.GetGuid(28)),
-    };
+    });
+
+    /// <summary>Which outcome a dependency wants stands among the extras: nearly none wants one.</summary>
+    private static TaskRow WithOutcomes(TaskRow row) => row.Spec.Extras.WantedOutcomes is { } wanted
+        ? row with { After = [.. row.After.Select((dependency, i) => dependency with { Outcome = wanted[i] })] }
+        : row;
 
     /// <summary>In the order of ProjectionSql.UpsertTasks.</summary>
     /// <remarks>An array of arrays of different lengths does not exist in SQL, so the dependencies of all tasks travel

@@ -43,11 +43,22 @@ public sealed class AstraClient : IAstraClient, IDisposable
         GetAsync<PlanView>($"goals/{goal}/plan", cancellationToken);
 
     public Task<PlanView> EditPlanAsync(Guid goal, PlanPatch patch, long? revision, CancellationToken cancellationToken = default) =>
-        _requests.SendAsync<PlanView>(HttpMethod.Patch, $"goals/{goal}/plan", patch, cancellationToken, headers =>
-        {
-            if (revision is not null)
-                headers.Add("If-Match", $"\"{revision}\"");
-        });
+        _requests.SendAsync<PlanView>(HttpMethod.Patch, $"goals/{goal}/plan", patch, cancellationToken, IfMatch(revision));
+
+    public Task<PlanView> GetPlanAtAsync(Guid goal, long revision, CancellationToken cancellationToken = default) =>
+        GetAsync<PlanView>($"goals/{goal}/plan?revision={revision}", cancellationToken);
+
+    public Task<PlanDiff> DiffPlanAsync(Guid goal, long? from = null, long? to = null, CancellationToken cancellationToken = default) =>
+        GetAsync<PlanDiff>($"goals/{goal}/plan/diff?{Query("from", from?.ToString())}{Query("to", to?.ToString())}", cancellationToken);
+
+    public Task<PlanChange> ValidatePlanAsync(Guid goal, PlanPatch patch, long? revision = null, CancellationToken cancellationToken = default) =>
+        _requests.SendAsync<PlanChange>(HttpMethod.Post, $"goals/{goal}/plan/validate", patch, cancellationToken, IfMatch(revision));
+
+    public Task<PlanChange> ApplyPlanAsync(Guid goal, PlanTarget target, long? revision = null, bool isDryRun = false, CancellationToken cancellationToken = default) =>
+        _requests.SendAsync<PlanChange>(HttpMethod.Put, $"goals/{goal}/plan?dryRun={isDryRun}", target, cancellationToken, IfMatch(revision));
+
+    public Task<PlanChange> RollbackPlanAsync(Guid goal, PlanRollback rollback, long? revision = null, bool isDryRun = false, CancellationToken cancellationToken = default) =>
+        _requests.SendAsync<PlanChange>(HttpMethod.Post, $"goals/{goal}/plan/rollback?dryRun={isDryRun}", rollback, cancellationToken, IfMatch(revision));
 
     public Task<TaskView> GetTaskAsync(Guid task, CancellationToken cancellationToken = default) =>
         GetAsync<TaskView>($"tasks/{task}", cancellationToken);
@@ -144,6 +155,12 @@ public sealed class AstraClient : IAstraClient, IDisposable
 
     private Task<T> GetAsync<T>(string path, CancellationToken cancellationToken) =>
         _requests.SendAsync<T>(HttpMethod.Get, path, null, cancellationToken);
+
+    private static Action<System.Net.Http.Headers.HttpRequestHeaders> IfMatch(long? revision) => headers =>
+    {
+        if (revision is not null)
+            headers.Add("If-Match", $"\"{revision}\"");
+    };
 
     private static string Query(string name, string? value) => value is null ? "" : $"&{name}={Uri.EscapeDataString(value)}";
 }

@@ -14,6 +14,21 @@ public interface IAstraClient
     /// <param name="revision">What If-Match compares; null edits whatever is there.</param>
     Task<PlanView> EditPlanAsync(Guid goal, PlanPatch patch, long? revision, CancellationToken cancellationToken = default);
 
+    /// <summary>The plan as it was just before the edit that followed a revision.</summary>
+    Task<PlanView> GetPlanAtAsync(Guid goal, long revision, CancellationToken cancellationToken = default);
+
+    /// <summary>What has changed between two revisions; from the one before the present to the present when they are null.</summary>
+    Task<PlanDiff> DiffPlanAsync(Guid goal, long? from = null, long? to = null, CancellationToken cancellationToken = default);
+
+    /// <summary>Whether an edit would be taken; changes nothing.</summary>
+    Task<PlanChange> ValidatePlanAsync(Guid goal, PlanPatch patch, long? revision = null, CancellationToken cancellationToken = default);
+
+    /// <summary>Makes whatever edits lead from the present plan to these steps.</summary>
+    Task<PlanChange> ApplyPlanAsync(Guid goal, PlanTarget target, long? revision = null, bool isDryRun = false, CancellationToken cancellationToken = default);
+
+    /// <summary>Takes edits back, as far as what they changed has not started.</summary>
+    Task<PlanChange> RollbackPlanAsync(Guid goal, PlanRollback rollback, long? revision = null, bool isDryRun = false, CancellationToken cancellationToken = default);
+
     Task<TaskView> GetTaskAsync(Guid task, CancellationToken cancellationToken = default);
     Task<WhyView> WhyAsync(Guid id, CancellationToken cancellationToken = default);
 

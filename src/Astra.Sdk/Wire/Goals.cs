@@ -26,8 +26,9 @@ public sealed record GoalSubmission
     public int? RetriesMax { get; init; }
 }
 
-/// <summary>What becomes of the steps that waited for a step that died: cancelled at once, or kept for a replay.</summary>
-public enum DeadTaskPolicy { Doom, Wait }
+/// <summary>What becomes of the steps that waited for a step that died: cancelled at once, kept for a replay, or left out
+/// as if they had never been, so that the goal completes with the rest.</summary>
+public enum DeadTaskPolicy { Doom, Wait, Skip }
 
 public enum GoalState { Active, Completed, Failed, Cancelled }
 
@@ -94,6 +95,18 @@ public sealed record TaskView
 
     /// <summary>What the effect ledger knows, for a step that acted on the outside world.</summary>
     public EffectView? Effect { get; init; }
+
+    /// <summary>What the step said of itself when it completed.</summary>
+    public string? Outcome { get; init; }
+
+    /// <summary>The group it was attached with, or the fan-out it is a part of.</summary>
+    public string? Group { get; init; }
+
+    /// <summary>Why it was cancelled.</summary>
+    public string? Reason { get; init; }
+
+    /// <summary>It was cancelled because another way was taken, which is no failure.</summary>
+    public bool Skipped { get; init; }
 }
 
 /// <summary>Poison and unknownEffect are the server's own conclusions; a worker says transient or permanent.</summary>
@@ -102,54 +115,6 @@ public enum FailureKind { Transient, Permanent, Poison, UnknownEffect }
 public sealed record TaskFailure(FailureKind Kind, string Reason, string Fingerprint);
 
 public sealed record PlanView(Guid GoalId, long Revision, IReadOnlyList<TaskView> Tasks);
-
-/// <summary>PATCH /api/v1/goals/{id}/plan with If-Match: all edits take effect in one commit, or none does.</summary>
-public sealed record PlanPatch(IReadOnlyList<PlanEdit> Edits, string? Reason = null);
-
-/// <summary>One edit of a plan. Steps are named; names are unique within a goal.</summary>
-[JsonPolymorphic(TypeDiscriminatorPropertyName = "op")]
-[JsonDerivedType(typeof(AddStep), "add")]
-[JsonDerivedType(typeof(RemoveStep), "remove")]
-[JsonDerivedType(typeof(RewireStep), "rewire")]
-[JsonDerivedType(typeof(PrioritiseStep), "prioritise")]
-[JsonDerivedType(typeof(CancelStep), "cancel")]
-[JsonDerivedType(typeof(ReflectAfter), "reflect_after")]
-public abstract record PlanEdit;
-
-public sealed record AddStep : PlanEdit
-{
-    public required string Name { get; init; }
-    public required string Executor { get; init; }
-    public string Kind { get; init; } = "";
-    public JsonElement? Input { get; init; }
-    public IReadOnlyList<StepDependency> After { get; init; } = [];
-    public int Priority { get; init; }
-    public int AttemptCountMax { get; init; } = 3;
-    public double LeaseSeconds { get; init; } = 30;
-
-    /// <summary>How long to wait between attempts; the server's own policy when left out.</summary>
-    public RetryDelays? Retry { get; init; }
-
-    /// <summary>How many workers it may take down before it is given up as poison, 1 to 100.</summary>
-    public int? WorkersLostMax { get; init; }
-
-    public EffectKeys? EffectKeys { get; init; }
-}
-
-/// <summary>Only a step that has not started can be removed, and only if nothing is left waiting for it.</summary>
-public sealed record RemoveStep(string Name) : PlanEdit;
-
-/// <summary>Replaces what a step waits for.</summary>
-public sealed record RewireStep(string Name, IReadOnlyList<StepDependency> After) : PlanEdit;
-
-public sealed record PrioritiseStep(string Name, int Priority) : PlanEdit;
-
-/// <summary>Cancels the step and everything that can then no longer run.</summary>
-public sealed record CancelStep(string Name, string? Reason = null) : PlanEdit;
-
-/// <summary>The goal's reflection also waits for these steps. Changes nothing in a goal that has no reflection, or whose
-/// reflection has started: steps that are added while others run need not know which it is.</summary>
-public sealed record ReflectAfter(IReadOnlyList<StepDependency> After) : PlanEdit;
 
 /// <summary>One event of the log. `Seq` counts within the goal's shard, so a goal's events ascend but may skip numbers.</summary>
 public sealed record EventView

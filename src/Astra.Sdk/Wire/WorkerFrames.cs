@@ -13,6 +13,7 @@ namespace Astra.Sdk;
 [JsonDerivedType(typeof(Hello), "hello")]
 [JsonDerivedType(typeof(Heartbeat), "heartbeat")]
 [JsonDerivedType(typeof(Complete), "complete")]
+[JsonDerivedType(typeof(Suspend), "suspend")]
 [JsonDerivedType(typeof(Fail), "fail")]
 [JsonDerivedType(typeof(Progress), "progress")]
 [JsonDerivedType(typeof(CallTool), "call_tool")]
@@ -32,7 +33,11 @@ public abstract record WorkerFrame
     /// <summary>Renews the lease of every task it lists. Kept in memory by the server, never a row.</summary>
     public sealed record Heartbeat(IReadOnlyList<TaskAttempt> Tasks) : WorkerFrame;
 
-    public sealed record Complete(Guid TaskId, int Attempt, JsonElement Output, IReadOnlyList<PlanEdit>? Edits) : WorkerFrame;
+    /// <param name="Outcome">A word about itself, for steps that ask for it.</param>
+    public sealed record Complete(Guid TaskId, int Attempt, JsonElement Output, IReadOnlyList<PlanEdit>? Edits, string? Outcome = null) : WorkerFrame;
+
+    /// <summary>Something has to be done first: the task waits for these, which the edits may add, and is then tried anew.</summary>
+    public sealed record Suspend(Guid TaskId, int Attempt, IReadOnlyList<StepDependency> After, IReadOnlyList<PlanEdit>? Edits) : WorkerFrame;
 
     /// <param name="Fingerprint">The same for failures with the same cause; by default the server derives one from the reason.</param>
     public sealed record Fail(Guid TaskId, int Attempt, FailureKind Kind, string Reason, string? Fingerprint = null) : WorkerFrame;

@@ -120,7 +120,7 @@ public sealed class AgentRunner
         }, revoked);
         var steps = ToSteps(result.More, agent.Name);
         PlanEdit[] edits = steps.Count == 0 ? [] : [.. steps, new ReflectAfter(LastOf(steps))];
-        return new TaskReport.Completed(result.Output, edits);
+        return result.WaitFor is { } first ? new TaskReport.Suspended(first, edits) : new TaskReport.Completed(result.Output, edits, result.Outcome);
     }
 
     private async ValueTask<TaskReport> ReflectAsync(Agent agent, TaskAssignment assignment, TurnParts parts, CancellationToken revoked)
@@ -132,6 +132,8 @@ public sealed class AgentRunner
             Task = assignment.TaskId, NewId = AttemptSources.Ids(assignment.TaskId),
             Steps = ByName(assignment),
         }, revoked);
+        if (result.WaitFor is not null)
+            throw new PermanentFailureException("A reflection does not suspend itself; it adds steps, and another one follows behind them.");
         var steps = ToSteps(result.More, agent.Name);
         if (steps.Count == 0)
             return new TaskReport.Completed(result.Output, []);
@@ -162,6 +164,7 @@ public sealed class AgentRunner
             Retry = step.Options.Retry,
             WorkersLostMax = step.Options.WorkersLostMax,
             EffectKeys = step.Options.EffectKeys,
+            FanOut = step.FanOuts.Count == 0 ? null : [.. step.FanOuts.Select(part => part.Step.Executor != Plan.AgentExecutor ? part : part with { Step = part.Step with { Executor = ExecutorOf(agent) } })],
         }).ToList();
 
         // The server would refuse these too, but only here is it known that the plan is at fault for good.

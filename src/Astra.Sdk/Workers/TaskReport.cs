@@ -6,7 +6,11 @@ namespace Astra.Sdk;
 public abstract record TaskReport
 {
     /// <param name="Edits">Take effect in the same commit as the completion.</param>
-    public sealed record Completed(JsonElement Output, IReadOnlyList<PlanEdit> Edits) : TaskReport;
+    /// <param name="Outcome">A word about itself, for steps that ask for it.</param>
+    public sealed record Completed(JsonElement Output, IReadOnlyList<PlanEdit> Edits, string? Outcome = null) : TaskReport;
+
+    /// <summary>Something has to be done first: the task waits for these, and is then tried anew.</summary>
+    public sealed record Suspended(IReadOnlyList<StepDependency> After, IReadOnlyList<PlanEdit> Edits) : TaskReport;
 
     /// <param name="Reason">One sentence for a person.</param>
     /// <param name="Fingerprint">The same for failures with the same cause: dead letters are grouped by it.</param>

@@ -172,7 +172,8 @@ internal sealed class WorkerSession : IAsyncDisposable
     {
         WorkerFrame frame = report switch
         {
-            TaskReport.Completed done => new WorkerFrame.Complete(attempt.TaskId, attempt.Attempt, done.Output, done.Edits.Count == 0 ? null : done.Edits),
+            TaskReport.Completed done => new WorkerFrame.Complete(attempt.TaskId, attempt.Attempt, done.Output, done.Edits.Count == 0 ? null : done.Edits, done.Outcome),
+            TaskReport.Suspended waits => new WorkerFrame.Suspend(attempt.TaskId, attempt.Attempt, waits.After, waits.Edits.Count == 0 ? null : waits.Edits),
             TaskReport.Failed failed => new WorkerFrame.Fail(attempt.TaskId, attempt.Attempt, failed.Kind, failed.Reason, failed.Fingerprint),
             _ => throw new ArgumentException("A dropped attempt is not reported.", nameof(report)),
         };

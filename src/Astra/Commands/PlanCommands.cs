@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Text.Json;
 using Astra.Display;
 using Astra.Hosting;
 using Astra.Sdk;
@@ -15,19 +14,24 @@ public static class PlanCommands
         {
             CreateShow(surroundings, shared), CreateEdit(surroundings, shared),
         };
-        return command.WithExamples("plan show ID", "plan edit ID --edits @edits.json --if-match 7");
+        PlanChangeCommands.AddTo(command, surroundings, shared);
+        return command.WithExamples("plan show ID", "plan edit ID --op 'cancel slow' --if-match 7", "plan apply ID build.yaml --dry-run", "plan rollback ID 3");
     }
 
     private static Command CreateShow(Surroundings surroundings, SharedOptions shared)
     {
         var id = SharedOptions.Id("The goal.");
+        var revision = new Option<long?>("--revision") { Description = "As it was at this revision.", HelpName = "REVISION" };
         var json = SharedOptions.Json();
-        var command = new Command("show", "Show every step of a goal's plan and the plan's revision.") { id, json };
-        command.WithExamples("plan show ID", "plan show ID --json");
+        var command = new Command("show", "Show every step of a goal's plan and the plan's revision.") { id, revision, json };
+        command.WithExamples("plan show ID", "plan show ID --revision 3", "plan show ID --json");
         command.SetAction(async (parsed, cancellationToken) =>
         {
             await using var session = await shared.ServerOf(parsed, surroundings).OpenAsync(cancellationToken);
-            Write(surroundings.Terminal, await session.Client.GetPlanAsync(parsed.GetValue(id), cancellationToken), parsed.GetValue(json));
+            var plan = parsed.GetValue(revision) is { } at
+                ? await session.Client.GetPlanAtAsync(parsed.GetValue(id), at, cancellationToken)
+                : await session.Client.GetPlanAsync(parsed.GetValue(id), cancellationToken);
+            Write(surroundings.Terminal, plan, parsed.GetValue(json));
         });
         return command;
     }
@@ -35,22 +39,20 @@ public static class PlanCommands
     private static Command CreateEdit(Surroundings surroundings, SharedOptions shared)
     {
         var id = SharedOptions.Id("The goal.");
-        var edits = new Option<string>("--edits")
-        {
-            Description = "A JSON array of edits (op: add, remove, rewire, prioritise, cancel); @FILE reads it from a file, @- from standard input.",
-            HelpName = "JSON",
-            Required = true,
-        };
+        var edits = PlanOps.Edits();
+        var ops = PlanOps.Ops();
         var ifMatch = new Option<long?>("--if-match") { Description = "Only if the plan still has this revision.", HelpName = "REVISION" };
         var reason = new Option<string?>("--reason") { Description = "Why; kept with the edit.", HelpName = "TEXT" };
         var json = SharedOptions.Json();
-        var command = new Command("edit", "Edit a plan: all edits take effect in one commit, or none does.") { id, edits, ifMatch, reason, json };
+        var command = new Command("edit", "Edit a plan: all edits take effect in one commit, or none does.") { id, edits, ops, ifMatch, reason, json };
         command.WithExamples(
+            "plan edit ID --op 'cancel slow' --op 'prioritise report 10'",
+            "plan edit ID --op 'suspend build fetch' --op 'cancel_group trial'",
             "plan edit ID --edits '[{\"op\": \"prioritise\", \"name\": \"report\", \"priority\": 10}]'",
             "plan edit ID --edits @edits.json --if-match 7 --reason 'skip the slow one'");
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            var patch = new PlanPatch(Read(parsed.GetValue(edits)!, surroundings.Terminal.In), parsed.GetValue(reason));
+            var patch = new PlanPatch(PlanOps.Read(parsed.GetValue(edits), parsed.GetValue(ops) ?? [], surroundings.Terminal.In), parsed.GetValue(reason));
             await using var session = await shared.ServerOf(parsed, surroundings).OpenAsync(cancellationToken);
             var plan = await session.Client.EditPlanAsync(parsed.GetValue(id), patch, parsed.GetValue(ifMatch), cancellationToken);
             Write(surroundings.Terminal, plan, parsed.GetValue(json));
@@ -68,27 +70,5 @@ public static class PlanCommands
 
         terminal.Out.WriteLine($"Revision {plan.Revision}, {plan.Tasks.Count} steps.");
         GoalViews.WritePlan(terminal, plan);
-    }
-
-    private static List<PlanEdit> Read(string given, TextReader standardInput)
-    {
-        var element = Inputs.Json(given, "--edits", standardInput)!.Value;
-        if (element.ValueKind is not JsonValueKind.Array)
-            throw new CommandException("--edits takes a JSON array, such as [{\"op\": \"cancel\", \"name\": \"report\"}].");
-        var edits = new List<PlanEdit>();
-        foreach (var item in element.EnumerateArray())
-        {
-            try
-            {
-                edits.Add(AstraJson.Read<PlanEdit>(item));
-            }
-            catch (Exception e) when (e is JsonException or NotSupportedException)
-            {
-                throw new CommandException(
-                    $"Edit {edits.Count + 1} is not one of add, remove, rewire, prioritise and cancel with what these need; correct its `op` and names.", cause: e);
-            }
-        }
-
-        return edits;
     }
 }

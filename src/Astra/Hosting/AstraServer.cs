@@ -54,7 +54,6 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
         await AdminKey.EnsureAsync(options.DataDirectory, home, store.ApiKeys, TimeProvider.System.GetUtcNow(), cancellationToken);
 
         var traces = Trace(node);
-        var editing = Owned(new PlanEditing(node));
         var catalog = BuiltIn.Catalog();
         var gate = new ToolGate(catalog, () => Sandboxes.Open(report), BuiltIn.AuthorityOf(home), new ToolGateOptions
         {
@@ -66,7 +65,7 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
         var feed = new ProgressFeed();
         var host = new AgentHost(new AgentHostParts
         {
-            Node = node, Editing = editing, Agents = [new AuditorAgent(), .. options.Agents], Catalog = catalog, Tools = gate, Artifacts = artifacts, Progress = feed,
+            Node = node, Agents = [new AuditorAgent(), .. options.Agents], Catalog = catalog, Tools = gate, Artifacts = artifacts, Progress = feed,
         });
         await BuiltIn.RegisterAgentsAsync(host.Agents, home, store.Agents, cancellationToken);
 
@@ -82,7 +81,7 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
             },
             new GatewayParts
             {
-                Node = node, Bus = bus, Keys = store.ApiKeys, Tenants = store.Tenants, Agents = store.Agents, HomeTenant = home, Editing = editing,
+                Node = node, Bus = bus, Keys = store.ApiKeys, Tenants = store.Tenants, Agents = store.Agents, HomeTenant = home,
                 Catalog = catalog, Tools = gate, Artifacts = artifacts, Progress = feed,
                 DatabaseProblem = token => ProblemOfAsync(store, token),
                 DatabaseCommits = async token => await store.CountCommitsAsync(token),

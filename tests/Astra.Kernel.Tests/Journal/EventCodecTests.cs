@@ -39,6 +39,9 @@ public sealed class EventCodecTests
         { EventKind.GoalFailed, "0474657874" },
         { EventKind.GoalCancelled, "0474657874" },
         { EventKind.GoalReopened, "0474657874" },
+        { EventKind.TaskSkipped, "00112233445566778899AABBCCDDEEFF" },
+        { EventKind.TaskReplaced, "047465787404746578740474657874030405062C0100000300000000A3E1110000000000" },
+        { EventKind.TaskExtended, "0300112233445566778899AABBCCDDEEFF0100112233445566778899AABBCCDDEEFF0200112233445566778899AABBCCDDEEFF01" },
         { EventKind.TaskReleased, "0474657874" },
         { EventKind.EffectIntended, "0474657874" },
         { EventKind.EffectSettled, "0203040506010474657874" },
@@ -88,6 +91,9 @@ public sealed class EventCodecTests
     /// <summary>Every field of the extras, in the bytes it is written in for ever. A new field gets a line of its own.</summary>
     [Theory]
     [InlineData("1480C03BA4BAC5E208", "not-before")]
+    [InlineData("010667726F75702F", "group")]
+    [InlineData("03046F757463", "outcome")]
+    [InlineData("04", "skipped")]
     [InlineData("1580C03BA4BAC5E208", "deadline")]
     [InlineData("288096980000000000002F6859000000000000000000000840", "retry")]
     [InlineData("2903000000", "workers-lost")]
@@ -100,6 +106,9 @@ public sealed class EventCodecTests
         var extras = field switch
         {
             "not-before" => new TaskExtras { NotBefore = at },
+            "group" => new TaskExtras { Group = "group/" },
+            "outcome" => new TaskExtras { Outcome = "outc" },
+            "skipped" => new TaskExtras { IsSkipped = true },
             "deadline" => new TaskExtras { Deadline = at },
             "retry" => new TaskExtras { Retry = new RetryPolicy(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(150), 3) },
             "workers-lost" => new TaskExtras { WorkersLostMax = 3 },
@@ -113,6 +122,37 @@ public sealed class EventCodecTests
         Assert.Equal(hex, Convert.ToHexString(ExtrasCodec.Encode(read)));
         // Bytes compare by where they are, so an output that came back has to be put where it was.
         Assert.Equal(extras, read.Effect is null ? read : read with { Effect = read.Effect with { Output = default } });
+    }
+
+    [Fact]
+    public void Lists_among_the_extras_are_still_written_and_read_as_they_were()
+    {
+        var fanOut = new TaskExtras { FanOut = new byte[] { 7, 8 } };
+        Assert.Equal("02020708", Convert.ToHexString(ExtrasCodec.Encode(fanOut)));
+        Assert.Equal([7, 8], ExtrasCodec.DecodeTask(Convert.FromHexString("02020708")).FanOut.ToArray());
+        var wanted = new TaskExtras { WantedOutcomes = [null, "yes"] };
+        Assert.Equal("0502000103796573", Convert.ToHexString(ExtrasCodec.Encode(wanted)));
+        Assert.Equal([null, "yes"], ExtrasCodec.DecodeTask(Convert.FromHexString("0502000103796573")).WantedOutcomes!);
+    }
+
+    /// <summary>The third form: outcomes, and the kinds of dependency that came with them.</summary>
+    [Fact]
+    public void What_came_with_outcomes_is_still_written_and_read_as_it_was()
+    {
+        var after = new[] { new Dependency(new TaskId(One), DependencyKind.Outcome, "yes"), new Dependency(new TaskId(One), DependencyKind.Passed) };
+        const string AfterHex = "0200112233445566778899AABBCCDDEEFF030379657300112233445566778899AABBCCDDEEFF04";
+        foreach (var (written, hex) in new (KernelEvent, string)[]
+        {
+            (new KernelEvent.TaskCompleted(new byte[] { 4 }, "yes"), "010403796573"),
+            (new KernelEvent.TaskRewired(after), AfterHex),
+            (new KernelEvent.TaskExtended(after), AfterHex),
+            (new KernelEvent.TaskAdded(new TaskSpec { Name = "n", Executor = "e" }, after), "016E01650000000000000300000000A3E11100000000" + AfterHex + "00"),
+        })
+        {
+            Assert.Equal(3, EventCodec.VersionOf(written));
+            Assert.Equal(hex, Convert.ToHexString(EventCodec.Encode(written)));
+            Assert.Equal(hex, Convert.ToHexString(EventCodec.Encode(EventCodec.Decode(written.Kind, 3, Convert.FromHexString(hex)))));
+        }
     }
 
     [Theory]
@@ -149,7 +189,7 @@ public sealed class EventCodecTests
         for (var length = 0; length < written.Length; length++)
             Assert.Throws<InvalidDataException>(() => EventCodec.Decode(EventKind.TaskAdded, 1, written.AsSpan(0, length)));
         Assert.Throws<InvalidDataException>(() => EventCodec.Decode((EventKind)99, 1, written));
-        Assert.Throws<InvalidDataException>(() => EventCodec.Decode(EventKind.TaskAdded, 3, written));
+        Assert.Throws<InvalidDataException>(() => EventCodec.Decode(EventKind.TaskAdded, 4, written));
     }
 
     private static KernelEvent Read(KernelEvent written) => EventCodec.Decode(written.Kind, EventCodec.VersionOf(written), EventCodec.Encode(written));
@@ -194,6 +234,9 @@ public sealed class EventCodecTests
         EventKind.GoalFailed => new KernelEvent.GoalFailed(text),
         EventKind.GoalCancelled => new KernelEvent.GoalCancelled(text),
         EventKind.GoalReopened => new KernelEvent.GoalReopened(text),
+        EventKind.TaskSkipped => new KernelEvent.TaskSkipped(new TaskId(One)),
+        EventKind.TaskReplaced => new KernelEvent.TaskReplaced(new TaskSpec { Name = text, Executor = text, Kind = text, Input = bytes, Priority = number }),
+        EventKind.TaskExtended => new KernelEvent.TaskExtended(Dependencies(bytes)),
         EventKind.TaskReleased => new KernelEvent.TaskReleased(text),
         EventKind.EffectIntended => new KernelEvent.EffectIntended(text),
         EventKind.EffectSettled => new KernelEvent.EffectSettled(number % 2 == 0 ? EffectState.Sent : EffectState.NotSent, bytes, number % 3 == 1 ? null : text),

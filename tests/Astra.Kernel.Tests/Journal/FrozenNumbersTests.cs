@@ -23,10 +23,10 @@ public sealed class FrozenNumbersTests
     public void The_states_of_a_goal() => Check<GoalState>("Active=1 Completed=2 Failed=3 Cancelled=4");
 
     [Fact]
-    public void The_policies_for_dead_tasks() => Check<DeadTaskPolicy>("Doom=1 Wait=2");
+    public void The_policies_for_dead_tasks() => Check<DeadTaskPolicy>("Doom=1 Wait=2 Skip=3");
 
     [Fact]
-    public void The_kinds_of_dependencies() => Check<DependencyKind>("Completed=1 Ended=2");
+    public void The_kinds_of_dependencies() => Check<DependencyKind>("Completed=1 Ended=2 Outcome=3 Passed=4");
 
     [Fact]
     public void The_kinds_of_failures() => Check<FailureKind>("Transient=1 Permanent=2 Poison=3 UnknownEffect=4");
@@ -41,7 +41,7 @@ public sealed class FrozenNumbersTests
     public void The_kinds_of_events() => Check<EventKind>(
         "GoalSubmitted=1 PlanEdited=2 TaskAdded=3 TaskRemoved=4 TaskRewired=5 TaskPrioritised=6 TaskUnblocked=7 TaskBlocked=8 TaskDoomed=9 TaskClaimed=10 "
         + "TaskCompleted=11 TaskRetried=12 TaskDied=13 TaskExpired=14 TaskSuspended=15 TaskCancelled=16 TaskRedriven=17 "
-        + "GoalCompleted=20 GoalFailed=21 GoalCancelled=22 GoalReopened=23 "
+        + "GoalCompleted=20 GoalFailed=21 GoalCancelled=22 GoalReopened=23 TaskSkipped=30 TaskReplaced=31 TaskExtended=32 "
         + "TaskReleased=50 EffectIntended=51 EffectSettled=52 EffectLost=53 TaskFixed=54");
 
     [Fact]

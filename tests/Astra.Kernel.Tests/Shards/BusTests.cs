@@ -8,6 +8,9 @@ namespace Astra.Kernel.Tests.Shards;
 /// <summary>What a worker reports reaches the shard's owner, whichever node the worker is connected to.</summary>
 public sealed class BusTests
 {
+    // Nodes of two versions refuse each other's questions; it is on no disk.
+    private const byte Version = 2;
+
     private readonly World _world = World.With();
     private readonly TestWorker _worker;
     private readonly List<GoalId> _goals = [];
@@ -163,17 +166,17 @@ public sealed class BusTests
 
         for (var length = 0; length < question.Length; length++)
             AssertRefused(question[..length], _other);
-        AssertRefused([1, .. question[1..]], _other);
-        AssertRefused([2, 99, .. question[2..]], _other);
+        AssertRefused([Version + 1, .. question[1..]], _other);
+        AssertRefused([Version, 99, .. question[2..]], _other);
         // Four thousand million attempts, in a question of a few bytes.
-        AssertRefused([2, 4, .. new byte[16], 0xFF, 0xFF, 0xFF, 0xFF, 0x0F], _other);
+        AssertRefused([Version, 4, .. new byte[16], 0xFF, 0xFF, 0xFF, 0xFF, 0x0F], _other);
         Assert.Equal(TaskState.Running, TaskThere(goal).State);
     }
 
     private void AssertRefused(byte[] question, TestNode by)
     {
         var answer = by.Do(node => _world.Bus.AskAsync(node.Self, question, CancellationToken.None)).ToArray();
-        Assert.Equal([2, 3, (byte)RefusalKind.Unavailable], answer[..3]);
+        Assert.Equal([Version, 3, (byte)RefusalKind.Unavailable], answer[..3]);
     }
 
     private int Running => _world.Node.Do(node => node.SummariseAsync()).TasksRunning;

@@ -65,6 +65,23 @@ internal sealed class TestWorker : IWorker
         return answer;
     }
 
+    /// <summary>Completes it with a word about itself.</summary>
+    public Answer<TaskState> CompleteWith(string outcome, string name)
+    {
+        var assignment = this[name];
+        var answer = _node.Do(_ => Link.CompleteAsync(Attempt(assignment), Output(assignment), [], outcome));
+        if (answer.IsOk)
+            _held.Remove(assignment);
+        return answer;
+    }
+
+    /// <summary>Puts something in front of what it works on.</summary>
+    public Answer<TaskState> Suspend(string name, string after, params GraphEdit[] edits)
+    {
+        var assignment = this[name];
+        return _node.Do(_ => Link.SuspendAsync(Attempt(assignment), Steps.After(after), edits));
+    }
+
     public Answer<TaskState> Fail(string name, FailureKind kind = FailureKind.Permanent, string reason = "no luck")
     {
         var assignment = this[name];

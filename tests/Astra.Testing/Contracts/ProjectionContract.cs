@@ -130,6 +130,33 @@ public abstract class ProjectionContract : StoreContract
     }
 
     [Fact]
+    public async Task A_task_that_is_removed_and_there_again_is_made_anew_with_all_it_is()
+    {
+        var goal = NewGoal(7);
+        var task = Sample.Task(goal);
+        await ProjectAsync(7, 1, [goal], [task]);
+        var replaced = task with { Spec = task.Spec with { Executor = "agent:other", Kind = "other", Input = "7"u8.ToArray() } };
+        await ProjectAsync(7, 2, [goal], [replaced], new RemovedTask(_tenant, task.Id));
+        Assert.Equal(Sample.Text(new[] { replaced }), Sample.Text(Assert.Single((await LoadAsync(7)).Goals).Tasks));
+
+        // Also when another goal of the same batch is refused, and everything is written apart.
+        await ProjectAsync(7, 3, [goal, NewGoal(7) with { EndedAt = Sample.At }], [task], new RemovedTask(_tenant, task.Id));
+        Assert.Equal(Sample.Text(new[] { task }), Sample.Text(Assert.Single((await LoadAsync(7)).Goals).Tasks));
+    }
+
+    [Fact]
+    public async Task Outcomes_that_dependencies_want_come_back_with_them()
+    {
+        var goal = NewGoal(7) with { DeadTaskPolicy = DeadTaskPolicy.Skip };
+        var task = Sample.Task(goal);
+        var after = new[] { new Dependency(Sample.TaskId(7), DependencyKind.Completed), new Dependency(Sample.TaskId(7), DependencyKind.Outcome, "yes") };
+        await ProjectAsync(7, 1, [goal], [task with { After = after, Spec = task.Spec with { Extras = task.Spec.Extras with { WantedOutcomes = [null, "yes"], Outcome = "no", IsSkipped = true } } }]);
+        var loaded = Assert.Single(Assert.Single((await LoadAsync(7)).Goals).Tasks);
+        Assert.Equal(after, loaded.After);
+        Assert.Equal(("no", true), (loaded.Spec.Extras.Outcome, loaded.Spec.Extras.IsSkipped));
+    }
+
+    [Fact]
     public async Task After_a_takeover_the_old_owner_writes_no_rows_and_others_do()
     {
         var before = await EpochsAsync();

@@ -52,7 +52,6 @@ public sealed class PlanFileTests
     [InlineData("steps:\n  - name: a\n    tool: shell\n    after: c\n  - name: b\n    tool: shell\n    after: a\n  - name: c\n    tool: shell\n    after: b\n", 2, "a → c → b → a")]
     [InlineData("steps:\n  - name: a\n    tool: shell\n    retries: lots\n", 4, "retries")]
     [InlineData("steps:\n  - name: a\n    tool: shell\n    retries: 100\n", 4, "0 to 99")]
-    [InlineData("steps:\n  - name: a\n    tool: shell\n    after: [{step: a, when: later}]\n", 4, "completed or ended")]
     public void A_mistake_is_one_sentence_with_its_line(string yaml, long line, string mentions)
     {
         var mistake = Assert.Throws<PlanFileException>(() => PlanFile.Parse(yaml, Tools));

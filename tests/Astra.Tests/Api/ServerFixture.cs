@@ -34,7 +34,6 @@ internal sealed class ServerFixture : IAsyncDisposable
     private readonly ServerWorld _world;
     private readonly HttpBus _bus;
     private readonly KernelNode _node;
-    private readonly PlanEditing _editing;
     private readonly AgentHost _host;
     private readonly WebApplication _app;
 
@@ -50,7 +49,6 @@ internal sealed class ServerFixture : IAsyncDisposable
             new KernelPorts(clock, randomness, new IdSource(clock, randomness), _dispatcher, world.Store.Journal, world.Store.Projection, world.Store.Leases, _bus, world.Store.Agents),
             new KernelLimits { RetryDelayMin = TimeSpan.FromMilliseconds(1), RetryDelayMax = TimeSpan.FromMilliseconds(5), LeaseRenewalInterval = TimeSpan.FromMilliseconds(100) },
             new NodeRegistration(new NodeId(nodeId), Address.ToString(), Guid.NewGuid()));
-        _editing = new PlanEditing(_node);
         var catalog = new ToolCatalog().Add(ShellForm.Definition, new ShellForm());
         var tools = new ToolGate(catalog, () => world.Sandbox, _ => new ToolGrants { Tools = ["*"] }, new ToolGateOptions { OnRun = traces is null ? null : traces.Ran });
         _node.OnCommit = traces is null ? null : traces.Committed;
@@ -58,7 +56,7 @@ internal sealed class ServerFixture : IAsyncDisposable
         var progress = new ProgressFeed();
         _host = new AgentHost(new AgentHostParts
         {
-            Node = _node, Editing = _editing, Agents = agents, Catalog = catalog, Tools = tools, Artifacts = artifacts, Progress = progress, Slots = 8,
+            Node = _node, Agents = agents, Catalog = catalog, Tools = tools, Artifacts = artifacts, Progress = progress, Slots = 8,
         });
         _app = Astra.Gateway.Gateway.Build(
             (options ?? new GatewayOptions { StartedAt = DateTimeOffset.UtcNow }) with
@@ -68,7 +66,7 @@ internal sealed class ServerFixture : IAsyncDisposable
             },
             new GatewayParts
             {
-                Node = _node, Bus = _bus, Keys = world.Governance, Tenants = world.Governance, Agents = world.Store.Agents, HomeTenant = world.Home, Editing = _editing,
+                Node = _node, Bus = _bus, Keys = world.Governance, Tenants = world.Governance, Agents = world.Store.Agents, HomeTenant = world.Home,
                 Catalog = catalog, Tools = tools, Artifacts = artifacts, Progress = progress,
                 RequestStop = () => StopRequested.TrySetResult(),
                 OnError = (what, e) =>
@@ -149,7 +147,6 @@ internal sealed class ServerFixture : IAsyncDisposable
         await _app.DisposeAsync();
         await _host.DisposeAsync();
         await _node.DisposeAsync();
-        _editing.Dispose();
         _bus.Dispose();
         _dispatcher.Dispose();
         Directory.Delete(_directory, recursive: true);

@@ -77,6 +77,29 @@ public sealed class FakeServer : IAstraClient
             : GetPlanAsync(goal, cancellationToken);
     }
 
+    public Task<PlanView> GetPlanAtAsync(Guid goal, long revision, CancellationToken cancellationToken = default) => GetPlanAsync(goal, cancellationToken);
+
+    public Task<PlanDiff> DiffPlanAsync(Guid goal, long? from = null, long? to = null, CancellationToken cancellationToken = default) =>
+        Task.FromResult(new PlanDiff(goal, from ?? 1, to ?? Find(goal).View.Revision, [], [], [new StepChange("report", [new FieldChange("priority", AstraJson.ToElement(0), AstraJson.ToElement(10))])]));
+
+    public Task<PlanChange> ValidatePlanAsync(Guid goal, PlanPatch patch, long? revision = null, CancellationToken cancellationToken = default)
+    {
+        Calls.Add($"validate {revision} {string.Join(",", patch.Edits)}");
+        return Task.FromResult(new PlanChange(goal, Find(goal).View.Revision + 1, patch.Edits));
+    }
+
+    public Task<PlanChange> ApplyPlanAsync(Guid goal, PlanTarget target, long? revision = null, bool isDryRun = false, CancellationToken cancellationToken = default)
+    {
+        Calls.Add($"apply {revision} {string.Join(",", target.Steps.Select(step => step.Name))} dry {isDryRun}");
+        return Task.FromResult(new PlanChange(goal, Find(goal).View.Revision + 1, target.Steps));
+    }
+
+    public Task<PlanChange> RollbackPlanAsync(Guid goal, PlanRollback rollback, long? revision = null, bool isDryRun = false, CancellationToken cancellationToken = default)
+    {
+        Calls.Add($"rollback {rollback.Revision} {rollback.Reason} dry {isDryRun}");
+        return Task.FromResult(new PlanChange(goal, Find(goal).View.Revision + 1, [new RemoveStep("new")]));
+    }
+
     public Task<TaskView> GetTaskAsync(Guid task, CancellationToken cancellationToken = default) =>
         Task.FromResult(_goals.Values.SelectMany(goal => goal.Plan.Tasks).FirstOrDefault(view => view.Id == task) ?? throw NotFound("task", task));
 
