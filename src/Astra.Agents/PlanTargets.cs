@@ -64,6 +64,7 @@ public static class PlanTargets
                 {
                     Name = step.Name, Executor = step.Executor, Kind = step.Kind, Input = step.Input, Priority = step.Priority,
                     AttemptCountMax = step.AttemptCountMax, LeaseSeconds = step.LeaseSeconds, FanOut = step.FanOut, Group = step.Group,
+                    Retry = step.Retry, WorkersLostMax = step.WorkersLostMax, EffectKeys = step.EffectKeys,
                 });
             else if (own.Priority != step.Priority && !task.State.IsFinal())
                 edits.Add(new PrioritiseStep(step.Name, step.Priority));
@@ -112,10 +113,14 @@ public static class PlanTargets
         LeaseSeconds = task.Spec.LeaseDuration.TotalSeconds,
         FanOut = FanOuts.Parse(task.Spec.Extras.FanOut) is { Count: > 0 } fanOut ? fanOut : null,
         Group = task.Spec.Extras.Group,
+        Retry = WorkMapping.ToWire(task.Spec.Extras.Retry),
+        WorkersLostMax = task.Spec.Extras.WorkersLostMax,
+        EffectKeys = WorkMapping.ToWire(task.Spec.Extras.EffectKeys),
     };
 
     private static bool IsSameWork(AddStep one, AddStep other) =>
         one.Executor == other.Executor && one.Kind == other.Kind && one.AttemptCountMax == other.AttemptCountMax && one.LeaseSeconds.Equals(other.LeaseSeconds) && one.Group == other.Group
+        && one.Retry == other.Retry && one.WorkersLostMax == other.WorkersLostMax && one.EffectKeys == other.EffectKeys
         && WorkMapping.ToBytes(one.Input).Span.SequenceEqual(WorkMapping.ToBytes(other.Input).Span)
         && FanOuts.ToBytes(one.FanOut ?? []).AsSpan().SequenceEqual(FanOuts.ToBytes(other.FanOut ?? []));
 

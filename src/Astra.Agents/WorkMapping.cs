@@ -82,6 +82,16 @@ public static class WorkMapping
         };
     }
 
+    public static RetryDelays? ToWire(RetryPolicy? retry) =>
+        retry is null ? null : new RetryDelays(retry.DelayMin.TotalSeconds, retry.DelayMax.TotalSeconds, retry.Factor);
+
+    public static WireEffectKeys? ToWire(Kernel.Effects.EffectKeys? keys) => keys switch
+    {
+        null => null,
+        Kernel.Effects.EffectKeys.PerAttempt => WireEffectKeys.PerAttempt,
+        _ => WireEffectKeys.PerTask,
+    };
+
     // What no TimeSpan can hold becomes a delay that the kernel refuses with the range that is allowed.
     private static TimeSpan ToDelay(double seconds) => seconds is >= 0 and < 1e9 ? TimeSpan.FromSeconds(seconds) : TimeSpan.FromSeconds(-1);
 

@@ -177,7 +177,7 @@ internal sealed class SimulatedWorker : IWorker
     {
         var answer = await CallAsync(() => _link.FailAsync(attempt, new Failure(kind, "The dice said so.", "dice")));
         if (answer is { IsKnown: true, Value.IsOk: true })
-            _run.Replies.Accepted(attempt, TaskCommand.Retry, TaskCommand.Exhaust);
+            _run.Replies.Accepted(attempt, TaskCommand.Retry, TaskCommand.Exhaust, TaskCommand.Suspend);
     }
 
     /// <summary>Something has to be done first, and then the task is tried anew.</summary>

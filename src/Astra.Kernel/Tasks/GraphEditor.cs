@@ -185,7 +185,8 @@ internal sealed class GraphEditor(Goal goal, GoalDecisions decisions, IRecorder 
             return refusal;
         if (!goal.Graph.TryExtend(node, more))
             return Cycle(node);
-        _undo.Add(() => TaskGraph.Retract(node, more.Count));
+        var count = more.Count;
+        _undo.Add(() => TaskGraph.Retract(node, count));
         // What is added, or rewired by the same list, is recorded with all it waits for.
         if (_rewired.TryGetValue(node, out var known))
             known?.AddRange(more);

@@ -43,6 +43,7 @@ public sealed class Plan
             Name = step.Name, Executor = step.Tool is { } tool ? $"tool:{tool}" : AgentExecutor, Kind = step.Kind ?? "",
             Input = step.Input.ValueKind == JsonValueKind.Null ? null : step.Input, After = step.After,
             Priority = step.Options.Priority, AttemptCountMax = step.Options.AttemptCountMax, LeaseSeconds = step.Options.Lease.TotalSeconds,
+            Retry = step.Options.Retry, WorkersLostMax = step.Options.WorkersLostMax, EffectKeys = step.Options.EffectKeys,
         }, Join = join?.Name }] };
     }
 
