@@ -83,6 +83,28 @@ public sealed class EffectTests
         Assert.Equal(["a"], Unknown());
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_step_that_is_suspended_between_intent_and_outcome_waits_for_a_person_and_for_what_was_put_in_front_of_it(bool byItself)
+    {
+        var worker = _world.Worker();
+        var goal = _world.Submit("a");
+        Intend(worker, "a");
+        if (byItself)
+            Assert.Equal(TaskState.Pending, worker.Suspend("a", "after first", Steps.Add("first")).Value);
+        else
+            Assert.True(_world.Edit(goal, Steps.Add("first"), new GraphEdit.Suspend("a", Steps.After("after first"))).IsOk);
+        Assert.Equal(["a"], Unknown());
+        _world.Node.Restart();
+        Assert.Equal(["a"], Unknown());
+        Assert.Equal(TaskState.Pending, Resolve(goal, EffectState.NotSent).Value.State);
+        // Who ran it did not come back.
+        _world.Advance(seconds: 31);
+        _world.Worker().Complete("first");
+        Assert.Equal((TaskState.Running, 2), (_world.State(goal, "a"), _world.Task(goal, "a").Attempt));
+    }
+
     [Fact]
     public void A_silent_worker_that_wakes_with_an_outcome_is_late()
     {

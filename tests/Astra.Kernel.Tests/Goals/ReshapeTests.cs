@@ -214,6 +214,15 @@ public sealed class ReshapeTests
         Assert.Single(_world.Task(goal, "b").After);
     }
 
+    [Fact]
+    public void A_dry_run_that_extends_a_step_twice_leaves_it_as_it_was()
+    {
+        var goal = _world.Submit("a", "b", "c", "join");
+        Assert.True(Validate(goal, null, new GraphEdit.Extend("join", Steps.After("after a b")), new GraphEdit.Extend("join", Steps.After("after b c"))).IsOk);
+        Assert.Empty(_world.Task(goal, "join").After);
+        _world.AssertStates(goal, "a Ready, b Ready, c Ready, join Ready");
+    }
+
     private Answer<PlanRevision> Validate(GoalId goal, long? ifRevision, params GraphEdit[] edits) =>
         _world.Node.Ask(node => node.ValidatePlanAsync(_world.Caller, goal, ifRevision, edits));
 
