@@ -25,7 +25,7 @@ internal sealed class RawWorker : IAsyncDisposable
 
     public async Task HelloAsync(string agent = "raw", bool messages = false)
     {
-        Send(new WorkerFrame.Hello("raw worker", [new AgentRegistration(agent)], 1, messages));
+        Send(new WorkerFrame.Hello("raw worker", [new AgentRegistration(agent)], 1, Messages: messages));
         Assert.NotEmpty((await NextAsync<ServerFrame.Welcome>()).WorkerId);
     }
 
