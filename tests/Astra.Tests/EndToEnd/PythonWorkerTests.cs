@@ -49,8 +49,9 @@ public sealed partial class PythonWorkerTests : IAsyncLifetime
         var paused = await StartAsync();
         var goal = await SubmitAsync(Step("nap", "sleep", 8));
         await paused.SaysAsync("task nap attempt 1");
+        // With more free slots than the silent one has: the next attempt goes to whoever has most.
+        var second = await StartAsync(slots: 10);
         paused.Signal(Pause);
-        var second = await StartAsync();
         await second.SaysAsync("task nap attempt 2");
         paused.Signal(Continue);
         await paused.SaysAsync("late attempt 1");
