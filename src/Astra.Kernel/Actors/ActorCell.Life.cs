@@ -306,7 +306,7 @@ internal sealed partial class ActorCell
 
     private void RevokeIdle(Incarnation incarnation)
     {
-        incarnation.Revoke();
+        incarnation.Revoke(isLeft: true);
         EndRevoked(incarnation);
     }
 
