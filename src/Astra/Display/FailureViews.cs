@@ -12,6 +12,12 @@ public static class FailureViews
             [group.Id, group.Count.ToString(), string.Join(", ", group.Executors), Shortened(group.SampleReason), Words.At(group.FirstAt), Words.At(group.LastAt)]),
         "No dead letters.");
 
+    public static void WriteRates(Terminal terminal, IReadOnlyList<DeathRateView> rates) => Tables.Write(
+        terminal,
+        ["Hour", "Kind", "Executor", "Given up"],
+        rates.Select(rate => (IReadOnlyList<string>)[Words.At(rate.Hour), rate.Kind, rate.Executor, rate.Count.ToString()]),
+        "No task was given up in these hours.");
+
     public static void WriteStory(Terminal terminal, TaskStoryView story)
     {
         GoalViews.WriteTask(terminal, story.Task);
