@@ -42,6 +42,9 @@ public sealed class AstraClient : IAstraClient, IDisposable
     public Task<PlanView> GetPlanAsync(Guid goal, CancellationToken cancellationToken = default) =>
         GetAsync<PlanView>($"goals/{goal}/plan", cancellationToken);
 
+    public Task<PlanSteps> GetPlanStepsAsync(Guid goal, CancellationToken cancellationToken = default) =>
+        GetAsync<PlanSteps>($"goals/{goal}/plan/steps", cancellationToken);
+
     public Task<PlanView> EditPlanAsync(Guid goal, PlanPatch patch, long? revision, CancellationToken cancellationToken = default) =>
         _requests.SendAsync<PlanView>(HttpMethod.Patch, $"goals/{goal}/plan", patch, cancellationToken, IfMatch(revision));
 

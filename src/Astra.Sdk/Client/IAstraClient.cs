@@ -11,6 +11,9 @@ public interface IAstraClient
     Task<GoalView> CancelGoalAsync(Guid goal, string? reason = null, CancellationToken cancellationToken = default);
     Task<PlanView> GetPlanAsync(Guid goal, CancellationToken cancellationToken = default);
 
+    /// <summary>The plan as the steps that would make it.</summary>
+    Task<PlanSteps> GetPlanStepsAsync(Guid goal, CancellationToken cancellationToken = default);
+
     /// <param name="revision">What If-Match compares; null edits whatever is there.</param>
     Task<PlanView> EditPlanAsync(Guid goal, PlanPatch patch, long? revision, CancellationToken cancellationToken = default);
 

@@ -69,6 +69,9 @@ public sealed class FakeServer : IAstraClient
 
     public Task<PlanView> GetPlanAsync(Guid goal, CancellationToken cancellationToken = default) => Task.FromResult(Find(goal).Plan);
 
+    public Task<PlanSteps> GetPlanStepsAsync(Guid goal, CancellationToken cancellationToken = default) => Task.FromResult(
+        new PlanSteps(goal, Find(goal).View.Revision, [.. Find(goal).Plan.Tasks.Select(task => new AddStep { Name = task.Name, Executor = task.Executor })], []));
+
     public Task<PlanView> EditPlanAsync(Guid goal, PlanPatch patch, long? revision, CancellationToken cancellationToken = default)
     {
         Calls.Add($"edit {revision} {string.Join(",", patch.Edits.Select(edit => edit.GetType().Name))} {patch.Reason}");
