@@ -13,7 +13,7 @@ public static class DeadCommands
     {
         var command = new Command("dead", "See dead letters: tasks that were given up. Fix, replay or discard them, one by one or by cause.")
         {
-            CreateGroups(surroundings, shared), DeadRates.Create(surroundings, shared), CreateList(surroundings, shared), CreateShow(surroundings, shared), CreateFix(surroundings, shared),
+            CreateGroups(surroundings, shared), DeadRates.Create(surroundings, shared), DeadEvents.Create(surroundings, shared), CreateList(surroundings, shared), CreateShow(surroundings, shared), CreateFix(surroundings, shared),
             CreateReplay(surroundings, shared), CreateDiscard(surroundings, shared),
         };
         return command.WithExamples(

@@ -55,8 +55,9 @@ public static class PlanCommands
         {
             if (parsed.GetValue(edits) is null && parsed.GetValue(ops) is not { Length: > 0 })
             {
+                var editor = new PlanInEditor(surroundings);
                 await using var opened = await shared.ServerOf(parsed, surroundings).OpenAsync(cancellationToken);
-                var change = await new PlanInEditor(surroundings).EditAsync(opened.Client, parsed.GetValue(id), parsed.GetValue(ifMatch), parsed.GetValue(reason), cancellationToken);
+                var change = await editor.EditAsync(opened.Client, parsed.GetValue(id), parsed.GetValue(ifMatch), parsed.GetValue(reason), cancellationToken);
                 PlanChangeViews.WriteEdited(surroundings.Terminal.Out, parsed.GetValue(id), change, parsed.GetValue(json));
                 return;
             }

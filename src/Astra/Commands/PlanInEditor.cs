@@ -8,15 +8,19 @@ namespace Astra.Commands;
 /// `astra plan edit ID` with nothing else: the plan as a file in the editor of whoever types, and what they changed as one
 /// edit. Whatever is refused, the file stays with what they wrote, and it is said where it is and which line is meant.
 /// </summary>
-internal sealed class PlanInEditor(Surroundings surroundings)
+internal sealed class PlanInEditor
 {
     private const string FileName = "plan.yaml";
+
+    private readonly Surroundings _surroundings;
+    private readonly string _editor;
+
+    public PlanInEditor(Surroundings surroundings) => (_surroundings, _editor) = (surroundings, EditorOf(surroundings) ?? throw new CommandException(
+        "There is nothing to edit; say what with --op or --edits, as in --op 'cancel report', or set EDITOR to edit the plan as a file.", ExitCodes.Usage));
 
     /// <returns>Null when nothing was changed.</returns>
     public async Task<PlanChange?> EditAsync(IAstraClient client, Guid goal, long? ifRevision, string? reason, CancellationToken cancellationToken)
     {
-        var editor = EditorOf(surroundings)
-            ?? throw new CommandException("There is nothing to edit; say what with --op or --edits, as in --op 'cancel report', or set EDITOR to edit the plan as a file.", ExitCodes.Usage);
         var plan = await client.GetPlanStepsAsync(goal, cancellationToken);
         if (ifRevision is { } expected && expected != plan.Revision)
             throw new CommandException($"The plan is at revision {plan.Revision}, not {expected}; look at it again.");
@@ -26,7 +30,7 @@ internal sealed class PlanInEditor(Surroundings surroundings)
         await File.WriteAllTextAsync(path, Explanation(plan) + edit.Text, cancellationToken);
         var before = await File.ReadAllTextAsync(path, cancellationToken);
 
-        var exitCode = await surroundings.RunEditor(editor, path);
+        var exitCode = await _surroundings.RunEditor(_editor, path);
         if (exitCode != 0)
             throw Kept(path, $"The editor ended with {exitCode}, so nothing was changed.", goal, plan.Revision);
         string after;
@@ -61,7 +65,7 @@ internal sealed class PlanInEditor(Surroundings surroundings)
         }
         catch (AstraException e) when (e.Status == 412)
         {
-            throw new CommandException($"Somebody has edited the plan meanwhile, so nothing was changed. What you wrote is in {path}; `{surroundings.InvokedAs} plan diff {goal} --from {revision}` shows what they did.", cause: e);
+            throw new CommandException($"Somebody has edited the plan meanwhile, so nothing was changed. What you wrote is in {path}; `{_surroundings.InvokedAs} plan diff {goal} --from {revision}` shows what they did.", cause: e);
         }
         catch (AstraException e)
         {
@@ -71,7 +75,7 @@ internal sealed class PlanInEditor(Surroundings surroundings)
     }
 
     private CommandException Kept(string path, string sentence, Guid goal, long revision, Exception? cause = null) => new(
-        $"{sentence} Nothing was changed, and what you wrote is in {path}; correct it there and type `{surroundings.InvokedAs} plan apply {goal} {path} --if-match {revision}`.", cause: cause);
+        $"{sentence} Nothing was changed, and what you wrote is in {path}; correct it there and type `{_surroundings.InvokedAs} plan apply {goal} {path} --if-match {revision}`.", cause: cause);
 
     private static PlanFileEdit ToFile(PlanSteps plan)
     {

@@ -27,7 +27,7 @@ public sealed class ShowTests : IDisposable
             ["goal", "list"], ["goal", "show", goal], ["goal", "cancel", goal], ["plan", "show", goal], ["task", "show", task], ["agent", "list"],
             ["agent", "show", "auditor"], ["agent", "create", "a"], ["agent", "remove", "a"], ["send", "a", "{}"],
             ["dead", "list"], ["dead", "show", task], ["dead", "replay", task], ["dead", "discard", task, "--reason", "withdrawn"], ["why", goal],
-            ["doctor"], ["plan", "edit", goal, "--edits", "[]"], ["dead", "rates"], ["hook", "add", "https://example.org"], ["hook", "list"], ["hook", "show", task],
+            ["doctor"], ["plan", "edit", goal, "--edits", "[]"], ["dead", "rates"], ["dead", "events"], ["hook", "add", "https://example.org"], ["hook", "list"], ["hook", "show", task],
             ["hook", "test", task], ["hook", "remove", task],
         ];
         foreach (var command in commands)
@@ -121,7 +121,7 @@ public sealed class ShowTests : IDisposable
             [], ["run"], ["run", "audit"], ["run", "agent"], ["serve"], ["up"], ["down"], ["status"], ["doctor"], ["goal"], ["goal", "list"],
             ["goal", "show"], ["goal", "cancel"], ["goal", "events"], ["plan"], ["plan", "show"], ["plan", "edit"], ["task"], ["task", "show"],
             ["agent"], ["agent", "list"], ["agent", "create"], ["agent", "show"], ["agent", "remove"], ["send"], ["bench"],
-            ["dead"], ["dead", "rates"], ["hook"], ["hook", "add"], ["hook", "list"], ["hook", "show"], ["hook", "test"], ["hook", "remove"], ["dead", "list"], ["dead", "show"], ["dead", "replay"], ["dead", "discard"], ["why"], ["version"],
+            ["dead"], ["dead", "rates"], ["dead", "events"], ["hook"], ["hook", "add"], ["hook", "list"], ["hook", "show"], ["hook", "test"], ["hook", "remove"], ["dead", "list"], ["dead", "show"], ["dead", "replay"], ["dead", "discard"], ["why"], ["version"],
         ];
         foreach (var command in commands)
         {

@@ -50,6 +50,10 @@ public sealed class HookTests : IAsyncDisposable
         var events = (await client.ListFailureEventsAsync(cancellationToken: None)).Items;
         Assert.Equal([("hook.test", 1L), ("dead_group.new", 2L), ("dead_group.new", 3L)], events.Select(happened => (happened.Type, happened.Seq!.Value)));
 
+        var listed = await _machine.Astra("dead", "events", "--after", "2").EndsWithAsync(0);
+        Assert.Contains("It tastes bitter.", listed.Out, StringComparison.Ordinal);
+        Assert.DoesNotContain("hook.test", listed.Out, StringComparison.Ordinal);
+
         // A group that was emptied and is back is news again.
         var sour = (await client.ListDeadLettersAsync(group: group.Id, cancellationToken: None)).Items;
         foreach (var dead in sour.Skip(1))
