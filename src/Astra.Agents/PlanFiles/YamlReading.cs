@@ -54,6 +54,11 @@ internal static class YamlReading
             ? number
             : throw new PlanFileException(node.Start.Line, $"'{what}' is a number from {min} to {max}.");
 
+    public static double Decimal(YamlNode node, string what, double min, double max) =>
+        node is YamlScalarNode { Value: { } text } && double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) && number >= min && number <= max
+            ? number
+            : throw new PlanFileException(node.Start.Line, $"'{what}' is a number from {min} to {max}.");
+
     public static string Choice(YamlNode node, string what, IReadOnlyList<string> choices) =>
         node is YamlScalarNode { Value: { } text } && choices.Contains(text)
             ? text

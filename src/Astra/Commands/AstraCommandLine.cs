@@ -63,6 +63,7 @@ public static class AstraCommandLine
             SendCommand.Create(surroundings, shared),
             DeadCommands.Create(surroundings, shared),
             EffectCommands.Create(surroundings, shared),
+            HookCommands.Create(surroundings, shared),
             WhyCommand.Create(surroundings, shared),
             PsCommand.Create(surroundings, shared),
             TopCommand.Create(surroundings, shared),
