@@ -1,15 +1,17 @@
 using Astra.Kernel.Actors;
+using Astra.Kernel.Controls;
 using Astra.Kernel.Journal;
 using Astra.Kernel.Projecting;
 using Astra.Kernel.Scheduling;
 using Astra.Kernel.Shards;
 using Astra.Kernel.Tasks;
+using Astra.Kernel.Timers;
 using Astra.Kernel.Workers;
 
 namespace Astra.Kernel;
 
 /// <summary>The kernel's front door on one node: everything outside the kernel talks to goals, tasks and workers here.</summary>
-public sealed class KernelNode : IAsyncDisposable
+public sealed partial class KernelNode : IAsyncDisposable
 {
     private static readonly TimeSpan StartTimeout = TimeSpan.FromMinutes(2);
     private static readonly TimeSpan CatchUpTimeout = TimeSpan.FromSeconds(15);
@@ -26,6 +28,7 @@ public sealed class KernelNode : IAsyncDisposable
     private readonly NodeParts _parts;
     private readonly ShardDoor _door;
     private readonly Explainer _explainer;
+    private readonly ActorRef _controls;
     private IDisposable? _serving;
     private int _isStopping;
 
@@ -37,14 +40,18 @@ public sealed class KernelNode : IAsyncDisposable
         _parts = new NodeParts
         {
             Clock = ports.Clock, Randomness = ports.Randomness, Ids = ports.Ids, Limits = limits, Self = self, Writer = writer,
-            Events = new EventHub(), Ownership = new NodeOwnership(ports.Clock), Load = new NodeLoad(),
+            Events = new EventHub(), Ownership = new NodeOwnership(ports.Clock), Load = new NodeLoad(ports.Clock),
         };
         writer.Attach(Spawn("journal-writer", () => writer));
         _parts.Projector = Spawn("projector", () => new Projector(ports.Projection, limits, _notices));
         _door = new ShardDoor(_map, self.Node, ports.Bus, ports.Dispatcher);
-        _parts.Scheduler = Spawn("scheduler", () => new Scheduler(ports.Clock, limits, _door));
+        _parts.Scheduler = Spawn("scheduler", () => new Scheduler(ports.Clock, limits, _door, _parts.Load, () => _map.WorkingNodes));
         _parts.Region = Spawn("shards", () => new ShardRegion(_parts, _map, ports.Leases, ports.Journal, ports.Projection, _notices), ShardRegion.ShardSupervision);
-        _explainer = new Explainer(ports.Clock, _parts.Scheduler);
+        _explainer = new Explainer(ports.Clock, _parts.Scheduler, _door);
+        _controls = Spawn("controls", () => new ControlsKeeper(ports.Controls, _parts.Scheduler, limits, _notices));
+        _door.ControlsChanged = () => _controls.TrySend(ReadControls.Instance);
+        var schedules = Spawn("schedules", () => new ScheduleRunner(ports.Schedules, _map, _parts.Ownership, ports.Clock, _notices, FireAsync));
+        Spawn("calendar", () => new CalendarWatch(ports.Clock, _map, [_parts.Scheduler, schedules]));
     }
 
     public NodeRegistration Self => _parts.Self;
@@ -65,6 +72,9 @@ public sealed class KernelNode : IAsyncDisposable
     {
         // Before anybody can learn that this node owns a shard.
         _serving ??= _ports.Bus.Serve(Self, _door.AnswerAsync);
+        // Before anything is handed out that a limit holds back.
+        if ((await _controls.AskAsync<ControlsRead>(ReadControls.Instance, StartTimeout)).Failed is { } why)
+            throw new JournalUnavailableException($"The limits could not be read: {why.Message}", why);
         switch (await _parts.Region.AskAsync<object>(new BeginRegion(), StartTimeout))
         {
             case RegionFailed failed:
@@ -103,7 +113,10 @@ public sealed class KernelNode : IAsyncDisposable
     {
         var scheduler = await _parts.Scheduler.AskAsync<SchedulerSummary>(Summarise.Instance, CatchUpTimeout);
         return new NodeSummary(
-            _parts.Self, _map.LocalCount, _parts.Load.ActiveCount, scheduler.ReadyCount, scheduler.RunningCount, _parts.Load.Backlog, scheduler.Workers, _map.Nodes);
+            _parts.Self, _map.LocalCount, _parts.Load.ActiveCount, scheduler.ReadyCount, scheduler.RunningCount, _parts.Load.Backlog, scheduler.Workers, _map.Nodes)
+        {
+            TenantsWaiting = scheduler.TenantsWaiting, LongestTask = scheduler.LongestTask, WaitAtMost = scheduler.WaitAtMost, IsDraining = scheduler.IsDraining,
+        };
     }
 
     // ---- Goals ----------------------------------------------------------------------------------------------------
@@ -116,8 +129,9 @@ public sealed class KernelNode : IAsyncDisposable
         var lookedAt = _ports.Clock.Elapsed;
         if (request.IdempotencyKey is not { } key)
         {
-            var anywhere = _map.AnyLocal(_ports.Randomness.NextInt32(ShardId.Count));
-            return anywhere is { } shard ? await SubmitAsync(shard, caller, request, digest, lookedAt) : ShardActor.Starting;
+            // A node without shards, such as one that has drained, says who has one.
+            var any = _ports.Randomness.NextInt32(ShardId.Count);
+            return await SubmitAsync(_map.AnyLocal(any) ?? new ShardId(any), caller, request, digest, lookedAt);
         }
 
         // The key decides the shard, so that a repeated submission meets its first one. The rows know those that have
@@ -164,21 +178,6 @@ public sealed class KernelNode : IAsyncDisposable
             return live;
         var finished = await LoadGoalOfAsync(tenant, task);
         return finished.Refusal ?? (finished.Value?.Tasks.FirstOrDefault(row => row.Id == task) is { } found ? found : (Answer<TaskRow>)notFound);
-    }
-
-    /// <summary>For the id of a goal or a task: one true sentence about why it is not done, with evidence.</summary>
-    public async ValueTask<Answer<Explanation>> WhyAsync(TenantId tenant, Guid id)
-    {
-        var goal = await GetPlanAsync(tenant, new GoalId(id));
-        if (goal.IsOk)
-            return await _explainer.ExplainAsync(goal.Value);
-        if (goal.Refusal!.Kind != RefusalKind.NotFound)
-            return goal.Refusal;
-        var task = await GetTaskAsync(tenant, new TaskId(id));
-        if (!task.IsOk)
-            return task.Refusal is { Kind: RefusalKind.NotFound } ? new Refusal(RefusalKind.NotFound, $"There is no goal and no task {id} here.") : task.Refusal!;
-        var around = await GetPlanAsync(tenant, task.Value.Goal);
-        return around.IsOk ? await _explainer.ExplainAsync(around.Value, task.Value) : around.Refusal!;
     }
 
     /// <summary>Tries a dead letter again, with fresh attempts.</summary>
@@ -319,7 +318,14 @@ public sealed class KernelNode : IAsyncDisposable
 
 /// <summary>Everything the kernel is handed; see ARCHITECTURE.md for who implements what.</summary>
 public sealed record KernelPorts(
-    IClock Clock, IRandomness Randomness, IIdSource Ids, IDispatcher Dispatcher, IJournal Journal, IProjection Projection, IShardLeases Leases, IBus Bus);
+    IClock Clock, IRandomness Randomness, IIdSource Ids, IDispatcher Dispatcher, IJournal Journal, IProjection Projection, IShardLeases Leases, IBus Bus)
+{
+    public required IControls Controls { get; init; }
+    public required ISchedules Schedules { get; init; }
+
+    /// <summary>What a schedule submits is kept as it was sent; the kernel does not know that form.</summary>
+    public required Func<ReadOnlyMemory<byte>, Answer<GoalRequest>> ReadSubmission { get; init; }
+}
 
 public sealed record GoalRequest
 {
@@ -338,6 +344,19 @@ public sealed record GoalRequest
 /// <param name="Backlog">Committed entries that the rows do not show yet.</param>
 public sealed record NodeSummary(
     NodeRegistration Self, int ShardsOwned, int GoalsActive, int TasksReady, int TasksRunning, long Backlog,
-    IReadOnlyList<WorkerSummary> Workers, IReadOnlyList<NodeStanding> Nodes);
+    IReadOnlyList<WorkerSummary> Workers, IReadOnlyList<NodeStanding> Nodes)
+{
+    public int TenantsWaiting { get; init; }
+    public TimeSpan LongestTask { get; init; }
 
-public sealed record WorkerSummary(WorkerId Id, string Name, TenantId? Tenant, IReadOnlyCollection<string> Executors, int Slots, int SlotsTaken);
+    /// <summary>What a tenant with nothing running waits for its first slot at most; null without a slot.</summary>
+    public TimeSpan? WaitAtMost { get; init; }
+
+    public bool IsDraining { get; init; }
+}
+
+public sealed record WorkerSummary(WorkerId Id, string Name, TenantId? Tenant, IReadOnlyCollection<string> Executors, int Slots, int SlotsTaken)
+{
+    public IReadOnlyCollection<string> Capabilities { get; init; } = [];
+    public bool IsDraining { get; init; }
+}

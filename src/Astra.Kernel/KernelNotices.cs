@@ -11,6 +11,10 @@ public abstract record KernelNotice
 
     public sealed record ProjectionDelayed(string Reason) : KernelNotice;
 
+    public sealed record ControlsNotRead(string Reason) : KernelNotice;
+
+    public sealed record SchedulesDelayed(string Reason) : KernelNotice;
+
     public sealed record GoalQuarantined(GoalId Goal, string Reason) : KernelNotice;
 }
 

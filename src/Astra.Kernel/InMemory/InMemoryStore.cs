@@ -1,7 +1,7 @@
 namespace Astra.Kernel.InMemory;
 
 /// <summary>
-/// The three durable ports in memory: the reference that every other store is tested against, and what a simulation
+/// The durable ports in memory: the reference that every other store is tested against, and what a simulation
 /// runs on. It outlives the nodes that use it, as a database does.
 /// </summary>
 /// <remarks>One lock over everything is what makes an append, a projection or a renewal one transaction. Nothing in
@@ -15,9 +15,13 @@ public sealed class InMemoryStore
         Leases = new InMemoryShardLeases(transaction, clock, leaseDuration);
         Journal = new InMemoryJournal(transaction, Leases);
         Projection = new InMemoryProjection(transaction, Leases);
+        Controls = new InMemoryControls(transaction);
+        Schedules = new InMemorySchedules(transaction);
     }
 
     public InMemoryJournal Journal { get; }
     public InMemoryProjection Projection { get; }
     public InMemoryShardLeases Leases { get; }
+    public InMemoryControls Controls { get; }
+    public InMemorySchedules Schedules { get; }
 }

@@ -94,6 +94,13 @@ public static class EventCodec
             case KernelEvent.GoalReopened e:
                 writer.Text(e.By);
                 break;
+            case KernelEvent.GoalPaused e:
+                writer.Text(e.By);
+                writer.OptionalText(e.Reason);
+                break;
+            case KernelEvent.GoalResumed e:
+                writer.Text(e.By);
+                break;
             case KernelEvent.TaskRemoved or KernelEvent.TaskUnblocked or KernelEvent.TaskBlocked or KernelEvent.TaskSuspended:
                 break;
             default:
@@ -141,6 +148,8 @@ public static class EventCodec
             EventKind.GoalFailed => new KernelEvent.GoalFailed(reader.Text()),
             EventKind.GoalCancelled => new KernelEvent.GoalCancelled(reader.Text()),
             EventKind.GoalReopened => new KernelEvent.GoalReopened(reader.Text()),
+            EventKind.GoalPaused => new KernelEvent.GoalPaused(reader.Text(), reader.OptionalText()),
+            EventKind.GoalResumed => new KernelEvent.GoalResumed(reader.Text()),
             _ => throw new InvalidDataException($"An entry is of the unknown kind {(short)kind}. Run a newer build."),
         };
     }

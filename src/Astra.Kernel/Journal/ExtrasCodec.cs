@@ -11,8 +11,11 @@ public static class ExtrasCodec
 {
     private const byte TaskNotBefore = 20;
     private const byte TaskDeadline = 21;
+    private const byte TaskQueue = 22;
+    private const byte TaskRequires = 23;
 
     private const byte GoalParent = 1;
+    private const byte GoalPaused = 20;
 
     public static byte[] Encode(TaskExtras extras)
     {
@@ -21,6 +24,8 @@ public static class ExtrasCodec
         var writer = new FieldWriter();
         writer.OptionalTime(TaskNotBefore, extras.NotBefore);
         writer.OptionalTime(TaskDeadline, extras.Deadline);
+        writer.OptionalText(TaskQueue, extras.Queue);
+        writer.OptionalText(TaskRequires, extras.Requires);
         return writer.ToArray();
     }
 
@@ -33,6 +38,13 @@ public static class ExtrasCodec
         {
             writer.Byte(GoalParent);
             writer.Id(parent.Value);
+        }
+        if (extras.Pause is { } pause)
+        {
+            writer.Byte(GoalPaused);
+            writer.Text(pause.By);
+            writer.OptionalText(pause.Reason);
+            writer.Time(pause.At);
         }
         return writer.ToArray();
     }
@@ -47,6 +59,8 @@ public static class ExtrasCodec
             {
                 TaskNotBefore => extras with { NotBefore = reader.Time() },
                 TaskDeadline => extras with { Deadline = reader.Time() },
+                TaskQueue => extras with { Queue = reader.Text() },
+                TaskRequires => extras with { Requires = reader.Text() },
                 _ => throw Unknown(tag),
             };
         }
@@ -62,6 +76,7 @@ public static class ExtrasCodec
             extras = tag switch
             {
                 GoalParent => extras with { Parent = new GoalId(reader.Id()) },
+                GoalPaused => extras with { Pause = new GoalPause(reader.Text(), reader.OptionalText(), reader.Time()) },
                 _ => throw Unknown(tag),
             };
         }

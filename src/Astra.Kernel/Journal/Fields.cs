@@ -71,6 +71,15 @@ internal sealed class FieldWriter
         Time(time);
     }
 
+    /// <summary>A tag and the text behind it, or nothing.</summary>
+    public void OptionalText(byte tag, string? value)
+    {
+        if (value is null)
+            return;
+        Byte(tag);
+        Text(value);
+    }
+
     public void Failure(Failure value)
     {
         Byte((byte)value.Kind);

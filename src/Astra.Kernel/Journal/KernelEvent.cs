@@ -26,6 +26,8 @@ public enum EventKind : short
     GoalFailed = 21,
     GoalCancelled = 22,
     GoalReopened = 23,
+    GoalPaused = 40,
+    GoalResumed = 41,
 }
 
 /// <summary>
@@ -90,4 +92,8 @@ public abstract record KernelEvent(EventKind Kind)
     public sealed record GoalCancelled(string Reason) : KernelEvent(EventKind.GoalCancelled);
 
     public sealed record GoalReopened(string By) : KernelEvent(EventKind.GoalReopened);
+
+    public sealed record GoalPaused(string By, string? Reason) : KernelEvent(EventKind.GoalPaused);
+
+    public sealed record GoalResumed(string By) : KernelEvent(EventKind.GoalResumed);
 }

@@ -1,3 +1,4 @@
+using Astra.Kernel.Controls;
 using Astra.Kernel.Journal;
 using Astra.Kernel.Tasks;
 using Astra.Kernel.Workers;
@@ -18,6 +19,7 @@ internal static class BusCodec
         Failed = 2,
         Lost = 3,
         RenewLeases = 4,
+        ReadControls = 40,
     }
 
     private enum AnswerKind : byte
@@ -36,7 +38,7 @@ internal static class BusCodec
         Cancel = 5,
     }
 
-    /// <param name="question">A <see cref="WorkerReport"/> or a <see cref="RenewLeases"/>.</param>
+    /// <param name="question">A <see cref="WorkerReport"/>, a <see cref="RenewLeases"/> or a <see cref="ReadControls"/>.</param>
     public static byte[] EncodeQuestion(object question)
     {
         var writer = new FieldWriter();
@@ -63,6 +65,9 @@ internal static class BusCodec
                 writer.Id(renew.Worker.Value);
                 writer.Attempts(renew.Attempts);
                 break;
+            case ReadControls:
+                writer.Byte((byte)QuestionKind.ReadControls);
+                break;
             default:
                 throw new InvalidOperationException($"{question.GetType().Name} does not travel between nodes.");
         }
@@ -79,6 +84,7 @@ internal static class BusCodec
             QuestionKind.Failed => new WorkerReport.Failed(reader.Attempt(), reader.Worker(), reader.Failure()),
             QuestionKind.Lost => new WorkerReport.Lost(reader.Attempt(), reader.Worker(), reader.Text()),
             QuestionKind.RenewLeases => new RenewLeases(reader.Worker(), reader.Attempts()),
+            QuestionKind.ReadControls => ReadControls.Instance,
             _ => throw new InvalidDataException($"A question is of the unknown kind {(byte)kind}."),
         };
     }

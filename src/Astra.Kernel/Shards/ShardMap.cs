@@ -9,6 +9,7 @@ internal sealed class ShardMap
     private volatile IReadOnlyList<NodeRegistration?> _owners = [];
     private volatile IReadOnlyList<NodeStanding> _nodes = [];
     private int _localCount;
+    private int _workingNodes = 1;
 
     public int LocalCount => Volatile.Read(ref _localCount);
 
@@ -33,5 +34,12 @@ internal sealed class ShardMap
         Interlocked.Add(ref _localCount, (actor is null ? 0 : 1) - (before is null ? 0 : 1));
     }
 
-    public void SetOwners(IReadOnlyList<NodeRegistration?> owners, IReadOnlyList<NodeStanding> nodes) => (_owners, _nodes) = (owners, nodes);
+    /// <summary>Nodes that hand out work, at least one: by them the limits are divided.</summary>
+    public int WorkingNodes => Volatile.Read(ref _workingNodes);
+
+    public void SetOwners(IReadOnlyList<NodeRegistration?> owners, IReadOnlyList<NodeStanding> nodes)
+    {
+        (_owners, _nodes) = (owners, nodes);
+        Volatile.Write(ref _workingNodes, Math.Max(1, nodes.Count(standing => standing.IsAlive && !standing.Node.IsDraining)));
+    }
 }

@@ -13,6 +13,12 @@ public sealed record TaskExtras
 
     /// <summary>Worth nothing after this: what has not ended by then becomes a dead letter.</summary>
     public DateTimeOffset? Deadline { get; init; }
+
+    /// <summary>The tenant's queue it stands in, for the limits that are set on that.</summary>
+    public string? Queue { get; init; }
+
+    /// <summary>What a worker must offer beside the executor's label; see <see cref="Capabilities"/>.</summary>
+    public string? Requires { get; init; }
 }
 
 /// <summary>What most goals do not have. Unlike a task's, some of it changes while the goal runs.</summary>
@@ -22,4 +28,10 @@ public sealed record GoalExtras
 
     /// <summary>The goal whose task asked for this one.</summary>
     public GoalId? Parent { get; init; }
+
+    /// <summary>Nothing of the goal is handed out while this is here; attempts that run go on to their end.</summary>
+    public GoalPause? Pause { get; init; }
 }
+
+/// <param name="By">Who asked for it.</param>
+public sealed record GoalPause(string By, string? Reason, DateTimeOffset At);

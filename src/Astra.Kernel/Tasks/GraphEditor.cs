@@ -193,7 +193,7 @@ internal sealed class GraphEditor(Goal goal, GoalDecisions decisions, IRecorder 
             return Invalid($"A step has 1 to 100 attempts; {spec.Name} has {spec.AttemptCountMax}.");
         if (spec.LeaseDuration < TimeSpan.FromSeconds(1) || spec.LeaseDuration > TimeSpan.FromHours(1))
             return Invalid($"A lease lasts one second to one hour; that of step {spec.Name} does not.");
-        return null;
+        return SpecCheck.Of(spec);
     }
 
     private static bool HasStarted(TaskNode node) => node.Attempt > 0 || node.State == TaskState.Running || node.State.IsFinal();

@@ -4,11 +4,15 @@ namespace Astra.Kernel.Tasks;
 
 /// <summary>A worker's hold on one attempt, in the memory of the shard's owner. After a takeover the worker is known by
 /// its id only, until it heartbeats here.</summary>
-internal sealed class TaskLease(WorkerId workerId, IWorker? worker, TimeSpan until)
+internal sealed class TaskLease(WorkerId workerId, IWorker? worker, TimeSpan now, TimeSpan duration)
 {
     public WorkerId WorkerId { get; } = workerId;
     public IWorker? Worker { get; } = worker;
 
-    /// <summary>On the owner's monotonic clock.</summary>
-    public TimeSpan Until { get; set; } = until;
+    /// <summary>On the owner's monotonic clock, as is the next.</summary>
+    public TimeSpan RenewedAt { get; private set; } = now;
+
+    public TimeSpan Until { get; private set; } = now + duration;
+
+    public void Renew(TimeSpan at, TimeSpan duration) => (RenewedAt, Until) = (at, at + duration);
 }

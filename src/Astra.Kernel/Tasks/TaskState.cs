@@ -52,6 +52,9 @@ public enum TaskCommand : byte
 
     /// <summary>A person asks for a dead letter, or what it doomed, to be tried again.</summary>
     Redrive = 11,
+
+    /// <summary>Its deadline has passed before it ended.</summary>
+    Lapse = 12,
 }
 
 /// <summary>The three kinds of "no".</summary>
@@ -101,13 +104,13 @@ public static class TaskTransitions
 
     private static readonly Transition[,] Table =
     {
-        //               Unblock Block    Doom       Claim    Complete   Retry  Exhaust Expire  Suspend  Cancel     Redrive
-        /* Pending   */ { Ready, same,    Cancelled, late,    late,      late,  late,   late,   late,    Cancelled, same    },
-        /* Ready     */ { same,  Pending, never,     Running, late,      late,  late,   late,   late,    Cancelled, same    },
-        /* Running   */ { same,  never,   never,     late,    Completed, Ready, Dead,   Ready,  Pending, Cancelled, late    },
-        /* Completed */ { late,  late,    never,     late,    same,      late,  late,   late,   late,    late,      late    },
-        /* Cancelled */ { late,  late,    same,      late,    late,      late,  late,   late,   late,    same,      Pending },
-        /* Dead      */ { late,  late,    never,     late,    late,      late,  same,   late,   late,    Cancelled, Pending },
+        //               Unblock Block    Doom       Claim    Complete   Retry  Exhaust Expire  Suspend  Cancel     Redrive  Lapse
+        /* Pending   */ { Ready, same,    Cancelled, late,    late,      late,  late,   late,   late,    Cancelled, same,    Dead },
+        /* Ready     */ { same,  Pending, never,     Running, late,      late,  late,   late,   late,    Cancelled, same,    Dead },
+        /* Running   */ { same,  never,   never,     late,    Completed, Ready, Dead,   Ready,  Pending, Cancelled, late,    Dead },
+        /* Completed */ { late,  late,    never,     late,    same,      late,  late,   late,   late,    late,      late,    late },
+        /* Cancelled */ { late,  late,    same,      late,    late,      late,  late,   late,   late,    same,      Pending, late },
+        /* Dead      */ { late,  late,    never,     late,    late,      late,  same,   late,   late,    Cancelled, Pending, late },
     };
 
     public static Transition Of(TaskState state, TaskCommand command) => Table[(int)state - 1, (int)command - 1];

@@ -38,6 +38,8 @@ public sealed class EventCodecTests
         { EventKind.GoalFailed, "0474657874" },
         { EventKind.GoalCancelled, "0474657874" },
         { EventKind.GoalReopened, "0474657874" },
+        { EventKind.GoalPaused, "047465787400" },
+        { EventKind.GoalResumed, "0474657874" },
     };
 
     [Fact]
@@ -83,6 +85,8 @@ public sealed class EventCodecTests
     [Theory]
     [InlineData("1480C03BA4BAC5E208", "not-before")]
     [InlineData("1580C03BA4BAC5E208", "deadline")]
+    [InlineData("1606656D61696C73", "queue")]
+    [InlineData("170C677075206F733A6C696E7578", "requires")]
     public void An_extra_of_a_task_is_still_written_and_read_as_it_was(string hex, string field)
     {
         var at = new DateTimeOffset(2030, 1, 2, 3, 4, 5, TimeSpan.Zero);
@@ -90,6 +94,8 @@ public sealed class EventCodecTests
         {
             "not-before" => new TaskExtras { NotBefore = at },
             "deadline" => new TaskExtras { Deadline = at },
+            "queue" => new TaskExtras { Queue = "emails" },
+            "requires" => new TaskExtras { Requires = "gpu os:linux" },
             _ => throw new ArgumentOutOfRangeException(nameof(field)),
         };
         Assert.Equal(hex, Convert.ToHexString(ExtrasCodec.Encode(extras)));
@@ -98,11 +104,13 @@ public sealed class EventCodecTests
 
     [Theory]
     [InlineData("0100112233445566778899AABBCCDDEEFF", "parent")]
+    [InlineData("14036164610103776879" + "80C03BA4BAC5E208", "paused")]
     public void An_extra_of_a_goal_is_still_written_and_read_as_it_was(string hex, string field)
     {
         var extras = field switch
         {
             "parent" => new GoalExtras { Parent = new GoalId(One) },
+            "paused" => new GoalExtras { Pause = new GoalPause("ada", "why", new DateTimeOffset(2030, 1, 2, 3, 4, 5, TimeSpan.Zero)) },
             _ => throw new ArgumentOutOfRangeException(nameof(field)),
         };
         Assert.Equal(hex, Convert.ToHexString(ExtrasCodec.Encode(extras)));
@@ -171,6 +179,8 @@ public sealed class EventCodecTests
         EventKind.GoalFailed => new KernelEvent.GoalFailed(text),
         EventKind.GoalCancelled => new KernelEvent.GoalCancelled(text),
         EventKind.GoalReopened => new KernelEvent.GoalReopened(text),
+        EventKind.GoalPaused => new KernelEvent.GoalPaused(text, number % 2 == 0 ? null : text),
+        EventKind.GoalResumed => new KernelEvent.GoalResumed(text),
         _ => throw new InvalidOperationException($"Give {kind} a sample here and a frozen one above."),
     };
 
