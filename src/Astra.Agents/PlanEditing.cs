@@ -62,6 +62,8 @@ public sealed class PlanEditing(KernelNode node) : IDisposable
                 return Invalid("One of the edits is null.");
             if (edit is AddStep add && !IsExecutor(add.Executor))
                 return Invalid($"Step {add.Name} has the executor '{add.Executor}'; it must be agent:NAME or tool:NAME[@VERSION].");
+            if (edit is AddStep { Requires: { } requires } asking && Capabilities.Refuse(requires) is { } bad)
+                return Invalid($"Step {asking.Name} requires something that cannot be a capability: {bad}");
             var after = edit switch { AddStep step => step.After, RewireStep step => step.After, ReflectAfter reflect => reflect.After, _ => [] };
             if (after.Any(dependency => string.IsNullOrEmpty(dependency.Step)))
                 return Invalid("A dependency names the step it waits for, as in {\"step\": \"fetch\", \"onlyCompleted\": true}.");
@@ -87,6 +89,7 @@ public sealed class PlanEditing(KernelNode node) : IDisposable
                 Priority = add.Priority,
                 AttemptCountMax = add.AttemptCountMax,
                 LeaseDuration = ToLease(add.LeaseSeconds),
+                Extras = ToExtras(add),
             },
             [.. add.After.Select(WorkMapping.ToKernel)]),
         RemoveStep remove => new GraphEdit.Remove(remove.Name),
@@ -95,6 +98,11 @@ public sealed class PlanEditing(KernelNode node) : IDisposable
         CancelStep cancel => new GraphEdit.Cancel(cancel.Name, cancel.Reason ?? "Cancelled by an edit of the plan."),
         _ => throw new InvalidOperationException($"No such edit: {edit.GetType().Name}."),
     };
+
+    // None as the kernel has it where there is nothing, so that nothing is written for it.
+    private static TaskExtras ToExtras(AddStep add) => add is { NotBefore: null, Deadline: null, Queue: null } && Capabilities.Join(add.Requires) is null
+        ? TaskExtras.None
+        : new TaskExtras { NotBefore = add.NotBefore?.ToUniversalTime(), Deadline = add.Deadline?.ToUniversalTime(), Queue = add.Queue, Requires = Capabilities.Join(add.Requires) };
 
     // What no TimeSpan can hold becomes zero, which the kernel refuses with the range that is allowed.
     private static TimeSpan ToLease(double seconds) => seconds is > 0 and < 1e9 ? TimeSpan.FromSeconds(seconds) : TimeSpan.Zero;

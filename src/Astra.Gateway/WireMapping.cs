@@ -32,6 +32,7 @@ public static class WireMapping
         Input = ToJson(goal.Input),
         Result = ToJson(goal.Result),
         Reason = goal.Reason,
+        Paused = goal.Extras.Pause is { } pause ? new PauseView(pause.By, pause.Reason, pause.At) : null,
     };
 
     /// <param name="nameOf">What the steps it waits for are called; a step knows them by id.</param>
@@ -56,6 +57,10 @@ public static class WireMapping
         Input = isInList ? null : ToJson(task.Spec.Input),
         Output = isInList ? null : ToJson(task.Output),
         Failure = task.Failure is { } failure ? new TaskFailure(ToWire(failure.Kind), failure.Reason, failure.Fingerprint) : null,
+        NotBefore = task.Spec.Extras.NotBefore,
+        Deadline = task.Spec.Extras.Deadline,
+        Queue = task.Spec.Extras.Queue,
+        Requires = task.Spec.Extras.Requires is { } requires ? Capabilities.Split(requires) : null,
     };
 
     public static PlanView ToView(GoalSnapshot plan)

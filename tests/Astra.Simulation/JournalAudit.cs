@@ -221,6 +221,9 @@ internal sealed class JournalAudit(Verdict verdict, Trace trace)
             case KernelEvent.TaskCompleted completed:
                 task.Output = completed.Output;
                 break;
+            // A deadline that passes is no attempt that failed.
+            case KernelEvent.TaskDied when entry.Command == TaskCommand.Lapse:
+                break;
             case KernelEvent.TaskRetried or KernelEvent.TaskDied:
                 task.FailureCount++;
                 break;

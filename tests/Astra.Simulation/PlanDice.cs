@@ -1,5 +1,6 @@
 using Astra.Kernel;
 using Astra.Kernel.Tasks;
+using Astra.Testing.Time;
 
 namespace Astra.Simulation;
 
@@ -35,6 +36,12 @@ internal sealed class PlanDice(SimulationOptions options)
         Priority = dice.Between(-3, 3),
         AttemptCountMax = dice.Between(1, 4),
         LeaseDuration = dice.Pick([TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(6)]),
+        Extras = dice.Chance(0.85) ? TaskExtras.None : new TaskExtras
+        {
+            Queue = dice.Pick<string?>([null, "emails", "calls"]),
+            NotBefore = dice.Chance(0.5) ? VirtualClock.Beginning.AddSeconds(dice.Between(0, 30)) : null,
+            Deadline = dice.Chance(0.3) ? VirtualClock.Beginning.AddSeconds(dice.Between(31, 60)) : null,
+        },
     };
 
     /// <returns>One to four edits, and whether they make a circle of their own.</returns>

@@ -36,10 +36,12 @@ internal sealed class ServerEndpoints(GatewayParts parts, GatewayOptions options
             : Problems.Of(StatusCodes.Status503ServiceUnavailable, "This node owns no shards yet; it gets its share within seconds.");
     }
 
-    private async Task<IResult> Status()
+    private async Task<IResult> Status() => Replies.Json(await StatusAsync());
+
+    public async Task<StatusView> StatusAsync()
     {
         var summary = await parts.Node.SummariseAsync();
-        return Replies.Json(new StatusView
+        return new StatusView
         {
             Version = options.Version,
             NodeId = summary.Self.Node.Value,
@@ -54,7 +56,10 @@ internal sealed class ServerEndpoints(GatewayParts parts, GatewayOptions options
             WorkersConnected = summary.Workers.Count,
             SandboxTier = options.SandboxTier,
             ResidentBytes = Environment.WorkingSet,
-        });
+            Draining = summary.IsDraining,
+            TenantsWaiting = summary.TenantsWaiting,
+            WaitAtMostSeconds = summary.WaitAtMost?.TotalSeconds,
+        };
     }
 
     private IResult Stop(HttpContext http)

@@ -7,7 +7,7 @@ namespace Astra.Kernel.Timers;
 /// When a schedule fires: five cron fields in a time zone, <c>every 5m</c> from when it was made, or <c>at</c> one
 /// moment. A pure function of the text and the time asked about.
 /// </summary>
-internal sealed class Recurrence
+public sealed class Recurrence
 {
     public static readonly TimeSpan IntervalMin = TimeSpan.FromSeconds(1);
     public static readonly TimeSpan IntervalMax = TimeSpan.FromDays(366);

@@ -51,6 +51,9 @@ public sealed record GoalView
 
     /// <summary>Why it failed or was cancelled, in one sentence.</summary>
     public string? Reason { get; init; }
+
+    /// <summary>Nothing of it is handed out while this is here.</summary>
+    public PauseView? Paused { get; init; }
 }
 
 public sealed record TaskCounts(int Pending, int Ready, int Running, int Completed, int Cancelled, int Dead)
@@ -87,6 +90,18 @@ public sealed record TaskView
     public JsonElement? Output { get; init; }
 
     public TaskFailure? Failure { get; init; }
+
+    /// <summary>It is not handed out before this.</summary>
+    public DateTimeOffset? NotBefore { get; init; }
+
+    /// <summary>What has not ended by then becomes a dead letter.</summary>
+    public DateTimeOffset? Deadline { get; init; }
+
+    /// <summary>The tenant's queue it stands in, for the limits set on that.</summary>
+    public string? Queue { get; init; }
+
+    /// <summary>Capabilities a worker must have, such as `gpu` or `os:linux`.</summary>
+    public IReadOnlyList<string>? Requires { get; init; }
 }
 
 public enum FailureKind { Transient, Permanent, Poison }
@@ -118,6 +133,18 @@ public sealed record AddStep : PlanEdit
     public int Priority { get; init; }
     public int AttemptCountMax { get; init; } = 3;
     public double LeaseSeconds { get; init; } = 30;
+
+    /// <summary>It is not handed out before this.</summary>
+    public DateTimeOffset? NotBefore { get; init; }
+
+    /// <summary>What has not ended by then becomes a dead letter.</summary>
+    public DateTimeOffset? Deadline { get; init; }
+
+    /// <summary>The tenant's queue it stands in, for the limits set on that.</summary>
+    public string? Queue { get; init; }
+
+    /// <summary>Capabilities a worker must have, such as `gpu` or `os:linux`.</summary>
+    public IReadOnlyList<string>? Requires { get; init; }
 }
 
 /// <summary>Only a step that has not started can be removed, and only if nothing is left waiting for it.</summary>

@@ -27,6 +27,14 @@ public sealed record StatusView
     public required int WorkersConnected { get; init; }
     public required string SandboxTier { get; init; }
     public required long ResidentBytes { get; init; }
+
+    /// <summary>This node hands nothing out and gives its shards away.</summary>
+    public bool Draining { get; init; }
+
+    public int TenantsWaiting { get; init; }
+
+    /// <summary>What a tenant with nothing running waits for its first slot at most; left out without a slot.</summary>
+    public double? WaitAtMostSeconds { get; init; }
 }
 
 public sealed record NodeView(string NodeId, string Address, int Shards, bool Alive);

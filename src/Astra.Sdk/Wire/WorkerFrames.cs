@@ -18,7 +18,11 @@ namespace Astra.Sdk;
 [JsonDerivedType(typeof(Drain), "drain")]
 public abstract record WorkerFrame
 {
-    public sealed record Hello(string Name, IReadOnlyList<AgentRegistration> Agents, int Slots) : WorkerFrame;
+    public sealed record Hello(string Name, IReadOnlyList<AgentRegistration> Agents, int Slots) : WorkerFrame
+    {
+        /// <summary>What it has beside its agents, for steps that require it.</summary>
+        public IReadOnlyList<string>? Capabilities { get; init; }
+    }
 
     /// <summary>Renews the lease of every task it lists. Kept in memory by the server, never a row.</summary>
     public sealed record Heartbeat(IReadOnlyList<TaskAttempt> Tasks) : WorkerFrame;

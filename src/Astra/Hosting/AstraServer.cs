@@ -112,7 +112,10 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
         var randomness = new SystemRandomness();
         var bus = Owned(new HttpBus(new FleetSecret(await store.ReadFleetSecretAsync(cancellationToken)), TimeProvider.System));
         var ports = new KernelPorts(
-            clock, randomness, new IdSource(clock, randomness), Owned(new ThreadPoolDispatcher()), store.Journal, store.Projection, store.Leases, bus);
+            clock, randomness, new IdSource(clock, randomness), Owned(new ThreadPoolDispatcher()), store.Journal, store.Projection, store.Leases, bus)
+        {
+            Controls = store.Controls, Schedules = store.Schedules, ReadSubmission = new Submissions(BuiltIn.Catalog()).Read,
+        };
         var node = Owned(new KernelNode(ports, new KernelLimits(), new NodeRegistration(held.Node, _address.ToString().TrimEnd('/'), Guid.NewGuid())));
         node.OnNotice = notice => Say(Notices.Sentence(notice));
         return (store, node, bus);

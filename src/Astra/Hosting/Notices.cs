@@ -12,6 +12,8 @@ internal static class Notices
         KernelNotice.LoadFailed failed => $"some shards could not be loaded and will be tried again: {failed.Reason}",
         KernelNotice.ProjectionDelayed delayed => $"the tables are behind the log: {delayed.Reason}",
         KernelNotice.GoalQuarantined goal => $"goal {goal.Goal} is in quarantine, its rows are not kept up: {goal.Reason}",
+        KernelNotice.ControlsNotRead unread => $"limits, weights and pauses could not be read anew, and stay as they were: {unread.Reason}",
+        KernelNotice.SchedulesDelayed delayed => $"schedules could not be looked at, and will be in a second: {delayed.Reason}",
         _ => notice.ToString(),
     };
 }

@@ -1,4 +1,6 @@
+using Astra.Kernel.Controls;
 using Astra.Kernel.InMemory;
+using Astra.Kernel.Timers;
 using Astra.Testing.Contracts;
 
 namespace Astra.Kernel.Tests.Ports;
@@ -14,6 +16,11 @@ public sealed class InMemoryProjectionTests : ProjectionContract
 }
 
 public sealed class InMemoryShardLeasesTests : ShardLeasesContract
+{
+    protected override ValueTask<IStoreUnderTest> OpenAsync() => new(new MemoryUnderTest());
+}
+
+public sealed class InMemoryControlsTests : ControlsContract
 {
     protected override ValueTask<IStoreUnderTest> OpenAsync() => new(new MemoryUnderTest());
 }
@@ -46,6 +53,8 @@ internal sealed class MemoryUnderTest : IStoreUnderTest, IShardLeases, IClock
     public IJournal Journal => _store.Journal;
     public IProjection Projection => _store.Projection;
     public IShardLeases Leases => this;
+    public IControls Controls => _store.Controls;
+    public ISchedules Schedules => _store.Schedules;
 
     public TimeSpan Elapsed { get; private set; }
     public DateTimeOffset UtcNow => DateTimeOffset.UnixEpoch + Elapsed;

@@ -39,6 +39,8 @@ public sealed class LimitTests
         for (var i = 0; i < 20; i++)
             Submit();
         Assert.Equal(3, worker.Given.Count);
+        // A third of a second is no whole number of ticks.
+        _world.Advance(seconds: 0.001);
         for (var second = 1; second <= 5; second++)
         {
             _world.Advance(seconds: 1);
@@ -85,7 +87,7 @@ public sealed class LimitTests
     public void A_limit_of_one_tenant_holds_nobody_else_back()
     {
         _world.Set(LimitScope.Queue, "emails", concurrency: 0);
-        var worker = Worker();
+        var worker = _world.Worker();
         _world.Submit("a", spec => spec with { Extras = new TaskExtras { Queue = "emails" } }, tenant: new TenantId(new Guid(8, 8, 8, new byte[8])));
         Assert.Single(worker.Holds);
     }

@@ -1,4 +1,6 @@
 using Astra.Kernel;
+using Astra.Kernel.Controls;
+using Astra.Kernel.Timers;
 using Xunit;
 
 namespace Astra.Testing.Contracts;
@@ -9,6 +11,8 @@ public interface IStoreUnderTest : IAsyncDisposable
     IJournal Journal { get; }
     IProjection Projection { get; }
     IShardLeases Leases { get; }
+    IControls Controls { get; }
+    ISchedules Schedules { get; }
 
     /// <summary>The store now believes that this node has not renewed in time.</summary>
     ValueTask ExpireAsync(NodeId node);

@@ -21,6 +21,7 @@ internal sealed class ServerWorld
     public InMemoryStore Store { get; } = new(new SystemClock(), TimeSpan.FromSeconds(10));
     public InMemoryGovernance Governance { get; } = new(new SystemClock());
     public FakeSandbox Sandbox { get; } = new();
+    public KernelLimits Limits { get; init; } = new();
     public FleetSecret Fleet { get; } = new(RandomNumberGenerator.GetBytes(32));
     public TenantId Home { get; } = new(Guid.NewGuid());
 }
@@ -46,12 +47,15 @@ internal sealed class ServerFixture : IAsyncDisposable
         var clock = new SystemClock();
         var randomness = new SystemRandomness();
         _bus = new HttpBus(world.Fleet, TimeProvider.System);
+        var catalog = new ToolCatalog().Add(ShellForm.Definition, new ShellForm());
         _node = new KernelNode(
-            new KernelPorts(clock, randomness, new IdSource(clock, randomness), _dispatcher, world.Store.Journal, world.Store.Projection, world.Store.Leases, _bus),
-            new KernelLimits { RetryDelayMin = TimeSpan.FromMilliseconds(1), RetryDelayMax = TimeSpan.FromMilliseconds(5), LeaseRenewalInterval = TimeSpan.FromMilliseconds(100) },
+            new KernelPorts(clock, randomness, new IdSource(clock, randomness), _dispatcher, world.Store.Journal, world.Store.Projection, world.Store.Leases, _bus)
+            {
+                Controls = world.Store.Controls, Schedules = world.Store.Schedules, ReadSubmission = new Submissions(catalog).Read,
+            },
+            world.Limits with { RetryDelayMin = TimeSpan.FromMilliseconds(1), RetryDelayMax = TimeSpan.FromMilliseconds(5), LeaseRenewalInterval = TimeSpan.FromMilliseconds(100) },
             new NodeRegistration(new NodeId(nodeId), Address.ToString(), Guid.NewGuid()));
         _editing = new PlanEditing(_node);
-        var catalog = new ToolCatalog().Add(ShellForm.Definition, new ShellForm());
         var tools = new ToolGate(catalog, () => world.Sandbox, _ => new ToolGrants { Tools = ["*"] }, new ToolGateOptions());
         var artifacts = new FileArtifacts(_directory);
         var progress = new ProgressFeed();
