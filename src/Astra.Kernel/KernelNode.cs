@@ -340,23 +340,3 @@ public sealed record GoalRequest
     /// <summary>The first tasks, added in the same commit as the goal.</summary>
     public required IReadOnlyList<GraphEdit> Plan { get; init; }
 }
-
-/// <param name="Backlog">Committed entries that the rows do not show yet.</param>
-public sealed record NodeSummary(
-    NodeRegistration Self, int ShardsOwned, int GoalsActive, int TasksReady, int TasksRunning, long Backlog,
-    IReadOnlyList<WorkerSummary> Workers, IReadOnlyList<NodeStanding> Nodes)
-{
-    public int TenantsWaiting { get; init; }
-    public TimeSpan LongestTask { get; init; }
-
-    /// <summary>What a tenant with nothing running waits for its first slot at most; null without a slot.</summary>
-    public TimeSpan? WaitAtMost { get; init; }
-
-    public bool IsDraining { get; init; }
-}
-
-public sealed record WorkerSummary(WorkerId Id, string Name, TenantId? Tenant, IReadOnlyCollection<string> Executors, int Slots, int SlotsTaken)
-{
-    public IReadOnlyCollection<string> Capabilities { get; init; } = [];
-    public bool IsDraining { get; init; }
-}

@@ -1,0 +1,21 @@
+namespace Astra.Kernel;
+
+/// <param name="Backlog">Committed entries that the rows do not show yet.</param>
+public sealed record NodeSummary(
+    NodeRegistration Self, int ShardsOwned, int GoalsActive, int TasksReady, int TasksRunning, long Backlog,
+    IReadOnlyList<WorkerSummary> Workers, IReadOnlyList<NodeStanding> Nodes)
+{
+    public int TenantsWaiting { get; init; }
+    public TimeSpan LongestTask { get; init; }
+
+    /// <summary>What a tenant with nothing running waits for its first slot at most; null without a slot.</summary>
+    public TimeSpan? WaitAtMost { get; init; }
+
+    public bool IsDraining { get; init; }
+}
+
+public sealed record WorkerSummary(WorkerId Id, string Name, TenantId? Tenant, IReadOnlyCollection<string> Executors, int Slots, int SlotsTaken)
+{
+    public IReadOnlyCollection<string> Capabilities { get; init; } = [];
+    public bool IsDraining { get; init; }
+}
