@@ -82,6 +82,7 @@ public static class Gateway
         server.Map(app, api);
         new ControlEndpoints(parts, replies, server.StatusAsync).Map(api);
         new ScheduleEndpoints(parts.Node, replies).Map(api);
+        new ActorEndpoints(parts, options, replies).Map(api);
         new GoalEndpoints(parts.Node, new Submissions(parts.Catalog), replies).Map(api);
         new PlanEndpoints(parts.Node, parts.Editing, replies).Map(api);
         new EventEndpoints(parts.Node, parts.Progress, parts.Keys, options, replies, app.Lifetime.ApplicationStopping).Map(api);

@@ -63,6 +63,12 @@ public static class WireMapping
         Requires = task.Spec.Extras.Requires is { } requires ? Capabilities.Split(requires) : null,
     };
 
+    public static TaskView ToView(TaskReading reading)
+    {
+        var names = reading.Task.After.Select((after, index) => (after.On, Name: reading.AfterNames[index])).ToList();
+        return ToView(reading.Task, id => names.Find(name => name.On == id).Name, isInList: false);
+    }
+
     public static PlanView ToView(GoalSnapshot plan)
     {
         var names = NamesOf(plan);

@@ -56,8 +56,8 @@ public sealed partial class KernelNode
     /// on to its end. Not kept: a node that is started anew does not drain.</summary>
     public async ValueTask DrainAsync(bool isDraining)
     {
-        _parts.IsDraining = isDraining;
-        _parts.Scheduler.TrySend(new SetDraining(isDraining));
+        _parts.Load.IsDraining = isDraining;
+        _parts.Scheduler.TrySend(new DrainingChanged());
         _parts.Region.TrySend(new DrainChanged());
         await SummariseAsync();
     }

@@ -1,6 +1,7 @@
 using Astra.Kernel.Actors;
 using Astra.Kernel.Controls;
 using Astra.Kernel.Journal;
+using Astra.Kernel.Metrics;
 using Astra.Kernel.Projecting;
 using Astra.Kernel.Scheduling;
 using Astra.Kernel.Shards;
@@ -22,7 +23,10 @@ public sealed partial class KernelNode : IAsyncDisposable
 
     private readonly KernelPorts _ports;
     private readonly KernelLimits _limits;
-    private readonly KernelNotices _notices = new();
+    private readonly KernelMetrics _metrics = new();
+    private readonly KernelNotices _notices;
+    private readonly CommitFeed _commits = new();
+    private readonly ProjectionProgress _projected;
     private readonly ShardMap _map = new();
     private readonly ActorSystem _actors;
     private readonly NodeParts _parts;
@@ -31,21 +35,25 @@ public sealed partial class KernelNode : IAsyncDisposable
     private readonly ActorRef _controls;
     private IDisposable? _serving;
     private int _isStopping;
+    private int _isUnfit;
 
     public KernelNode(KernelPorts ports, KernelLimits limits, NodeRegistration self)
     {
         (_ports, _limits) = (ports, limits);
-        _actors = new ActorSystem(ports.Dispatcher, ports.Clock, ports.Randomness);
-        var writer = new JournalWriter(ports.Journal, limits);
+        (_notices, _projected) = (new KernelNotices(_metrics), new ProjectionProgress(ports.Clock));
+        _actors = new ActorSystem(ports.Dispatcher, ports.Clock, ports.Randomness, NodeActors.Options(_metrics, GiveUp));
+        _actors.Operator.Commanded = (path, command, by) => _notices.Publish(new KernelNotice.ActorCommanded(path, command, by));
+        var writer = new JournalWriter(ports.Journal, limits, ports.Clock, _metrics, _commits);
         _parts = new NodeParts
         {
             Clock = ports.Clock, Randomness = ports.Randomness, Ids = ports.Ids, Limits = limits, Self = self, Writer = writer,
             Events = new EventHub(), Ownership = new NodeOwnership(ports.Clock), Load = new NodeLoad(ports.Clock),
+            Metrics = _metrics, Roster = new WorkerRoster(),
         };
         writer.Attach(Spawn("journal-writer", () => writer));
-        _parts.Projector = Spawn("projector", () => new Projector(ports.Projection, limits, _notices));
+        _parts.Projector = Spawn("projector", () => new Projector(ports.Projection, limits, _notices, _projected));
         _door = new ShardDoor(_map, self.Node, ports.Bus, ports.Dispatcher);
-        _parts.Scheduler = Spawn("scheduler", () => new Scheduler(ports.Clock, limits, _door, _parts.Load, () => _map.WorkingNodes));
+        _parts.Scheduler = Spawn("scheduler", () => new Scheduler(ports.Clock, limits, _door, _parts.Load, _parts.Roster, _metrics, () => _map.WorkingNodes));
         _parts.Region = Spawn("shards", () => new ShardRegion(_parts, _map, ports.Leases, ports.Journal, ports.Projection, _notices), ShardRegion.ShardSupervision);
         _explainer = new Explainer(ports.Clock, _parts.Scheduler, _door);
         _controls = Spawn("controls", () => new ControlsKeeper(ports.Controls, _parts.Scheduler, limits, _notices));
@@ -56,15 +64,14 @@ public sealed partial class KernelNode : IAsyncDisposable
 
     public NodeRegistration Self => _parts.Self;
 
-    /// <summary>Told about the node's own troubles, on a thread of the kernel: return quickly.</summary>
-    public Action<KernelNotice>? OnNotice
+    // Nothing is promised any more: what is asked from here on is refused, as on a node that stops.
+    private void GiveUp(NodeFailed failed)
     {
-        get => _notices.Subscriber;
-        set => _notices.Subscriber = value;
+        if (Interlocked.Exchange(ref _isUnfit, 1) == 1)
+            return;
+        _parts.Ownership.End();
+        _notices.Publish(new KernelNotice.NodeFailed(failed.Actor.ToString() ?? "", failed.Why.Message));
     }
-
-    /// <summary>The tree of actors as it is now.</summary>
-    public ActorSnapshot InspectActors() => _actors.Inspect();
 
     /// <summary>Registers the node, takes its share of the shards and loads them.</summary>
     /// <exception cref="JournalUnavailableException">The database does not answer.</exception>
@@ -99,6 +106,7 @@ public sealed partial class KernelNode : IAsyncDisposable
         await _actors.StopAsync(StopTimeout);
         _serving?.Dispose();
         _parts.Events.Close();
+        _metrics.Dispose();
         try
         {
             await _ports.Leases.LeaveAsync(_parts.Self, CancellationToken.None);
@@ -109,19 +117,17 @@ public sealed partial class KernelNode : IAsyncDisposable
         }
     }
 
-    public async ValueTask<NodeSummary> SummariseAsync()
-    {
-        var scheduler = await _parts.Scheduler.AskAsync<SchedulerSummary>(Summarise.Instance, CatchUpTimeout);
-        return new NodeSummary(
-            _parts.Self, _map.LocalCount, _parts.Load.ActiveCount, scheduler.ReadyCount, scheduler.RunningCount, _parts.Load.Backlog, scheduler.Workers, _map.Nodes)
-        {
-            TenantsWaiting = scheduler.TenantsWaiting, LongestTask = scheduler.LongestTask, WaitAtMost = scheduler.WaitAtMost, IsDraining = scheduler.IsDraining,
-        };
-    }
-
     // ---- Goals ----------------------------------------------------------------------------------------------------
 
     public async ValueTask<Answer<GoalRow>> SubmitAsync(Caller caller, GoalRequest request)
+    {
+        var answer = await SubmitOrRefuseAsync(caller, request);
+        if (answer.Refusal is { } refusal)
+            _metrics.Refused(refusal);
+        return answer;
+    }
+
+    private async ValueTask<Answer<GoalRow>> SubmitOrRefuseAsync(Caller caller, GoalRequest request)
     {
         if (Check(request) is { } refusal)
             return refusal;
@@ -173,11 +179,23 @@ public sealed partial class KernelNode : IAsyncDisposable
 
     public async ValueTask<Answer<TaskRow>> GetTaskAsync(TenantId tenant, TaskId task)
     {
-        var live = await _door.AskAsync<TaskRow>(task.Shard, new ShardRequest.ReadTask(tenant, task));
+        var reading = await ReadTaskAsync(tenant, task);
+        return reading.Refusal is { } refusal ? refusal : reading.Value.Task;
+    }
+
+    /// <summary>The task with the names of what it waits for, without reading the rest of its goal.</summary>
+    public async ValueTask<Answer<TaskReading>> ReadTaskAsync(TenantId tenant, TaskId task)
+    {
+        var live = await _door.AskAsync<TaskReading>(task.Shard, new ShardRequest.ReadTask(tenant, task));
         if (live.Refusal is not { Kind: RefusalKind.NotFound } notFound)
             return live;
         var finished = await LoadGoalOfAsync(tenant, task);
-        return finished.Refusal ?? (finished.Value?.Tasks.FirstOrDefault(row => row.Id == task) is { } found ? found : (Answer<TaskRow>)notFound);
+        if (finished.Refusal is { } refusal)
+            return refusal;
+        if (finished.Value?.Tasks.FirstOrDefault(row => row.Id == task) is not { } found)
+            return notFound;
+        var names = finished.Value.Tasks.ToDictionary(row => row.Id, row => row.Spec.Name);
+        return new TaskReading(found, [.. found.After.Select(after => names[after.On])]);
     }
 
     /// <summary>Tries a dead letter again, with fresh attempts.</summary>
@@ -216,7 +234,9 @@ public sealed partial class KernelNode : IAsyncDisposable
     public WorkerLink Connect(WorkerOffer offer, IWorker worker)
     {
         var id = new WorkerId(_ports.Ids.NewId(default));
-        _parts.Scheduler.TrySend(new WorkerJoined(new WorkerHandle(id, offer, worker)));
+        var handle = new WorkerHandle(id, offer, worker);
+        _parts.Roster.Add(handle);
+        _parts.Scheduler.TrySend(new WorkerJoined(handle));
         return new WorkerLink(id, _door, _parts);
     }
 
@@ -225,6 +245,7 @@ public sealed partial class KernelNode : IAsyncDisposable
     private ActorRef Spawn(string name, Func<Actor> create, SupervisionPolicy? children = null) => _actors.Spawn(new ActorOptions
     {
         Name = name, Create = create, MailboxCapacityMax = NodeMailboxCapacityMax, Children = children ?? SupervisionPolicy.Default,
+        StopRefusal = "this node does nothing without it; restart it, or stop the server.",
     });
 
     private ValueTask<Answer<GoalRow>> SubmitAsync(ShardId shard, Caller caller, GoalRequest request, ulong digest, TimeSpan lookedAt) =>

@@ -1,3 +1,5 @@
+using Astra.Kernel.Metrics;
+
 namespace Astra.Kernel;
 
 /// <summary>What an operator should know about the kernel itself: troubles of the node, not events of goals.</summary>
@@ -15,12 +17,25 @@ public abstract record KernelNotice
 
     public sealed record SchedulesDelayed(string Reason) : KernelNotice;
 
+    /// <summary>
+    /// This node serves no longer: a part of it that nobody above can mend has failed, or more handlers than it can
+    /// carry did not come back. Its host ends the process, and a new one takes the shards over. Told once.
+    /// </summary>
+    public sealed record NodeFailed(string Actor, string Reason) : KernelNotice;
+
+    /// <summary>An operator's command to an actor.</summary>
+    public sealed record ActorCommanded(string Path, string Command, string By) : KernelNotice;
+
     public sealed record GoalQuarantined(GoalId Goal, string Reason) : KernelNotice;
 }
 
-internal sealed class KernelNotices
+internal sealed class KernelNotices(KernelMetrics metrics)
 {
     public Action<KernelNotice>? Subscriber { get; set; }
 
-    public void Publish(KernelNotice notice) => Subscriber?.Invoke(notice);
+    public void Publish(KernelNotice notice)
+    {
+        metrics.Noticed(notice);
+        Subscriber?.Invoke(notice);
+    }
 }

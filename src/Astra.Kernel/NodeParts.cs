@@ -1,15 +1,15 @@
 using System.Collections.Concurrent;
 using Astra.Kernel.Actors;
 using Astra.Kernel.Journal;
+using Astra.Kernel.Metrics;
 using Astra.Kernel.Scheduling;
+using Astra.Kernel.Workers;
 
 namespace Astra.Kernel;
 
 /// <summary>What the actors of one node share: the ports, each other, and a few counters.</summary>
 internal sealed class NodeParts
 {
-    private volatile bool _isDraining;
-
     public required IClock Clock { get; init; }
     public required IRandomness Randomness { get; init; }
     public required IIdSource Ids { get; init; }
@@ -19,13 +19,8 @@ internal sealed class NodeParts
     public required EventHub Events { get; init; }
     public required NodeOwnership Ownership { get; init; }
     public required NodeLoad Load { get; init; }
-
-    /// <summary>Hands out nothing, and its shards go to others.</summary>
-    public bool IsDraining
-    {
-        get => _isDraining;
-        set => _isDraining = value;
-    }
+    public required KernelMetrics Metrics { get; init; }
+    public required WorkerRoster Roster { get; init; }
 
     public ActorRef Region { get; set; } = null!;
     public ActorRef Scheduler { get; set; } = null!;
@@ -58,7 +53,15 @@ internal sealed class NodeLoad(IClock clock)
     private int _activeCount;
     private long _backlog;
     private volatile int _ready;
+    private volatile bool _isDraining;
     private readonly Dictionary<TenantId, TokenBucket> _submissions = [];
+
+    /// <summary>The node hands out nothing, and its shards go to others.</summary>
+    public bool IsDraining
+    {
+        get => _isDraining;
+        set => _isDraining = value;
+    }
 
     /// <summary>Ready tasks, as the scheduler last counted them.</summary>
     public int Ready
@@ -120,4 +123,14 @@ internal sealed class NodeLoad(IClock clock)
             return null;
         }
     }
+}
+
+/// <summary>How far the rows have come: everything that was decided before this moment is in the tables.</summary>
+internal sealed class ProjectionProgress(IClock clock)
+{
+    private long _caughtUpToTicks = clock.Elapsed.Ticks;
+
+    public TimeSpan Lag => clock.Elapsed - TimeSpan.FromTicks(Volatile.Read(ref _caughtUpToTicks));
+
+    public void CaughtUpTo(TimeSpan at) => Volatile.Write(ref _caughtUpToTicks, at.Ticks);
 }

@@ -5,7 +5,14 @@ namespace Astra;
 
 /// <summary>Where a command's words go. What it was asked for goes to Out, everything else to Error.</summary>
 /// <param name="IsLive">Somebody is watching, on a terminal that can redraw.</param>
-public sealed record Terminal(TextWriter Out, TextWriter Error, TextReader In, bool IsLive, int Width);
+public sealed record Terminal(TextWriter Out, TextWriter Error, TextReader In, bool IsLive, int Width)
+{
+    /// <summary>A key that has been pressed and not looked at yet, or null. Never waits.</summary>
+    public Func<char?> PressedKey { get; init; } = static () => null;
+
+    /// <summary>Lines of the window at this moment.</summary>
+    public Func<int> Height { get; init; } = static () => 50;
+}
 
 /// <summary>A plan file as read: a submission, or the sentence that says what is wrong with it and where.</summary>
 public sealed record PlanReading(GoalSubmission? Submission, string? Problem);

@@ -16,27 +16,34 @@ internal sealed class EventEndpoints(KernelNode node, ProgressFeed progress, IAp
 {
     private const int LimitDefault = 500;
 
-    public void Map(IEndpointRouteBuilder api) => api.MapGet("/goals/{id}/events", Read).WithTags("Goals").Produces<Page<EventView>>()
-        .WithSummary("The goal's events after a sequence number. With Accept: text/event-stream, live until the goal ends; resumes by ?after= or Last-Event-ID.");
+    // Shorter than what proxies between people and servers have patience for.
+    private const int WaitSecondsMax = 60;
 
-    private async Task<IResult> Read(Guid id, long? after, int? limit, HttpContext http)
+    public void Map(IEndpointRouteBuilder api) => api.MapGet("/goals/{id}/events", Read).WithTags("Goals").Produces<Page<EventView>>()
+        .WithSummary("The goal's events after a sequence number. With Accept: text/event-stream, live until the goal ends; resumes by ?after= or Last-Event-ID. As JSON, ?wait= holds an empty answer back for up to that many seconds until something happens.");
+
+    private async Task<IResult> Read(Guid id, long? after, int? limit, int? wait, HttpContext http)
     {
         if (PageQuery.Refuse(limit) is { } problem)
             return problem;
         if (after < 0)
             return Problems.Of(StatusCodes.Status400BadRequest, "after is a sequence number, and those are not negative.");
+        if (wait is < 0 or > WaitSecondsMax)
+            return Problems.Of(StatusCodes.Status400BadRequest, $"wait is 0 to {WaitSecondsMax} seconds, not {wait}.");
         var goal = new GoalId(id);
         return http.Request.Headers.Accept.ToString().Contains("text/event-stream", StringComparison.OrdinalIgnoreCase)
             ? await StreamAsync(goal, after, http)
-            : await PageAsync(goal, after ?? 0, limit ?? LimitDefault, http);
+            : await PageAsync(goal, after ?? 0, limit ?? LimitDefault, TimeSpan.FromSeconds(wait ?? 0), http);
     }
 
-    private async Task<IResult> PageAsync(GoalId goal, long after, int limit, HttpContext http)
+    private async Task<IResult> PageAsync(GoalId goal, long after, int limit, TimeSpan wait, HttpContext http)
     {
         var tenant = http.Principal().Tenant;
         var names = new TaskNames();
         if (after > 0)
             await LearnNamesAsync(tenant, goal, names);
+        if (wait > TimeSpan.Zero)
+            await SomethingAfterAsync(tenant, goal, after, wait, http.RequestAborted);
         return await replies.Of(http, node.ReadEventsAsync(tenant, goal, after, limit), entries =>
         {
             foreach (var entry in entries)
@@ -44,6 +51,26 @@ internal sealed class EventEndpoints(KernelNode node, ProgressFeed progress, IAp
             var next = entries.Count == limit ? entries[^1].Seq.ToString(CultureInfo.InvariantCulture) : null;
             return Replies.Json(new Page<EventView>([.. entries.Select(entry => EventMapping.ToView(entry, names))], next));
         });
+    }
+
+    /// <summary>Until there is an event behind <paramref name="after"/>, the goal has ended, or the time is up.</summary>
+    private async Task SomethingAfterAsync(TenantId tenant, GoalId goal, long after, TimeSpan wait, CancellationToken cancellationToken)
+    {
+        // Subscribed first: what is committed between the look and the wait is not missed.
+        using var live = node.Subscribe(tenant, goal);
+        if (await replies.Ask(node.GetGoalAsync(tenant, goal)) is not { IsOk: true } current
+            || current.Value.LastSeq > after || current.Value.State != KernelGoalState.Active)
+            return;
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, stopping);
+        patience.CancelAfter(wait);
+        try
+        {
+            await live.Entries.WaitToReadAsync(patience.Token);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            // The time is up, or the server stops: an empty page says as much.
+        }
     }
 
     private async Task<IResult> StreamAsync(GoalId goal, long? after, HttpContext http)

@@ -50,11 +50,11 @@ internal sealed class GoalEndpoints(KernelNode node, Submissions submissions, Re
         var count = limit ?? PageQuery.LimitDefault;
         var asked = node.ListGoalsAsync(
             http.Principal().Tenant, state is { } wanted ? WireMapping.ToKernel(wanted) : null, agent, after is { } id ? new GoalId(id) : null, count + 1);
-        return await replies.Of(http, asked, rows => PageQuery.ToPage(rows, count, WireMapping.ToView, row => row.Id.Value));
+        return await replies.Of(http, asked, rows => Replies.Tagged(http, PageQuery.ToPage(rows, count, WireMapping.ToView, row => row.Id.Value)));
     }
 
     private Task<IResult> Get(Guid id, HttpContext http) =>
-        replies.Of(http, node.GetGoalAsync(http.Principal().Tenant, new GoalId(id)), WireMapping.ToView);
+        replies.Of(http, node.GetGoalAsync(http.Principal().Tenant, new GoalId(id)), goal => Replies.Tagged(http, WireMapping.ToView(goal)));
 
     private Task<IResult> Cancel(Guid id, ReasonGiven? given, HttpContext http)
     {

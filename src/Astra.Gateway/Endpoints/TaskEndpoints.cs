@@ -23,7 +23,8 @@ internal sealed class TaskEndpoints(KernelNode node, Replies replies)
         dead.MapPost("/{id}/discard", Discard).Produces<TaskView>().WithSummary("Give it up, with the reason.");
     }
 
-    private Task<IResult> Get(Guid id, HttpContext http) => ReplyAsync(http, node.GetTaskAsync(http.Principal().Tenant, new TaskId(id)));
+    private Task<IResult> Get(Guid id, HttpContext http) => replies.Of(
+        http, node.ReadTaskAsync(http.Principal().Tenant, new TaskId(id)), task => Replies.Tagged(http, WireMapping.ToView(task)));
 
     private Task<IResult> Why(Guid id, HttpContext http) =>
         replies.Of(http, node.WhyAsync(http.Principal().Tenant, id), WireMapping.ToView);

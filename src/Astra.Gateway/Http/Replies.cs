@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Security.Cryptography;
 using Astra.Kernel;
 using Astra.Sdk;
 using Microsoft.AspNetCore.Http;
@@ -8,7 +9,32 @@ namespace Astra.Gateway;
 /// <summary>The kernel's answers as HTTP: a value becomes JSON, a refusal a problem, and what another node owns is asked there.</summary>
 internal sealed class Replies(OwnerForwarding forwarding, TimeSpan answerTimeMax)
 {
+    // Half of a SHA-256: two bodies with the same tag would have to be looked for.
+    private const int TagBytes = 16;
+
     public static IResult Json<T>(T value, int status = StatusCodes.Status200OK) => Results.Json(value, AstraJson.Options, statusCode: status);
+
+    /// <summary>With an ETag of what is sent: whoever has just that already (If-None-Match) is told so, with 304 and no body.</summary>
+    public static IResult Tagged<T>(HttpContext http, T value)
+    {
+        var body = AstraJson.Write(value);
+        Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
+        SHA256.HashData(body, hash);
+        var tag = $"\"{Convert.ToHexStringLower(hash[..TagBytes])}\"";
+        http.Response.Headers.ETag = tag;
+        // What is answered is as of now, and nobody on the way may keep it without asking again.
+        http.Response.Headers.CacheControl = "no-cache";
+        return IsKnown(http, tag) ? Results.StatusCode(StatusCodes.Status304NotModified) : Results.Bytes(body, "application/json; charset=utf-8");
+    }
+
+    public static bool IsKnown(HttpContext http, string tag)
+    {
+        foreach (var header in http.Request.Headers.IfNoneMatch)
+            foreach (var known in header?.Split(',', StringSplitOptions.TrimEntries) ?? [])
+                if (known == "*" || known == tag || known == $"W/{tag}")
+                    return true;
+        return false;
+    }
 
     public async Task<IResult> Of<T>(HttpContext http, ValueTask<Answer<T>> asked, Func<T, IResult> onValue)
     {

@@ -22,6 +22,9 @@ internal sealed class Activity(
 
     public ActivityKind Kind => kind;
 
+    /// <summary>When its actor began to wait for it.</summary>
+    public TimeSpan Since { get; set; }
+
     public Incarnation Incarnation => incarnation;
 
     public object? Message => message;
@@ -51,7 +54,7 @@ internal sealed class Activity(
 
         _running = default;
         if (incarnation.IsRevoked)
-            incarnation.Cell.System.LostHandlerCameBack();
+            incarnation.Cell.System.Lost.CameBack();
         else
             incarnation.Cell.Tell(this);
     }
@@ -60,7 +63,7 @@ internal sealed class Activity(
     {
         // Revoked between the completion and this turn: counted lost then, back now.
         if (!cell.TryFinish(this))
-            cell.System.LostHandlerCameBack();
+            cell.System.Lost.CameBack();
     }
 }
 

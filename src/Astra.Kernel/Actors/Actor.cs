@@ -34,8 +34,11 @@ public sealed record Terminated(ActorRef Actor);
 /// <summary>How an actor is made and what it is allowed.</summary>
 public sealed record ActorOptions
 {
-    /// <summary>Unique among its living siblings.</summary>
-    public required string Name { get; init; }
+    /// <summary>
+    /// Unique among its living siblings. An actor without one is called by its place among all that its parent ever
+    /// spawned, such as <c>$17</c>; options without a name may be shared by any number of actors.
+    /// </summary>
+    public string? Name { get; init; }
 
     /// <summary>Makes an incarnation: once at the start, once more after each restart.</summary>
     public required Func<Actor> Create { get; init; }
@@ -56,18 +59,31 @@ public sealed record ActorOptions
     /// </summary>
     public TimeSpan StopDeadline { get; init; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>Why an operator must not stop this actor, as the end of a sentence; null lets it be stopped.</summary>
+    public string? StopRefusal { get; init; }
+
     /// <summary>How this actor treats the failures of its children.</summary>
     public SupervisionPolicy Children { get; init; } = SupervisionPolicy.Default;
 
+    // Longer than this is a mistake in the unit, and a sum of two of them would leave the clock's range.
+    private static readonly TimeSpan DeadlineMax = TimeSpan.FromDays(365);
+
     internal void Check()
     {
-        if (string.IsNullOrEmpty(Name) || Name.Contains('/'))
-            throw new ArgumentException($"'{Name}' is not an actor name: it must not be empty or contain '/'.");
+        ArgumentNullException.ThrowIfNull(Create);
+        ArgumentNullException.ThrowIfNull(Children);
+        if (Name is not null && (Name.Length == 0 || Name.Contains('/') || Name[0] == '$'))
+            throw new ArgumentException(
+                $"'{Name}' is not an actor name: it must not be empty, contain '/' or begin with '$'.");
         if (MailboxCapacityMax is < 1 or > 1 << 30)
             throw new ArgumentException($"A mailbox of {MailboxCapacityMax} messages is not possible ({Name}).");
-        if (StopDeadline < TimeSpan.Zero)
-            throw new ArgumentException($"A stop deadline of {StopDeadline} is in the past ({Name}).");
+        if (StopDeadline < TimeSpan.Zero || StopDeadline > DeadlineMax)
+            throw new ArgumentException(
+                $"A stop deadline of {StopDeadline} is not between zero and {DeadlineMax.Days} days ({Name}).");
         if (MessageDeadline is { } deadline && deadline <= TimeSpan.Zero)
             throw new ArgumentException($"A message deadline of {deadline} leaves no time for a message ({Name}).");
+        if (MessageDeadline > DeadlineMax)
+            throw new ArgumentException(
+                $"A message deadline of {MessageDeadline} is no deadline; leave it out to have none ({Name}).");
     }
 }

@@ -132,7 +132,7 @@ internal sealed partial class ActorCell
         {
             // A thread is stuck inside; the watchdog has taken the turn from it, revoked it and counted it lost.
             if (incarnation.Handling is { } message)
-                System.DeadLetters.Receive(message, incarnation.Turn.Sender, this, DeadLetterReason.ActorWedged, why);
+                LetGo(message, incarnation.Turn.Sender, DeadLetterReason.ActorWedged, why);
             EndRevoked(incarnation);
         }
 
@@ -144,10 +144,15 @@ internal sealed partial class ActorCell
     {
         KeepFailure(why);
         if (message is not null)
-            System.DeadLetters.Receive(message, sender, this, DeadLetterReason.HandlerFailed, why);
-        System.Options.Observe?.Invoke(new ActorFailed(this, why, message));
-        if (TryMove(LifeCommand.Fail))
-            Parent?.Tell(new ChildFailed(this, why, message, HasLivingIncarnation));
+            LetGo(message, sender, DeadLetterReason.HandlerFailed, why);
+        System.Publish(new ActorFailed(this, why, message));
+        if (!TryMove(LifeCommand.Fail))
+            return;
+        if (Parent is null)
+            // The root itself, which runs no code but the runtime's: a bug, and nobody is above to decide.
+            System.Publish(new NodeFailed(this, why));
+        else
+            Parent.Tell(new ChildFailed(this, why, message, HasLivingIncarnation));
     }
 
     internal void KeepFailure(Exception failure) => _lastFailure = failure;
@@ -240,7 +245,7 @@ internal sealed partial class ActorCell
         if (failure is not null)
             Fail(failure, message, sender);
         else if (kind == ActivityKind.Starting && TryMove(LifeCommand.Started))
-            System.Options.Observe?.Invoke(new ActorStarted(this, _incarnationCount));
+            System.Publish(new ActorStarted(this, _incarnationCount));
     }
 
     private void TakeLeave()
@@ -267,10 +272,10 @@ internal sealed partial class ActorCell
         var pending = _pending!;
         _pending = null;
         // Counted before it is revoked: whoever sees it revoked may take it off the count again.
-        System.HandlerLost();
+        System.Lost.Lose(this);
         pending.Incarnation.Revoke();
         if (pending.Message is not null)
-            System.DeadLetters.Receive(pending.Message, pending.Sender, this, reason, cause);
+            LetGo(pending.Message, pending.Sender, reason, cause);
         EndRevoked(pending.Incarnation);
     }
 
@@ -302,7 +307,7 @@ internal sealed partial class ActorCell
 
         // The parent hears of it first: by the time a watcher does, the name is free again.
         Parent?.Tell(new ChildStopped(this));
-        System.Options.Observe?.Invoke(new ActorStopped(this, _lastFailure));
+        System.Publish(new ActorStopped(this, _lastFailure));
         Watchers.TellAll();
         if (Parent is null)
             System.RootIsGone();

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Astra.Kernel.Actors;
 
 /// <summary>
@@ -36,7 +38,14 @@ internal sealed partial class ActorCell : ActorRef, IThreadPoolWorkItem
     /// <summary>Orders siblings by age.</summary>
     internal long SpawnNumber { get; }
 
-    public override string Path => Parent is null ? "" : $"{Parent.Path}/{Options.Name}";
+    /// <summary>Neighbours among its <see cref="Siblings"/>, which alone touch them.</summary>
+    internal ActorCell? Elder { get; set; }
+
+    internal ActorCell? Younger { get; set; }
+
+    internal string Name => Options.Name ?? string.Create(CultureInfo.InvariantCulture, $"${SpawnNumber}");
+
+    public override string Path => Parent is null ? "" : $"{Parent.Path}/{Name}";
 
     public override int MailboxDepth => _mailbox.Depth;
 
@@ -121,6 +130,7 @@ internal sealed partial class ActorCell : ActorRef, IThreadPoolWorkItem
     private void RunTurn()
     {
         int quantum = System.Options.MessagesPerTurn;
+        int beats = System.Metronome.Beats;
         int spins = 0;
         while (true)
         {
@@ -150,7 +160,7 @@ internal sealed partial class ActorCell : ActorRef, IThreadPoolWorkItem
             if (isReceptive && quantum > 0)
             {
                 int quantumBefore = quantum;
-                if (!HandleMessages(ref quantum))
+                if (!HandleMessages(ref quantum, beats))
                     return;
                 if (!_lane.IsEmpty || _pending is not null || _state != ActorState.Running)
                     continue;
@@ -162,8 +172,10 @@ internal sealed partial class ActorCell : ActorRef, IThreadPoolWorkItem
             {
                 if (quantum > 0 && spins < PublishSpinsMax)
                     continue;
-                // More mail than one turn may read, or a message half written: back to the end of the queue.
-                ServeWaiting();
+                // More mail than one turn may read, or a message half written: back to the end of the queue. Senders that
+                // wait are let in when half of the mailbox is free: letting them in one by one would cost each a wait.
+                if (_mailbox.Depth <= Options.MailboxCapacityMax / 2)
+                    ServeWaiting();
                 System.Dispatcher.Requeue(this);
                 return;
             }
@@ -191,10 +203,11 @@ internal sealed partial class ActorCell : ActorRef, IThreadPoolWorkItem
     }
 
     /// <summary>False: the turn was taken away from this thread; return without touching anything.</summary>
-    private bool HandleMessages(ref int quantum)
+    private bool HandleMessages(ref int quantum, int beats)
     {
         var incarnation = _incarnation!;
         bool isGuarded = Options.MessageDeadline is not null;
+        var metronome = System.Metronome;
         SynchronizationContext.SetSynchronizationContext(incarnation);
         object message = null!;
         ActorRef? sender = null;
@@ -225,6 +238,8 @@ internal sealed partial class ActorCell : ActorRef, IThreadPoolWorkItem
                 handling.ThrowIfFailed();
                 if (isGuarded)
                     incarnation.NotBusyAnyMore();
+                if (metronome.Beats != beats)
+                    quantum = 0;
             }
         }
         catch (Exception failure)
@@ -252,11 +267,15 @@ internal sealed partial class ActorCell : ActorRef, IThreadPoolWorkItem
 
     // The turn has a new owner, who knows nothing of this thread. What the handler returned is only watched, so that
     // the count of lost handlers tells how many are still running.
-    private static void LeaveLost(Incarnation incarnation, ValueTask handling) =>
+    private static void LeaveLost(Incarnation incarnation, ValueTask handling)
+    {
+        incarnation.Cell.System.Lost.ThreadCameBack();
         new Activity(ActivityKind.Receiving, incarnation, message: null, sender: null, handling).Register();
+    }
 
     private void Await(Activity activity)
     {
+        activity.Since = System.Clock.Elapsed;
         _pending = activity;
         if (_state is ActorState.Stopping or ActorState.Halting)
             LimitPatience();

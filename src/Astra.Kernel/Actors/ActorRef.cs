@@ -28,7 +28,8 @@ public abstract class ActorRef
     {
     }
 
-    /// <summary>Names from the root down, such as <c>/shards/17</c>. For people; nothing is looked up by it.</summary>
+    /// <summary>Names from the root down, such as <c>/shards/17</c>. For people; only an operator's command looks
+    /// anything up by it.</summary>
     public abstract string Path { get; }
 
     /// <summary>

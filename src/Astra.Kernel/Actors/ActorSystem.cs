@@ -19,7 +19,23 @@ public sealed record ActorSystemOptions
     public TimeSpan StopDeadline { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>
-    /// Told what happens to the actors, on the turn in which it happens; must be quick and must not throw.
+    /// More handlers than this that hold a thread although their incarnation is over are told as
+    /// <see cref="NodeFailed"/>.
+    /// </summary>
+    // The pool makes up for a stuck thread only after half a second or so, and each one that spins takes its share of
+    // the cores from everybody else, for ever. Sixteen on a small machine leave the living about a tenth of it.
+    public int LostThreadsMax { get; init; } = 16;
+
+    /// <summary>
+    /// The same for all handlers that do not come back, those included that merely await and hold no thread.
+    /// </summary>
+    // Each keeps its incarnation, its message and all that it awaits: some ten kilobytes, a hundred megabytes together.
+    // A large subtree that is torn down in the middle of its calls stays below it, and its handlers do come back.
+    public int LostHandlersMax { get; init; } = 10_000;
+
+    /// <summary>
+    /// Told what happens to the actors, on the turn in which it happens; must be quick and must not throw. What it
+    /// throws all the same is counted and changes nothing.
     /// </summary>
     public Action<LifecycleEvent>? Observe { get; init; }
 }
@@ -36,23 +52,31 @@ public sealed class ActorSystem : IAsyncDisposable
         new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly List<string> _abandoned = [];
     private int _stopRequests;
-    private long _lostHandlerCount;
+    private readonly LostHandlers _lost;
+    private long _observerFailureCount;
+    private volatile Exception? _lastObserverFailure;
     private volatile bool _hasRevocations;
 
     public ActorSystem(
         IDispatcher dispatcher, IClock clock, IRandomness randomness, ActorSystemOptions? options = null)
     {
         Dispatcher = dispatcher;
+        Metronome = dispatcher.Metronome;
         Clock = clock;
         Randomness = randomness;
         Options = options ?? new ActorSystemOptions();
         ArgumentOutOfRangeException.ThrowIfLessThan(Options.MessagesPerTurn, 1);
         ArgumentOutOfRangeException.ThrowIfNegative(Options.DeadLettersKeptMax);
-        DeadLetters = new DeadLetterOffice(clock, Options.DeadLettersKeptMax);
+        ArgumentOutOfRangeException.ThrowIfNegative(Options.LostThreadsMax);
+        ArgumentOutOfRangeException.ThrowIfNegative(Options.LostHandlersMax);
+        ArgumentOutOfRangeException.ThrowIfLessThan(Options.StopDeadline, TimeSpan.Zero);
+        DeadLetters = new DeadLetterOffice(clock, Options.DeadLettersKeptMax, ObserverFailed);
         Watchdog = new Watchdog(this);
+        _lost = new LostHandlers(this);
         AskDeadlines = new AskDeadlines(this);
         var root = new ActorOptions { Name = "root", Create = () => new Root(), Children = Options.TopLevel };
         _root = new ActorCell(this, parent: null, root, spawnNumber: 0);
+        Operator = new ActorOperator(this);
         _root.StartFirst();
     }
 
@@ -61,11 +85,29 @@ public sealed class ActorSystem : IAsyncDisposable
     /// <summary>
     /// Handlers whose incarnation was revoked and that have not come back: threads or awaits lost for now.
     /// </summary>
-    public long LostHandlerCount => Volatile.Read(ref _lostHandlerCount);
+    public long LostHandlerCount => _lost.HandlerCount;
+
+    /// <summary>Those of them that hold a thread.</summary>
+    public long LostThreadCount => _lost.ThreadCount;
+
+    /// <summary>
+    /// How often <see cref="ActorSystemOptions.Observe"/> or a subscriber of <see cref="DeadLetters"/> threw, against
+    /// its promise; and what, the last time.
+    /// </summary>
+    public long ObserverFailureCount => Volatile.Read(ref _observerFailureCount);
+
+    public Exception? LastObserverFailure => _lastObserverFailure;
+
+    /// <summary>For operators: to look, to restart and to stop by path.</summary>
+    public ActorOperator Operator { get; }
+
+    internal ActorCell RootCell => _root;
 
     internal ActorSystemOptions Options { get; }
 
     internal IDispatcher Dispatcher { get; }
+
+    internal Metronome Metronome { get; }
 
     internal IClock Clock { get; }
 
@@ -75,12 +117,17 @@ public sealed class ActorSystem : IAsyncDisposable
 
     internal AskDeadlines AskDeadlines { get; }
 
+    internal LostHandlers Lost => _lost;
+
+    internal bool IsStopping => Volatile.Read(ref _stopRequests) != 0;
+
     /// <summary>Starts an actor at the top of the tree.</summary>
     /// <exception cref="ActorStoppedException">The system is stopping.</exception>
+    /// <exception cref="ActorNameTakenException">Another actor at the top has that name.</exception>
     public ActorRef Spawn(ActorOptions options) => _root.SpawnChild(options, by: null);
 
     /// <summary>Asks an actor to stop. Its current message is finished; those waiting become dead letters.</summary>
-    public void Stop(ActorRef actor) => (actor as ActorCell)?.Tell(new StopCommand());
+    public void Stop(ActorRef actor) => (actor as ActorCell)?.RequestStop();
 
     /// <summary>The whole tree, oldest siblings first.</summary>
     public ActorSnapshot Inspect() => _root.Snapshot();
@@ -120,21 +167,39 @@ public sealed class ActorSystem : IAsyncDisposable
         if (children.Count > 0 || cell.Parent is not { } parent)
             return;
 
-        Abandoned(cell);
-        cell.Tell(new AbandonCommand());
         // Its thread may be stuck, and then it never obeys. The parent need not wait for that.
+        cell.Forsake();
         parent.Tell(new ChildStopped(cell));
     }
 
     internal void Abandoned(ActorCell cell)
     {
-        if (Volatile.Read(ref _stopRequests) != 0)
+        if (IsStopping)
         {
             lock (_abandoned)
                 _abandoned.Add(cell.Path);
         }
 
-        Options.Observe?.Invoke(new ActorAbandoned(cell));
+        Publish(new ActorAbandoned(cell));
+    }
+
+    // It is called between any two steps of a turn, and none of them may be left half done for its sake.
+    internal void Publish(LifecycleEvent happened)
+    {
+        try
+        {
+            Options.Observe?.Invoke(happened);
+        }
+        catch (Exception failure)
+        {
+            ObserverFailed(failure);
+        }
+    }
+
+    private void ObserverFailed(Exception failure)
+    {
+        _lastObserverFailure = failure;
+        Interlocked.Increment(ref _observerFailureCount);
     }
 
     internal void RootIsGone()
@@ -142,10 +207,6 @@ public sealed class ActorSystem : IAsyncDisposable
         lock (_abandoned)
             _stopped.TrySetResult(new StopReport([.. _abandoned]));
     }
-
-    internal void HandlerLost() => Interlocked.Increment(ref _lostHandlerCount);
-
-    internal void LostHandlerCameBack() => Interlocked.Decrement(ref _lostHandlerCount);
 
     internal void IncarnationRevoked() => _hasRevocations = true;
 

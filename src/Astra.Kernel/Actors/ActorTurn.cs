@@ -40,13 +40,14 @@ public sealed class ActorTurn
 
     /// <summary>Starts a child under this actor's supervision.</summary>
     /// <exception cref="ActorStoppedException">This incarnation is over; it must not have children.</exception>
+    /// <exception cref="ActorNameTakenException">A living sibling has that name.</exception>
     public ActorRef Spawn(ActorOptions options) => _incarnation.Cell.SpawnChild(options, _incarnation);
 
     /// <summary>Asks an actor to stop. Its current message is finished; those waiting become dead letters.</summary>
     public void Stop(ActorRef actor)
     {
         if (!IsRevoked)
-            (actor as ActorCell)?.Tell(new StopCommand());
+            (actor as ActorCell)?.RequestStop();
     }
 
     public void StopSelf() => Stop(Self);

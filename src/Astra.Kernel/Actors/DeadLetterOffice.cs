@@ -42,17 +42,22 @@ public sealed class DeadLetterOffice
 {
     private readonly int _keptMax;
     private readonly IClock _clock;
+    private readonly Action<Exception> _subscriberFailed;
     private readonly Queue<DeadLetter> _recent = new();
     private readonly Lock _gate = new();
     private long _count;
 
-    internal DeadLetterOffice(IClock clock, int keptMax)
+    internal DeadLetterOffice(IClock clock, int keptMax, Action<Exception> subscriberFailed)
     {
+        _subscriberFailed = subscriberFailed;
         _clock = clock;
         _keptMax = keptMax;
     }
 
-    /// <summary>Called on the thread that lost the message; must be quick and must not throw.</summary>
+    /// <summary>
+    /// Called on the thread that lost the message; must be quick and must not throw. Who throws all the same keeps
+    /// neither the sender nor the other subscribers from going on.
+    /// </summary>
     public event Action<DeadLetter>? Arrived;
 
     public long Count => Volatile.Read(ref _count);
@@ -63,6 +68,11 @@ public sealed class DeadLetterOffice
         lock (_gate)
             return [.. _recent];
     }
+
+    /// <summary>Poison that the supervisor does not want kept. Whoever asked is not left waiting for an answer.</summary>
+    internal void Skip(
+        object message, ActorRef? sender, ActorRef? recipient, DeadLetterReason reason, Exception? cause) =>
+        sender?.Undelivered(new DeadLetter(message, sender, recipient, reason, cause, _clock.UtcNow));
 
     internal void Receive(
         object message, ActorRef? sender, ActorRef? recipient, DeadLetterReason reason, Exception? cause = null)
@@ -77,6 +87,21 @@ public sealed class DeadLetterOffice
         }
 
         sender?.Undelivered(letter);
-        Arrived?.Invoke(letter);
+        TellSubscribers(letter);
+    }
+
+    private void TellSubscribers(DeadLetter letter)
+    {
+        foreach (var subscriber in Delegate.EnumerateInvocationList(Arrived))
+        {
+            try
+            {
+                subscriber(letter);
+            }
+            catch (Exception failure)
+            {
+                _subscriberFailed(failure);
+            }
+        }
     }
 }

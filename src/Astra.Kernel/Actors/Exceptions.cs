@@ -6,6 +6,10 @@ public sealed class MailboxFullException(string path) : Exception($"The mailbox 
 /// <summary>The actor is stopped and will not read another message.</summary>
 public sealed class ActorStoppedException(string path) : Exception($"{path} is stopped.");
 
+/// <summary>A living sibling has that name already.</summary>
+public sealed class ActorNameTakenException(string parent, string name)
+    : Exception($"{parent} already has a child named '{name}'; stop that one, or choose another name.");
+
 /// <summary>No reply came in time. Whether the message was handled is not known.</summary>
 public sealed class AskTimeoutException(string path, TimeSpan timeout)
     : Exception($"{path} did not reply within {timeout}.");
@@ -21,6 +25,10 @@ public sealed class MessageFailedException(string path, DeadLetterReason reason,
 /// <summary>One message took longer than its actor's deadline, and the actor was taken away from it.</summary>
 public sealed class ActorWedgedException(string path, TimeSpan deadline)
     : Exception($"{path} has been on one message for more than {deadline}.");
+
+/// <summary>More handlers were given up than this process can carry; only a new one gets rid of them.</summary>
+public sealed class LostHandlersException(long count, int limit, string what)
+    : Exception($"{count} handlers were given up on and have not come back, {what}; the limit is {limit}.");
 
 /// <summary>A child was restarted more often than its supervisor's policy allows.</summary>
 public sealed class RestartIntensityException(string path, RestartIntensity intensity, Exception lastFailure)

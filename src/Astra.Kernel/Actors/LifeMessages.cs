@@ -28,9 +28,25 @@ internal sealed class StopOverdue(Activity hanging) : SystemMessage
     internal override void Apply(ActorCell cell) => cell.GiveUpOn(hanging);
 }
 
+/// <summary>The second half of <see cref="ActorCell.Forsake"/>, on the actor's own turn, if it ever gets there.</summary>
 internal sealed class AbandonCommand : SystemMessage
 {
-    internal override void Apply(ActorCell cell) => cell.Abandon();
+    internal override void Apply(ActorCell cell)
+    {
+        cell.System.Lost.ThreadCameBack();
+        cell.System.Lost.CameBack();
+        cell.Abandon();
+    }
+}
+
+internal sealed class LookAtDepartures : SystemMessage
+{
+    internal override void Apply(ActorCell cell) => cell.Supervisor.LookAtDepartures();
+}
+
+internal sealed class RestartOverdue(RestartGroup group) : SystemMessage
+{
+    internal override void Apply(ActorCell cell) => cell.Supervisor.OnRestartOverdue(group);
 }
 
 /// <summary>From the watchdog: this incarnation has been on one message since <paramref name="busySince"/>.</summary>
@@ -42,6 +58,12 @@ internal sealed class WedgedNotice(Incarnation incarnation, TimeSpan busySince) 
 internal sealed class ChildFailed(ActorCell child, Exception why, object? message, bool canResume) : SystemMessage
 {
     internal override void Apply(ActorCell cell) => cell.Supervisor.OnChildFailed(child, why, message, canResume);
+}
+
+/// <summary>From an operator, to the parent.</summary>
+internal sealed class RestartRequested(ActorCell child, Exception why) : SystemMessage
+{
+    internal override void Apply(ActorCell cell) => cell.Supervisor.OnRestartRequested(child, why);
 }
 
 internal sealed class ChildHalted(ActorCell child) : SystemMessage

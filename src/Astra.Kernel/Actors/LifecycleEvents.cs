@@ -20,7 +20,10 @@ public sealed record ActorFailed(ActorRef Actor, Exception Why, object? Message)
 public sealed record FailureDecided(ActorRef Actor, Exception Why, Directive Directive, TimeSpan Delay)
     : LifecycleEvent(Actor);
 
-/// <summary>An escalation reached the root. The actor is stopped; the host should consider itself unfit.</summary>
+/// <summary>
+/// This node is unfit and its host should end the process: an escalation reached the root (then the actor is stopped),
+/// or more handlers than the limit did not come back (then it is the last of them, and this is told once).
+/// </summary>
 public sealed record NodeFailed(ActorRef Actor, Exception Why) : LifecycleEvent(Actor);
 
 /// <summary>The actor is gone. Its last failure is kept even when the stop was asked for: a child that crashes while

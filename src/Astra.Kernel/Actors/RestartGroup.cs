@@ -7,6 +7,7 @@ namespace Astra.Kernel.Actors;
 internal sealed class RestartGroup(List<ActorCell> members)
 {
     private bool _isBackoffOver;
+    private ActorCell? _suspect;
 
     /// <summary>Oldest first.</summary>
     public List<ActorCell> Members => members;
@@ -14,6 +15,30 @@ internal sealed class RestartGroup(List<ActorCell> members)
     public bool IsReady => _isBackoffOver && members.TrueForAll(static member => member.HasHalted);
 
     public void BackoffIsOver() => _isBackoffOver = true;
+
+    /// <summary>Its members have been started again, or have gone over to a wider group.</summary>
+    public bool IsOver { get; set; }
+
+    /// <summary>
+    /// A member that has not even looked at the command, or is in its farewell still although its children are gone.
+    /// </summary>
+    public ActorCell? Stuck()
+    {
+        foreach (var member in members)
+        {
+            if (member.RestartGroup != this || member.HasHalted)
+                continue;
+            if (member.State != ActorState.Halting)
+                return member;
+            if (!member.Supervisor.IsEmpty)
+                continue;
+            if (_suspect == member)
+                return member;
+            _suspect = member;
+        }
+
+        return null;
+    }
 }
 
 /// <summary>The recent restarts, which tell how long the next backoff is and when enough is enough.</summary>

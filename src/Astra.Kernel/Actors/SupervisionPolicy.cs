@@ -29,6 +29,19 @@ public enum Directive
     Escalate,
 }
 
+/// <summary>What becomes of a message on which a child failed. No incarnation ever sees it again.</summary>
+public enum PoisonPolicy
+{
+    /// <summary>To the dead-letter office, with the exception.</summary>
+    DeadLetter,
+
+    /// <summary>
+    /// Nothing of it is kept: for children whose messages are worthless a moment later, or secret. Whoever asked
+    /// still hears of the failure, and the failure itself is told as <see cref="ActorFailed"/> like any other.
+    /// </summary>
+    Skip,
+}
+
 /// <summary>Delay before the n-th restart: doubling from <paramref name="First"/> to <paramref name="Cap"/>.</summary>
 /// <param name="First">Before the first restart.</param>
 /// <param name="Cap">Never longer than this.</param>
@@ -65,23 +78,31 @@ public sealed record RestartIntensity(int RestartsMax, TimeSpan Window)
 /// How a supervisor treats the failures of its children. It is checked when it is made: a policy that contradicts
 /// itself would otherwise be found out on the night when the first child dies.
 /// </summary>
-/// <remarks>A message on which a child fails is skipped whatever the directive, and goes to the dead-letter office
-/// with the exception: a poison message handed to the next incarnation would kill that too.</remarks>
+/// <remarks>A message on which a child fails is never handled again, whatever the directive: a poison message handed to
+/// the next incarnation would kill that too. What becomes of it is <see cref="Poison"/>.</remarks>
 public sealed class SupervisionPolicy
 {
+    // Of every child that fails, its restarts within the window are remembered.
+    private const int RestartsMaxMost = 1_000_000;
+
+    // Above Default, whose check needs it.
+    private static readonly TimeSpan BackoffMax = TimeSpan.FromDays(365);
+
     public static SupervisionPolicy Default { get; } = new();
 
     public SupervisionPolicy(
         RestartStrategy strategy = RestartStrategy.OneForOne,
         Func<Exception, Directive>? decide = null,
         Backoff? backoff = null,
-        RestartIntensity? intensity = null)
+        RestartIntensity? intensity = null,
+        PoisonPolicy poison = PoisonPolicy.DeadLetter)
     {
         Strategy = strategy;
         Decide = decide ?? DecideByKind;
+        Poison = poison;
         Backoff = backoff ?? Backoff.Default;
         Intensity = intensity ?? RestartIntensity.Default;
-        Check();
+        Check(isBackoffGiven: backoff is not null);
     }
 
     public RestartStrategy Strategy { get; }
@@ -95,23 +116,34 @@ public sealed class SupervisionPolicy
     /// </summary>
     public RestartIntensity Intensity { get; }
 
+    public PoisonPolicy Poison { get; }
+
     /// <summary>A structural failure escalates, anything else restarts.</summary>
     public static Directive DecideByKind(Exception failure) =>
         failure is StructuralFailureException ? Directive.Escalate : Directive.Restart;
 
-    private void Check()
+    private void Check(bool isBackoffGiven)
     {
         if (!Enum.IsDefined(Strategy))
             throw new InvalidPolicyException($"There is no strategy {Strategy}.");
+        if (!Enum.IsDefined(Poison))
+            throw new InvalidPolicyException($"There is no treatment {Poison} of a poison message.");
         if (Backoff.First <= TimeSpan.Zero)
             throw new InvalidPolicyException($"A backoff from {Backoff.First} never grows: restarts would spin.");
         if (Backoff.Cap < Backoff.First)
             throw new InvalidPolicyException($"The backoff starts at {Backoff.First}, above its cap {Backoff.Cap}.");
+        if (Backoff.Cap > BackoffMax)
+            throw new InvalidPolicyException($"Nobody lives to see a restart after {Backoff.Cap}.");
         if (Backoff.Jitter is not (>= 0 and < 1))
             throw new InvalidPolicyException($"A jitter of {Backoff.Jitter} is not a share in [0, 1).");
         if (Intensity.RestartsMax < 0 || Intensity.Window <= TimeSpan.Zero)
             throw new InvalidPolicyException(
                 $"{Intensity.RestartsMax} restarts within {Intensity.Window} is not a limit.");
+        if (Intensity.RestartsMax > RestartsMaxMost)
+            throw new InvalidPolicyException(
+                $"{Intensity.RestartsMax} restarts are no limit; {RestartsMaxMost} is the most that is kept count of.");
+        if (Intensity.RestartsMax == 0 && isBackoffGiven)
+            throw new InvalidPolicyException("A backoff before restarts is given, but no restart is allowed.");
         if (Intensity.RestartsMax == 0 && Strategy != RestartStrategy.OneForOne)
             throw new InvalidPolicyException($"{Strategy} restarts a group, but no restart is allowed.");
         if (ShortestExhaustion() > Intensity.Window)
@@ -124,9 +156,16 @@ public sealed class SupervisionPolicy
     // From the first failure to the one that escalates, for a child that dies as soon as it is started.
     private TimeSpan ShortestExhaustion()
     {
-        var total = TimeSpan.Zero;
-        for (int restart = 1; restart <= Intensity.RestartsMax && total <= Intensity.Window; restart++)
-            total += Backoff.LongestBefore(restart) * (1 - Backoff.Jitter);
-        return total;
+        double total = 0;
+        for (int restart = 1; restart <= Intensity.RestartsMax && total <= Intensity.Window.Ticks; restart++)
+        {
+            var longest = Backoff.LongestBefore(restart);
+            // From the cap on they are all alike.
+            int alike = longest == Backoff.Cap ? Intensity.RestartsMax - restart + 1 : 1;
+            total += longest.Ticks * (1 - Backoff.Jitter) * alike;
+            restart += alike - 1;
+        }
+
+        return total < TimeSpan.MaxValue.Ticks ? TimeSpan.FromTicks((long)total) : TimeSpan.MaxValue;
     }
 }

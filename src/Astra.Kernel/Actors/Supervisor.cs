@@ -6,13 +6,14 @@ namespace Astra.Kernel.Actors;
 /// </summary>
 internal sealed class Supervisor(ActorCell cell)
 {
-    // By name, and never enumerated without sorting by age: no order may depend on a hash.
-    private readonly Dictionary<string, ActorCell> _children = new(StringComparer.Ordinal);
+    private readonly Siblings _children = new();
     private readonly Lock _gate = new();
     private long _spawnedCount;
     private bool _isClosed;
     private RestartHistory? _history;
     private List<ActorCell>? _escalated;
+
+    private Departures? _departures;
 
     /// <summary>Stands in for the supervisor of an actor that ends without ever having had a child.</summary>
     public static readonly Supervisor Childless = new(null!) { _isClosed = true };
@@ -24,7 +25,7 @@ internal sealed class Supervisor(ActorCell cell)
         get
         {
             lock (_gate)
-                return _children.Count == 0;
+                return _children.IsEmpty;
         }
     }
 
@@ -40,8 +41,8 @@ internal sealed class Supervisor(ActorCell cell)
             if (_isClosed || by is { IsRevoked: true })
                 throw new ActorStoppedException(parent.ToString());
             child = new ActorCell(cell.System, cell, options, ++_spawnedCount);
-            if (!_children.TryAdd(options.Name, child))
-                throw new ArgumentException($"{cell} already has a child named '{options.Name}'.");
+            if (!_children.TryAdd(child))
+                throw new ActorNameTakenException(cell.ToString(), options.Name!);
         }
 
         child.StartFirst();
@@ -51,10 +52,39 @@ internal sealed class Supervisor(ActorCell cell)
     /// <summary>Every child, oldest first.</summary>
     public List<ActorCell> Children()
     {
-        List<ActorCell> children;
         lock (_gate)
-            children = [.. _children.Values];
-        children.Sort(static (a, b) => a.SpawnNumber.CompareTo(b.SpawnNumber));
+            return _children.ToList();
+    }
+
+    public int Count
+    {
+        get
+        {
+            lock (_gate)
+                return _children.Count;
+        }
+    }
+
+    public ActorCell? Child(string name)
+    {
+        lock (_gate)
+            return _children.Find(name);
+    }
+
+    /// <summary>Every child, oldest first, as an operator looks at them: a few thousand at a time, so that a family of a
+    /// million does not keep anybody from spawning. One that comes or goes meanwhile may be missing.</summary>
+    public List<ActorCell> Copy()
+    {
+        const int AtOnceMax = 4_096;
+        var children = new List<ActorCell>();
+        int before;
+        do
+        {
+            before = children.Count;
+            lock (_gate)
+                _children.CopyYounger(before == 0 ? null : children[^1], AtOnceMax, children);
+        }
+        while (children.Count - before == AtOnceMax);
         return children;
     }
 
@@ -68,6 +98,28 @@ internal sealed class Supervisor(ActorCell cell)
         var children = Children();
         for (int i = children.Count - 1; i >= 0; i--)
             children[i].Tell(new StopCommand());
+        if (children.Count > 0)
+            Departures.ExpectAll(children);
+    }
+
+    /// <summary>The children that were told to stop and are still here.</summary>
+    public Departures Departures =>
+        Volatile.Read(ref _departures)
+        ?? Interlocked.CompareExchange(ref _departures, new Departures(cell), null)
+        ?? _departures!;
+
+    public void LookAtDepartures()
+    {
+        foreach (var stuck in Departures.Look(Children()))
+            Forsake(stuck);
+    }
+
+    // The name is free before a watcher hears of the end, as always.
+    private void Forsake(ActorCell stuck)
+    {
+        stuck.Forsake();
+        OnChildStopped(stuck);
+        stuck.Watchers.TellAll();
     }
 
     public void Reopen()
@@ -85,7 +137,7 @@ internal sealed class Supervisor(ActorCell cell)
             return;
 
         var (directive, delay) = Decide(child, ref why, canResume);
-        cell.System.Options.Observe?.Invoke(new FailureDecided(child, why, directive, delay));
+        cell.System.Publish(new FailureDecided(child, why, directive, delay));
         switch (directive)
         {
             case Directive.Resume:
@@ -103,12 +155,23 @@ internal sealed class Supervisor(ActorCell cell)
         }
     }
 
+    /// <summary>No failure, so neither the policy's directive nor its intensity is asked; see ActorOperator.</summary>
+    public void OnRestartRequested(ActorCell child, Exception why)
+    {
+        if (_isClosed || child.RestartGroup is not null || !IsMine(child))
+            return;
+        _escalated?.Remove(child);
+        BeginRestart(child, why, message: null, TimeSpan.Zero);
+    }
+
     private (Directive, TimeSpan Delay) Decide(ActorCell child, ref Exception why, bool canResume)
     {
         Directive directive;
         try
         {
             directive = Policy.Decide(why);
+            if (!Enum.IsDefined(directive))
+                throw new InvalidPolicyException($"There is no directive {directive}.");
         }
         catch (Exception broken)
         {
@@ -176,14 +239,50 @@ internal sealed class Supervisor(ActorCell cell)
     {
         group.BackoffIsOver();
         StartIfReady(group);
+        if (!group.IsOver)
+            ExpectRestart(group);
+    }
+
+    private void ExpectRestart(RestartGroup group)
+    {
+        var patience = TimeSpan.Zero;
+        foreach (var member in group.Members)
+            patience = member.Patience > patience ? member.Patience : patience;
+        cell.System.Dispatcher.Schedule(patience, () => cell.Tell(new RestartOverdue(group)));
+    }
+
+    /// <summary>
+    /// Somebody in the group has not said goodbye. If a thread is stuck in it, no restart will ever come of this, and
+    /// a group must not be started without one of its members: that is beyond this supervisor.
+    /// </summary>
+    public void OnRestartOverdue(RestartGroup group)
+    {
+        if (_isClosed || group.IsOver)
+            return;
+        var stuck = group.Stuck();
+        if (stuck is null)
+        {
+            ExpectRestart(group);
+            return;
+        }
+
+        var why = new ActorWedgedException(stuck.Path, stuck.Patience);
+        Escalate(stuck, why);
+        if (cell.Parent is null)
+            Forsake(stuck);
+        else
+            ExpectRestart(group);
     }
 
     public void OnChildStopped(ActorCell child)
     {
-        if (!IsMine(child))
-            return;
         lock (_gate)
-            _children.Remove(child.Options.Name);
+        {
+            if (!_children.Remove(child))
+                return;
+        }
+
+        _departures?.HasLeft(child);
         _escalated?.Remove(child);
         if (child.RestartGroup is { } group)
         {
@@ -205,6 +304,8 @@ internal sealed class Supervisor(ActorCell cell)
             member.HasHalted = false;
             member.Tell(new StartCommand());
         }
+
+        group.IsOver = true;
     }
 
     private void Escalate(ActorCell child, Exception why)
@@ -212,7 +313,7 @@ internal sealed class Supervisor(ActorCell cell)
         if (cell.Parent is null)
         {
             // Nobody is left to ask. The branch is stopped, and the host is told that it is not well.
-            cell.System.Options.Observe?.Invoke(new NodeFailed(child, why));
+            cell.System.Publish(new NodeFailed(child, why));
             child.Tell(new StopCommand());
             return;
         }
@@ -239,6 +340,6 @@ internal sealed class Supervisor(ActorCell cell)
     private bool IsMine(ActorCell child)
     {
         lock (_gate)
-            return _children.TryGetValue(child.Options.Name, out var mine) && mine == child;
+            return _children.Contains(child);
     }
 }

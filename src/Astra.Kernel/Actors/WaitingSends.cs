@@ -33,9 +33,10 @@ internal sealed class WaitingSends(ActorCell cell)
     /// <summary>Moves as many as there is room for into the mailbox; all of them, unsent, when it is closed.</summary>
     public void Serve()
     {
+        List<(Waiter Waiter, SendResult Result)>? served = null;
         lock (_queue)
         {
-            while (_queue.First is { } first && (first.Value.IsOver || TryServe(first.Value)))
+            while (_queue.First is { } first && (first.Value.IsOver || TryServe(first.Value, ref served)))
             {
                 // A dead letter's subscriber may have sent something itself, and so have been here before us.
                 if (first.List is not null)
@@ -44,9 +45,13 @@ internal sealed class WaitingSends(ActorCell cell)
 
             Volatile.Write(ref _count, _queue.Count);
         }
+
+        // Only now, so that who goes on sending at once does not find himself still in the queue.
+        foreach (var (waiter, result) in served ?? [])
+            waiter.TrySetResult(result);
     }
 
-    private bool TryServe(Waiter waiter)
+    private bool TryServe(Waiter waiter, ref List<(Waiter Waiter, SendResult Result)>? served)
     {
         // Claimed first: a wait that is being cancelled must not also be sent.
         if (!waiter.TryClaim())
@@ -58,7 +63,7 @@ internal sealed class WaitingSends(ActorCell cell)
             return false;
         }
 
-        waiter.TrySetResult(result);
+        (served ??= []).Add((waiter, result));
         return true;
     }
 

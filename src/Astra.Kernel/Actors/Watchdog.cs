@@ -104,7 +104,7 @@ internal sealed class Watchdog(ActorSystem system)
         if (incarnation.TryTake(grip))
         {
             // The turn was that thread's and is ours now. Counted before it is revoked, see Activity.OnCompleted.
-            system.HandlerLost();
+            system.Lost.LoseThread(incarnation.Cell);
             incarnation.Revoke();
             incarnation.Cell.TakeOver(notice);
         }

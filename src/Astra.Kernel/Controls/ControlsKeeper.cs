@@ -23,7 +23,8 @@ internal sealed class ControlsKeeper(IControls controls, ActorRef scheduler, Ker
 
     protected internal override ValueTask StartedAsync(ActorTurn turn)
     {
-        turn.Schedule(limits.LeaseRenewalInterval, Tick);
+        // A successor reads them at once: the scheduler, which may be another one too, waits for them.
+        turn.Schedule(turn.Incarnation > 1 ? TimeSpan.Zero : limits.LeaseRenewalInterval, Tick);
         return default;
     }
 

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Astra.Kernel.Actors;
+using Astra.Kernel.Metrics;
 
 namespace Astra.Kernel.Journal;
 
@@ -33,12 +34,13 @@ internal sealed class JournalAppend(ShardAppend append, ActorRef shard)
 /// Group commit: all shards of the node in one transaction. No timer: drain, commit, tell, repeat; alone, an entry waits
 /// for nobody, and under load the batches grow by themselves.
 /// </summary>
-internal sealed class JournalWriter(IJournal journal, KernelLimits limits) : Actor
+internal sealed class JournalWriter(IJournal journal, KernelLimits limits, IClock clock, KernelMetrics metrics, CommitFeed commits) : Actor
 {
     private static readonly object Wake = new();
 
     private readonly ConcurrentQueue<JournalAppend> _queue = [];
     private ActorRef? _self;
+    private List<JournalAppend>? _underWay;
     private int _isAwake;
 
     public void Attach(ActorRef self) => _self = self;
@@ -50,12 +52,34 @@ internal sealed class JournalWriter(IJournal journal, KernelLimits limits) : Act
             _self!.TrySend(Wake);
     }
 
+    /// <summary>Nobody hears any more how a commit of the incarnation before ends, so its shards are told that nobody knows:
+    /// they are rebuilt from what the database has.</summary>
+    protected internal override ValueTask StartedAsync(ActorTurn turn)
+    {
+        if (turn.Incarnation == 1)
+            return default;
+        if (Interlocked.Exchange(ref _underWay, null) is { } lost)
+        {
+            foreach (var append in lost)
+                append.EndUnknown("the journal writer was restarted during the commit");
+            Tell(lost);
+        }
+        Volatile.Write(ref _isAwake, 1);
+        turn.Self.TrySend(Wake);
+        return default;
+    }
+
     protected internal override async ValueTask ReceiveAsync(object message, ActorTurn turn)
     {
         do
         {
             while (Drain() is { Count: > 0 } batch)
+            {
                 await CommitAsync(batch);
+                // What waits is the successor's.
+                if (turn.IsRevoked)
+                    return;
+            }
             Volatile.Write(ref _isAwake, 0);
             // Whoever enqueued after the last drain and before the line above saw us awake and sent nothing.
         }
@@ -76,6 +100,8 @@ internal sealed class JournalWriter(IJournal journal, KernelLimits limits) : Act
 
     private async ValueTask CommitAsync(List<JournalAppend> batch)
     {
+        _underWay = batch;
+        var (began, beganAt) = (clock.Elapsed, commits.Subscriber is null ? default : clock.UtcNow);
         try
         {
             var outcomes = await journal.AppendAsync([.. batch.Select(append => append.Append)], CancellationToken.None);
@@ -87,7 +113,16 @@ internal sealed class JournalWriter(IJournal journal, KernelLimits limits) : Act
             foreach (var append in batch)
                 append.EndUnknown(e.Message);
         }
+        Interlocked.CompareExchange(ref _underWay, null, batch);
+        var ended = clock.Elapsed;
+        var duration = ended - began;
+        metrics.Committed(batch, duration, ended);
+        commits.Publish(beganAt, duration, batch);
+        Tell(batch);
+    }
 
+    private static void Tell(List<JournalAppend> batch)
+    {
         // The message only wakes the shard; the outcome stands in the append. A shard whose mailbox is full misses the
         // message and needs none: it looks at the append with every other message it takes.
         foreach (var append in batch)

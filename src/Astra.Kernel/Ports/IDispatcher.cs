@@ -12,6 +12,9 @@ public interface IDispatcher
     /// <summary>Runs <paramref name="turn"/> after what is waiting already: it has used up its share.</summary>
     void Requeue(IThreadPoolWorkItem turn) => Post(turn);
 
+    /// <summary>A turn that hears a beat has had its share and is requeued after the message in hand.</summary>
+    Metronome Metronome => Metronome.Still;
+
     /// <summary>Runs <paramref name="callback"/> once, after <paramref name="delay"/>; disposing it first cancels it.</summary>
     IDisposable Schedule(TimeSpan delay, Action callback);
 

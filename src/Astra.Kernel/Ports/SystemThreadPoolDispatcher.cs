@@ -9,23 +9,15 @@ namespace Astra.Kernel;
 /// </summary>
 public sealed class ThreadPoolDispatcher : IDispatcher, IDisposable
 {
-    // A thread of the pool runs what it has queued itself first, newest first. That keeps two actors that talk to each
-    // other on one core, with the messages still in its cache, but alone it would let them keep everybody else
-    // waiting for ever, sockets and the database driver included. So one turn in so many goes to the end of the
-    // common queue: with full quanta of sub-microsecond messages that is about every millisecond.
-    private const int LocalTurnsMax = 64;
-
-    [ThreadStatic]
-    private static int _postCount;
-
     private readonly TimerThread _timers = new();
 
     public SynchronizationContext Continuations { get; } = new PoolContinuations();
 
-    public void Post(IThreadPoolWorkItem turn) =>
-        ThreadPool.UnsafeQueueUserWorkItem(turn, preferLocal: ++_postCount % LocalTurnsMax != 0);
+    public Metronome Metronome => Metronome.Process;
 
-    public void Requeue(IThreadPoolWorkItem turn) => ThreadPool.UnsafeQueueUserWorkItem(turn, preferLocal: false);
+    public void Post(IThreadPoolWorkItem turn) => DispatcherPool.Post(turn);
+
+    public void Requeue(IThreadPoolWorkItem turn) => DispatcherPool.PostLast(turn);
 
     public IDisposable Schedule(TimeSpan delay, Action callback) => _timers.Schedule(delay, callback);
 

@@ -25,7 +25,7 @@ internal sealed record CaughtUp
 /// Keeps the rows behind the log. It works in rounds, a few times a second: asks each shard that changed for an image,
 /// writes the images of all shards in a few transactions, tells the shards how far the rows have come.
 /// </summary>
-internal sealed class Projector(IProjection projection, KernelLimits limits, KernelNotices notices) : Actor
+internal sealed class Projector(IProjection projection, KernelLimits limits, KernelNotices notices, ProjectionProgress progress) : Actor
 {
     // A transaction of this many rows keeps its locks for tens of milliseconds, and has amortised its commit long before.
     private const int RowsPerCommitMax = 4_000;
@@ -39,6 +39,7 @@ internal sealed class Projector(IProjection projection, KernelLimits limits, Ker
     private List<ActorRef> _waiting = [];
     private List<ActorRef> _waitingForNext = [];
     private bool _isInRound;
+    private TimeSpan _roundBeganAt;
 
     protected internal override ValueTask StartedAsync(ActorTurn turn)
     {
@@ -92,6 +93,7 @@ internal sealed class Projector(IProjection projection, KernelLimits limits, Ker
     private void BeginRound(ActorTurn turn)
     {
         _isInRound = true;
+        _roundBeganAt = turn.Clock.Elapsed;
         foreach (var (shard, dirty) in _dirty.ToList())
         {
             // A full mailbox keeps the shard dirty: the next round asks again.
@@ -105,6 +107,7 @@ internal sealed class Projector(IProjection projection, KernelLimits limits, Ker
     private void EndRound(ActorTurn turn)
     {
         _isInRound = false;
+        progress.CaughtUpTo(_roundBeganAt);
         foreach (var waiting in _waiting)
             waiting.TrySend(CaughtUp.Instance);
         (_waiting, _waitingForNext) = (_waitingForNext, []);

@@ -57,9 +57,11 @@ internal sealed class FairQueue
             _order.Join(tenant);
         if (agent.WaitingCount == 0)
             tenant.Order.Join(agent);
-        var waiting = new Waiting(task, tenant, agent);
+        var line = agent.Line(task.Class);
+        var waiting = new Waiting(task, tenant, agent, line);
         _waiting[task.Task] = waiting;
-        agent.Line(task.Class).Enqueue(waiting, ((now - PointOfPriority * task.Priority).Ticks, _arrivals++));
+        line.WaitingCount++;
+        line.Order.Enqueue(waiting, ((now - PointOfPriority * task.Priority).Ticks, _arrivals++));
         tenant.WaitingCount++;
         agent.WaitingCount++;
     }
@@ -83,7 +85,7 @@ internal sealed class FairQueue
             {
                 if (Best(agent, mayRun) is not { } line)
                     continue;
-                var waiting = line.Dequeue();
+                var waiting = line.Order.Dequeue();
                 var charge = chargeOf(waiting.Task);
                 _order.Serve(tenant, longest, charge);
                 tenant.Order.Serve(agent, longest, charge);
@@ -105,17 +107,25 @@ internal sealed class FairQueue
             tenant.Order.Charge(agent, used);
     }
 
-    private static PriorityQueue<Waiting, (long, long)>? Best(AgentShare agent, Func<ReadyTask, bool> mayRun)
+    /// <summary>How many wait, by tenant and executor label; only those who wait are visited.</summary>
+    public IEnumerable<(TenantId Tenant, string Executor, int Count)> WaitingCounts() =>
+        from tenant in _order.Waiting
+        from agent in tenant.Order.Waiting
+        from line in agent.Lines
+        where line.WaitingCount > 0
+        select (tenant.Id, line.Executor, line.WaitingCount);
+
+    private static TaskLine? Best(AgentShare agent, Func<ReadyTask, bool> mayRun)
     {
-        PriorityQueue<Waiting, (long, long)>? best = null;
+        TaskLine? best = null;
         (long, long) bestKey = default;
         foreach (var line in agent.Lines)
         {
-            while (line.TryPeek(out var head, out var key))
+            while (line.Order.TryPeek(out var head, out var key))
             {
                 if (head.HasLeft)
                 {
-                    line.Dequeue();
+                    line.Order.Dequeue();
                     continue;
                 }
                 if ((best is null || key.CompareTo(bestKey) < 0) && mayRun(head.Task))
@@ -132,7 +142,7 @@ internal sealed class FairQueue
             return tenant;
         Sweep();
         _shareCount++;
-        return _tenants[id] = new TenantShare { Weight = _weights.GetValueOrDefault((id, ""), 1) };
+        return _tenants[id] = new TenantShare(id) { Weight = _weights.GetValueOrDefault((id, ""), 1) };
     }
 
     private AgentShare AgentOf(TenantId id, TenantShare tenant, string name)
@@ -149,6 +159,7 @@ internal sealed class FairQueue
     private void Leave(Waiting waiting)
     {
         waiting.HasLeft = true;
+        waiting.Line.WaitingCount--;
         if (--waiting.Agent.WaitingCount == 0)
             waiting.Tenant.Order.Leave(waiting.Agent);
         if (--waiting.Tenant.WaitingCount == 0)
@@ -174,13 +185,15 @@ internal sealed class FairQueue
 
     private static bool IsIdle(FairShare share, TimeSpan reached) => share.WaitingCount == 0 && share.VirtualTime <= reached;
 
-    private sealed record Waiting(ReadyTask Task, TenantShare Tenant, AgentShare Agent)
+    private sealed record Waiting(ReadyTask Task, TenantShare Tenant, AgentShare Agent, TaskLine Line)
     {
         public bool HasLeft { get; set; }
     }
 
-    private sealed class TenantShare : FairShare
+    private sealed class TenantShare(TenantId id) : FairShare
     {
+        public TenantId Id => id;
+
         public Dictionary<string, AgentShare> Agents { get; } = new(StringComparer.Ordinal);
 
         public FairOrder<AgentShare> Order { get; } = new();
@@ -188,18 +201,27 @@ internal sealed class FairQueue
 
     private sealed class AgentShare : FairShare
     {
-        private readonly Dictionary<TaskClass, PriorityQueue<Waiting, (long, long)>> _lines = [];
+        private readonly Dictionary<TaskClass, TaskLine> _lines = [];
 
-        public IEnumerable<PriorityQueue<Waiting, (long, long)>> Lines => _lines.Values;
+        public IEnumerable<TaskLine> Lines => _lines.Values;
 
-        public PriorityQueue<Waiting, (long, long)> Line(TaskClass of)
+        public TaskLine Line(TaskClass of)
         {
             if (_lines.TryGetValue(of, out var line))
                 return line;
             // Lines that have run empty go when another comes.
-            foreach (var (empty, _) in _lines.Where(one => one.Value.Count == 0).ToList())
+            foreach (var (empty, _) in _lines.Where(one => one.Value.WaitingCount == 0).ToList())
                 _lines.Remove(empty);
-            return _lines[of] = new PriorityQueue<Waiting, (long, long)>();
+            return _lines[of] = new TaskLine(of.Executor);
         }
+    }
+
+    private sealed class TaskLine(string executor)
+    {
+        public string Executor => executor;
+        public PriorityQueue<Waiting, (long, long)> Order { get; } = new();
+
+        /// <summary>Those in the order that have not left.</summary>
+        public int WaitingCount { get; set; }
     }
 }

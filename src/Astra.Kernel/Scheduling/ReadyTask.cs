@@ -22,6 +22,9 @@ internal sealed record ReadyTask
 
     /// <summary>When the first one may be made.</summary>
     public DateTimeOffset? NotBefore { get; init; }
+
+    /// <summary>Since when it could have run, on the node's monotonic clock; the scheduler's alone.</summary>
+    public TimeSpan? WaitingSince { get; set; }
 }
 
 /// <summary>What decides where and whether a task of an agent can run now: tasks of one class stand in one line.</summary>

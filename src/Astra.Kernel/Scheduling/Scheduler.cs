@@ -1,5 +1,6 @@
 using Astra.Kernel.Actors;
 using Astra.Kernel.Controls;
+using Astra.Kernel.Metrics;
 using Astra.Kernel.Shards;
 using Astra.Kernel.Workers;
 
@@ -9,7 +10,7 @@ namespace Astra.Kernel.Scheduling;
 /// Hands ready tasks to free slots: one per node, for all its shards, so that being spread over shards earns nothing.
 /// It proposes; the shard that owns the task disposes, and the claim is durable before the worker hears of it.
 /// </summary>
-internal sealed class Scheduler(IClock clock, KernelLimits limits, ShardDoor door, NodeLoad load, Func<int> nodeCount) : Actor
+internal sealed class Scheduler(IClock clock, KernelLimits limits, ShardDoor door, NodeLoad load, WorkerRoster roster, KernelMetrics metrics, Func<int> nodeCount) : Actor
 {
     // What a task of an executor nobody has timed lately is charged in advance.
     private static readonly TimeSpan FirstCharge = TimeSpan.FromMilliseconds(10);
@@ -38,7 +39,24 @@ internal sealed class Scheduler(IClock clock, KernelLimits limits, ShardDoor doo
     private DateTimeOffset? _dueTimer;
     private TimeSpan? _tokenTimer;
     private TimeSpan? _awayTimer;
-    private bool _isDraining;
+
+    // What limits hold back must not start for want of knowing them: nothing is handed out before they have been read.
+    private bool _hasControls;
+
+    /// <summary>A successor finds the workers where they are. What they hold it learns from the shards, which are started
+    /// anew along with it.</summary>
+    protected internal override ValueTask StartedAsync(ActorTurn turn)
+    {
+        if (turn.Incarnation == 1)
+            return default;
+        foreach (var (worker, isDraining) in roster.Connected)
+        {
+            _workers.Join(worker);
+            if (isDraining)
+                _workers.Drain(worker.Id);
+        }
+        return default;
+    }
 
     protected internal override ValueTask ReceiveAsync(object message, ActorTurn turn)
     {
@@ -54,7 +72,8 @@ internal sealed class Scheduler(IClock clock, KernelLimits limits, ShardDoor doo
                 Free(freed.Worker, freed.Attempt);
                 break;
             case ClaimCommitted committed:
-                _workers.Confirm(committed.Claim);
+                if (_workers.Confirm(committed.Claim)?.Ready.WaitingSince is { } waitingSince)
+                    metrics.Waited(clock.Elapsed - waitingSince);
                 break;
             case ClaimRefused refused:
                 TakeBack(refused, turn);
@@ -77,16 +96,12 @@ internal sealed class Scheduler(IClock clock, KernelLimits limits, ShardDoor doo
             case LeasesKept kept:
                 Keep(kept);
                 break;
-            case AttemptAdopted adopted when _workers.Find(adopted.Worker, adopted.Attempt) is null:
-                if (_adopted.TryAdd(adopted.Attempt, (adopted.Ready, adopted.Worker)))
-                    _book.Adopt(adopted.Ready);
-                break;
             case ControlSet controls:
+                _hasControls = true;
                 _queue.Weigh(controls.Tenants);
                 _book.Load(controls.Tenants);
                 break;
-            case SetDraining draining:
-                _isDraining = draining.IsDraining;
+            case DrainingChanged:
                 break;
             case CalendarJumped:
                 PlaceAnew(turn);
@@ -102,6 +117,9 @@ internal sealed class Scheduler(IClock clock, KernelLimits limits, ShardDoor doo
                 return default;
             case Summarise:
                 turn.Reply(Why.Summarise());
+                return default;
+            case TakeCensus:
+                turn.Reply(SchedulerCensus.Of(Why.Summarise(), _queue, _workers, _byShard, _laterById.Values));
                 return default;
             case var tick when ReferenceEquals(tick, DueTick):
                 _dueTimer = null;
@@ -122,7 +140,7 @@ internal sealed class Scheduler(IClock clock, KernelLimits limits, ShardDoor doo
         return default;
     }
 
-    private SchedulerWhy Why => new(clock, _queue, _workers, _book, _laterById, _longest, _isDraining);
+    private SchedulerWhy Why => new(clock, _queue, _workers, _book, _laterById, _longest, load.IsDraining);
 
     private void Offer(ReadyTask ready, ActorTurn turn)
     {
@@ -138,7 +156,13 @@ internal sealed class Scheduler(IClock clock, KernelLimits limits, ShardDoor doo
             WatchDue(turn);
         }
         else
-            _queue.Add(ready, clock.Elapsed);
+            Queue(ready);
+    }
+
+    private void Queue(ReadyTask ready)
+    {
+        ready.WaitingSince ??= clock.Elapsed;
+        _queue.Add(ready, clock.Elapsed);
     }
 
     /// <summary>Not before either. A calendar that was set back does not make a retry wait longer than any retry does.</summary>
@@ -181,7 +205,7 @@ internal sealed class Scheduler(IClock clock, KernelLimits limits, ShardDoor doo
         {
             _later.Dequeue();
             if (_laterById.TryGetValue(ready.Task, out var latest) && ReferenceEquals(latest, ready) && _laterById.Remove(ready.Task))
-                _queue.Add(ready, clock.Elapsed);
+                Queue(ready);
         }
         WatchDue(turn);
     }
@@ -189,7 +213,7 @@ internal sealed class Scheduler(IClock clock, KernelLimits limits, ShardDoor doo
     private void Fill(ActorTurn turn)
     {
         var now = clock.Elapsed;
-        while (!_isDraining && _workers.HasFreeSlot && _queue.Take(MayRun, ChargeOf, _longest.At(now)) is { } ready)
+        while (_hasControls && !load.IsDraining && _workers.HasFreeSlot && _queue.Take(MayRun, ChargeOf, _longest.At(now)) is { } ready)
         {
             Drop(ready.Task);
             var charge = ChargeOf(ready);
@@ -247,6 +271,7 @@ internal sealed class Scheduler(IClock clock, KernelLimits limits, ShardDoor doo
             _longestOf[taken.Ready.Class.Executor] = longest = new Longest();
         longest.Add(used, clock.Elapsed);
         _longest.Add(used, clock.Elapsed);
+        metrics.Ran(used);
     }
 
     private void End(TakenTask taken, TimeSpan used)
@@ -285,11 +310,24 @@ internal sealed class Scheduler(IClock clock, KernelLimits limits, ShardDoor doo
 
     private void Adopt(ShardAdopted adopted)
     {
+        var running = adopted.Running.Select(task => task.Attempt).ToHashSet();
         foreach (var taken in _workers.TakenOf(adopted.Shard))
-            if (adopted.Running.Contains(taken.Attempt))
+            if (running.Contains(taken.Attempt))
                 taken.AwaySince = null;
             else
                 TakeAway(taken, "The attempt is over.");
+        // Connected here and not known to hold it: an earlier life of this scheduler gave it to them.
+        // Those of a worker that is not here count for the limits until they end.
+        foreach (var task in adopted.Running)
+        {
+            if (_workers.Find(task.Worker, task.Attempt) is not null)
+                continue;
+            if (_workers.Handle(task.Worker) is { } worker)
+                _workers.Take(new TakenTask(task.Ready, new ClaimTask(task.Ready.Task, task.Ready.AttemptBefore, task.Ready.Epoch, worker), clock.Elapsed, TimeSpan.Zero) { IsConfirmed = true });
+            else if (!_adopted.TryAdd(task.Attempt, (task.Ready, task.Worker)))
+                continue;
+            _book.Adopt(task.Ready);
+        }
     }
 
     private void Keep(LeasesKept kept)

@@ -23,7 +23,13 @@ internal sealed record ForgetShard(ShardId Shard, bool HasLeft);
 
 /// <summary>A shard is back, and these attempts go on. Whatever else of it a worker still holds ended in a commit whose
 /// effects were lost with the incarnation that made it.</summary>
-internal sealed record ShardAdopted(ShardId Shard, IReadOnlySet<AttemptId> Running);
+internal sealed record ShardAdopted(ShardId Shard, IReadOnlyList<RunningTask> Running);
+
+/// <param name="Ready">As it was offered before this attempt.</param>
+internal sealed record RunningTask(ReadyTask Ready, WorkerId Worker)
+{
+    public AttemptId Attempt => new(Ready.Task, Ready.AttemptBefore + 1);
+}
 
 /// <summary>The owner, on another node, has renewed these.</summary>
 internal sealed record LeasesKept(WorkerId Worker, IReadOnlyList<AttemptId> Attempts);
@@ -34,11 +40,8 @@ internal sealed record WorkerDrained(WorkerId Worker);
 
 internal sealed record WorkerLeft(WorkerId Worker);
 
-/// <summary>From the shard: what the attempt counts for, while its worker is not one of ours.</summary>
-internal sealed record AttemptAdopted(ReadyTask Ready, AttemptId Attempt, WorkerId Worker);
-
-/// <summary>Whether this node hands anything out.</summary>
-internal sealed record SetDraining(bool IsDraining);
+/// <summary>The node has begun to drain, or does not any more: look again.</summary>
+internal sealed record DrainingChanged;
 
 /// <summary>The machine's calendar was set: what was set to it is set anew.</summary>
 internal sealed record CalendarJumped

@@ -36,6 +36,14 @@ internal sealed class WorkerPool
             Capabilities = member.Handle.Offer.Capabilities, IsDraining = member.IsDraining,
         })];
 
+    public IEnumerable<KeyValuePair<TenantId, int>> RunningByTenant => _members.Values.SelectMany(member => member.Taken.Values).CountBy(taken => taken.Ready.Tenant);
+
+    public IEnumerable<ShardId> ShardsOfTaken => _members.Values.SelectMany(member => member.Taken.Values).Select(taken => taken.Ready.Shard);
+
+    public bool IsOffered(TenantId tenant, string executor) => Offering(tenant, executor).Any(member => !member.IsDraining);
+
+    public WorkerHandle? Handle(WorkerId worker) => _members.GetValueOrDefault(worker)?.Handle;
+
     public void Join(WorkerHandle handle)
     {
         var member = new Member(handle, _joinedCount++);
@@ -89,10 +97,12 @@ internal sealed class WorkerPool
         TakenCount++;
     }
 
-    public void Confirm(ClaimTask claim)
+    public TakenTask? Confirm(ClaimTask claim)
     {
-        if (Find(claim) is { } taken)
-            taken.IsConfirmed = true;
+        if (Find(claim) is not { } taken)
+            return null;
+        taken.IsConfirmed = true;
+        return taken;
     }
 
     /// <summary>A claim that came to nothing. Null when it is not the one that holds the slot any more.</summary>

@@ -78,7 +78,8 @@ internal sealed class GoalDesk(ShardGoals goals, ShardLog log, GoalDecisions dec
 
     public Answer<GoalSnapshot> Read(ShardRequest.ReadPlan read) => OnGoal<GoalSnapshot>(read.Tenant, read.Goal, goal => goal.ToSnapshot());
 
-    public Answer<TaskRow> Read(ShardRequest.ReadTask read) => OnTask<TaskRow>(read.Tenant, read.Task, (goal, task) => goal.ToRow(task));
+    public Answer<TaskReading> Read(ShardRequest.ReadTask read) => OnTask<TaskReading>(
+        read.Tenant, read.Task, (goal, task) => new TaskReading(goal.ToRow(task), [.. task.After.Select(edge => edge.Node.Spec.Name)]));
 
     private Answer<GoalSnapshot> Edit(Goal goal, ShardRequest.Edit edit)
     {

@@ -165,8 +165,13 @@ internal sealed class ShardActor : Actor
         _work.Open(turn.Self, activate.Epoch);
 
         var active = _goals.All.Where(goal => goal.State == GoalState.Active).OrderBy(goal => goal.Id.Value).ToList();
-        var running = active.SelectMany(goal => goal.Graph.Tasks).Where(node => node.State == TaskState.Running).Select(node => new AttemptId(node.Id, node.Attempt));
-        _node.Scheduler.TrySend(new ShardAdopted(_id, running.ToHashSet()));
+        var running =
+            from goal in active
+            from node in goal.Graph.Tasks
+            where node.State == TaskState.Running
+            orderby node.Id.Value
+            select new RunningTask(_work.ToReady(goal, node, node.Attempt - 1), node.Worker!.Value);
+        _node.Scheduler.TrySend(new ShardAdopted(_id, [.. running]));
         foreach (var goal in active)
             foreach (var node in goal.Graph.Tasks.OrderBy(node => node.Order).ToList())
             {

@@ -141,7 +141,10 @@ internal sealed class ShardRegion(NodeParts parts, ShardMap map, IShardLeases le
     {
         var askedAt = parts.Clock.Elapsed;
         var releasing = _release.ToArray();
-        var renewal = await leases.RenewAsync(parts.Self with { IsDraining = parts.IsDraining }, releasing, CancellationToken.None);
+        var renewal = await leases.RenewAsync(parts.Self with { IsDraining = parts.Load.IsDraining }, releasing, CancellationToken.None);
+        // Restarted meanwhile: what this incarnation still does must not undo what its successor has done.
+        if (turn.IsRevoked)
+            return;
         foreach (var shard in releasing)
             _release.Remove(shard);
         parts.Ownership.Renewed(askedAt, renewal.Duration);
@@ -182,6 +185,7 @@ internal sealed class ShardRegion(NodeParts parts, ShardMap map, IShardLeases le
     {
         Name = $"shard-{shard.Value}",
         Create = () => new ShardActor(shard, parts),
+        StopRefusal = "it owns goals, and its region keeps it; restart it instead.",
         MailboxCapacityMax = ShardMailboxCapacityMax,
     });
 

@@ -51,8 +51,6 @@ internal sealed class WorkDesk(ShardId shard, ShardGoals goals, ShardLog log, Go
         Hold(goal, task, new TaskLease(task.Worker!.Value, worker: null, parts.Clock.Elapsed, task.Spec.LeaseDuration));
         if (task.WorkerProcess is { } process && !livingProcesses.Contains(process))
             decisions.Expire(goal, task, "the server process that ran it is gone");
-        else
-            parts.Scheduler.TrySend(new AttemptAdopted(Describe(goal, task), new AttemptId(task.Id, task.Attempt), task.Worker.Value));
     }
 
     public Answer<TaskState> Take(WorkerReport report)
@@ -167,12 +165,13 @@ internal sealed class WorkDesk(ShardId shard, ShardGoals goals, ShardLog log, Go
     {
         // The effect of an entry runs later than it was decided, and the task may have moved on.
         if (task.State == TaskState.Ready && goal.Extras.Pause is null)
-            parts.Scheduler.TrySend(Describe(goal, task));
+            parts.Scheduler.TrySend(ToReady(goal, task, task.Attempt));
     }
 
-    private ReadyTask Describe(Goal goal, TaskNode task) => new()
+    /// <summary>The task as the scheduler is told of it.</summary>
+    public ReadyTask ToReady(Goal goal, TaskNode task, int attemptBefore) => new()
     {
-        Shard = shard, Epoch = _epoch, Owner = _self!, Tenant = goal.Tenant, Agent = goal.Agent, Goal = goal.Id, Task = task.Id, AttemptBefore = task.Attempt,
+        Shard = shard, Epoch = _epoch, Owner = _self!, Tenant = goal.Tenant, Agent = goal.Agent, Goal = goal.Id, Task = task.Id, AttemptBefore = attemptBefore,
         Class = new TaskClass(task.Spec.Executor, task.Spec.Extras.Queue, task.Spec.Extras.Requires),
         Priority = Math.Clamp(goal.Priority + task.Spec.Priority, -100, 100), LeaseDuration = task.Spec.LeaseDuration,
         DueAt = task.DueAt, NotBefore = task.Spec.Extras.NotBefore,

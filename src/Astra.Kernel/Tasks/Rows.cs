@@ -74,3 +74,6 @@ public sealed record TaskRow
     /// <summary>The task whose end doomed this one; a redrive of that one brings this one back.</summary>
     public TaskId? DoomedBy { get; init; }
 }
+
+/// <summary>A task as somebody asks for it: with what the tasks it waits for are called, in the order of its dependencies.</summary>
+public sealed record TaskReading(TaskRow Task, IReadOnlyList<string> AfterNames);

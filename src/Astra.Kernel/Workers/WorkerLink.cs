@@ -38,11 +38,16 @@ public sealed class WorkerLink : IAsyncDisposable
         }));
 
     /// <summary>Takes nothing more.</summary>
-    public void Drain() => _parts.Scheduler.TrySend(new WorkerDrained(Id));
+    public void Drain()
+    {
+        _parts.Roster.Drain(Id);
+        _parts.Scheduler.TrySend(new WorkerDrained(Id));
+    }
 
     /// <summary>What it still held is given to others at once.</summary>
     public ValueTask DisposeAsync()
     {
+        _parts.Roster.Remove(Id);
         _parts.Scheduler.TrySend(new WorkerLeft(Id));
         return default;
     }

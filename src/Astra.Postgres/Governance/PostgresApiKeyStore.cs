@@ -16,20 +16,42 @@ public sealed class PostgresApiKeyStore : IApiKeyStore
     private const string List = $"SELECT {Columns} FROM api_keys WHERE tenant = $1 ORDER BY created_at DESC, id";
 
     private readonly Database _database;
+    private readonly Gathered<string, ApiKeyRecord> _lookups;
 
-    internal PostgresApiKeyStore(Database database) => _database = database;
-
-    public async ValueTask<ApiKeyRecord?> FindAsync(ReadOnlyMemory<byte> sha256, CancellationToken cancellationToken)
+    internal PostgresApiKeyStore(Database database)
     {
-        await using var connection = await _database.App.OpenConnectionAsync(cancellationToken);
-        var show = new NpgsqlBatchCommand(ShowHash);
-        show.Parameters.Text(Convert.ToHexStringLower(sha256.Span));
-        var find = new NpgsqlBatchCommand(Find);
-        find.Parameters.Bytes(sha256);
-        await using var batch = new NpgsqlBatch(connection) { BatchCommands = { show, find } };
-        await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
-        await reader.NextResultAsync(cancellationToken);
-        return await reader.ReadAsync(cancellationToken) ? Read(reader) : null;
+        _database = database;
+        _lookups = new Gathered<string, ApiKeyRecord>(FindAllAsync);
+    }
+
+    public async ValueTask<ApiKeyRecord?> FindAsync(ReadOnlyMemory<byte> sha256, CancellationToken cancellationToken) =>
+        await _lookups.AskAsync(Convert.ToHexStringLower(sha256.Span), cancellationToken);
+
+    /// <summary>Each hash is shown to the database for its own lookup only, as if it had been asked for alone.</summary>
+    private async Task<IReadOnlyDictionary<string, ApiKeyRecord>> FindAllAsync(IReadOnlyCollection<string> hashes)
+    {
+        await using var connection = await _database.App.OpenConnectionAsync();
+        await using var batch = new NpgsqlBatch(connection);
+        foreach (var hash in hashes)
+        {
+            var show = new NpgsqlBatchCommand(ShowHash);
+            show.Parameters.Text(hash);
+            var find = new NpgsqlBatchCommand(Find);
+            find.Parameters.Bytes(Convert.FromHexString(hash));
+            batch.BatchCommands.Add(show);
+            batch.BatchCommands.Add(find);
+        }
+
+        var found = new Dictionary<string, ApiKeyRecord>(StringComparer.Ordinal);
+        await using var reader = await batch.ExecuteReaderAsync();
+        foreach (var hash in hashes)
+        {
+            await reader.NextResultAsync();
+            if (await reader.ReadAsync())
+                found[hash] = Read(reader);
+            await reader.NextResultAsync();
+        }
+        return found;
     }
 
     public async ValueTask AddAsync(ApiKeyRecord key, ReadOnlyMemory<byte> sha256, CancellationToken cancellationToken)

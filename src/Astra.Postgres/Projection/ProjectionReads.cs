@@ -7,7 +7,7 @@ using NpgsqlTypes;
 namespace Astra.Postgres.Projection;
 
 /// <summary>Reads of the rows: whole shards as the journal's role when a node starts, everything else as one tenant.</summary>
-internal sealed class ProjectionReads(Database database)
+internal sealed class ProjectionReads
 {
     private const string LoadWatermarks = "SELECT shard, watermark FROM shard_watermarks WHERE shard = ANY($1)";
 
@@ -28,7 +28,7 @@ internal sealed class ProjectionReads(Database database)
 
     private const string LoadGoal = $"SELECT {GoalRows.Columns} FROM goals AS g WHERE g.tenant = $1 AND g.id = $2";
     private const string LoadTasks = $"SELECT {TaskRows.Columns} FROM tasks AS t WHERE t.tenant = $1 AND t.goal = $2 ORDER BY t.id";
-    private const string FindByKey = $"SELECT {GoalRows.Columns} FROM goals AS g WHERE g.tenant = $1 AND g.idempotency_key = $2";
+    private const string FindByKey = $"SELECT {GoalRows.Columns} FROM goals AS g WHERE g.tenant = $1 AND g.idempotency_key = ANY($2)";
     private const string FindGoalOfTask = "SELECT goal FROM tasks WHERE tenant = $1 AND id = $2";
 
     // One text for each kind of list, because each has an index of its own and a plan is made once for a text.
@@ -49,10 +49,19 @@ internal sealed class ProjectionReads(Database database)
         ORDER BY t.id DESC LIMIT $3
         """;
 
+    private readonly Database _database;
+    private readonly Gathered<(TenantId Tenant, string Key), GoalRow> _submissions;
+
+    public ProjectionReads(Database database)
+    {
+        _database = database;
+        _submissions = new Gathered<(TenantId Tenant, string Key), GoalRow>(FindByIdempotencyKeysAsync);
+    }
+
     public async ValueTask<IReadOnlyList<ShardSnapshot>> LoadAsync(IReadOnlyList<ShardId> shards, CancellationToken cancellationToken)
     {
         var numbers = shards.Select(shard => (short)shard.Value).ToArray();
-        await using var connection = await database.Journal.OpenConnectionAsync(cancellationToken);
+        await using var connection = await _database.Journal.OpenConnectionAsync(cancellationToken);
         // One snapshot for the three statements: rows and watermark have to belong together.
         await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellationToken);
 
@@ -90,7 +99,7 @@ internal sealed class ProjectionReads(Database database)
 
     public async ValueTask<GoalSnapshot?> LoadGoalAsync(TenantId tenant, GoalId goal, CancellationToken cancellationToken)
     {
-        await using var query = await TenantQuery.OpenAsync(database, tenant, LoadGoal, cancellationToken);
+        await using var query = await TenantQuery.OpenAsync(_database, tenant, LoadGoal, cancellationToken);
         query.Parameters.Uuid(tenant.Value).Uuid(goal.Value);
         query.Then(LoadTasks).Parameters.Uuid(tenant.Value).Uuid(goal.Value);
         await using var reader = await query.ExecuteAsync(cancellationToken);
@@ -101,17 +110,29 @@ internal sealed class ProjectionReads(Database database)
         return new GoalSnapshot(row, await ReadAllAsync(reader, TaskRows.Read, cancellationToken));
     }
 
-    public async ValueTask<GoalRow?> FindByIdempotencyKeyAsync(TenantId tenant, string idempotencyKey, CancellationToken cancellationToken)
+    public async ValueTask<GoalRow?> FindByIdempotencyKeyAsync(TenantId tenant, string idempotencyKey, CancellationToken cancellationToken) =>
+        await _submissions.AskAsync((tenant, idempotencyKey), cancellationToken);
+
+    private async Task<IReadOnlyDictionary<(TenantId Tenant, string Key), GoalRow>> FindByIdempotencyKeysAsync(IReadOnlyCollection<(TenantId Tenant, string Key)> asked)
     {
-        await using var query = await TenantQuery.OpenAsync(database, tenant, FindByKey, cancellationToken);
-        query.Parameters.Uuid(tenant.Value).Text(idempotencyKey);
-        await using var reader = await query.ExecuteAsync(cancellationToken);
-        return await reader.ReadAsync(cancellationToken) ? GoalRows.Read(reader) : null;
+        var found = new Dictionary<(TenantId Tenant, string Key), GoalRow>();
+        foreach (var ofTenant in asked.GroupBy(question => question.Tenant, question => question.Key))
+        {
+            await using var query = await TenantQuery.OpenAsync(_database, ofTenant.Key, FindByKey, CancellationToken.None);
+            query.Parameters.Uuid(ofTenant.Key.Value).Column<string>([.. ofTenant], NpgsqlDbType.Text);
+            await using var reader = await query.ExecuteAsync(CancellationToken.None);
+            while (await reader.ReadAsync())
+            {
+                var goal = GoalRows.Read(reader);
+                found[(goal.Tenant, goal.IdempotencyKey!)] = goal;
+            }
+        }
+        return found;
     }
 
     public async ValueTask<GoalId?> FindGoalOfTaskAsync(TenantId tenant, TaskId task, CancellationToken cancellationToken)
     {
-        await using var query = await TenantQuery.OpenAsync(database, tenant, FindGoalOfTask, cancellationToken);
+        await using var query = await TenantQuery.OpenAsync(_database, tenant, FindGoalOfTask, cancellationToken);
         query.Parameters.Uuid(tenant.Value).Uuid(task.Value);
         await using var reader = await query.ExecuteAsync(cancellationToken);
         return await reader.ReadAsync(cancellationToken) ? new GoalId(reader.GetGuid(0)) : null;
@@ -128,7 +149,7 @@ internal sealed class ProjectionReads(Database database)
             (_, GoalState.Completed) => ListCompleted,
             _ => ListTroubled,
         };
-        await using var query = await TenantQuery.OpenAsync(database, tenant, sql, cancellationToken);
+        await using var query = await TenantQuery.OpenAsync(_database, tenant, sql, cancellationToken);
         query.Parameters.Uuid(tenant.Value).OptionalUuid(after?.Value).Integer(countMax);
         if (sql is ListTroubled or ListOfAgent)
             query.Parameters.OptionalSmallint((short?)state);
@@ -141,7 +162,7 @@ internal sealed class ProjectionReads(Database database)
     public async ValueTask<IReadOnlyList<TaskRow>> ListDeadTasksAsync(
         TenantId tenant, TaskId? after, int countMax, CancellationToken cancellationToken)
     {
-        await using var query = await TenantQuery.OpenAsync(database, tenant, ListDead, cancellationToken);
+        await using var query = await TenantQuery.OpenAsync(_database, tenant, ListDead, cancellationToken);
         query.Parameters.Uuid(tenant.Value).OptionalUuid(after?.Value).Integer(countMax);
         await using var reader = await query.ExecuteAsync(cancellationToken);
         return await ReadAllAsync(reader, TaskRows.Read, cancellationToken);

@@ -92,6 +92,18 @@ public sealed partial class AstraClient : IAstraClient, IDisposable
     public Task<NewApiKey> CreateTenantAsync(TenantRequest request, CancellationToken cancellationToken = default) =>
         _requests.SendAsync<NewApiKey>(HttpMethod.Post, "tenants", request, cancellationToken);
 
+    public Task<ActorTreeView> GetActorsAsync(string under = "/", int depth = 2, int limit = 20, string? node = null, CancellationToken cancellationToken = default) =>
+        GetAsync<ActorTreeView>($"actors?depth={depth}&limit={limit}{Query("under", under)}{Query("node", node)}", cancellationToken);
+
+    public Task<ActorView> RestartActorAsync(string path, string? node = null, CancellationToken cancellationToken = default) =>
+        _requests.SendAsync<ActorView>(HttpMethod.Post, $"actors/restart?{Query("node", node)}", new ActorCommand(path), cancellationToken);
+
+    public Task<ActorView> StopActorAsync(string path, string? node = null, CancellationToken cancellationToken = default) =>
+        _requests.SendAsync<ActorView>(HttpMethod.Post, $"actors/stop?{Query("node", node)}", new ActorCommand(path), cancellationToken);
+
+    public Task<VitalsView> GetVitalsAsync(string? node = null, CancellationToken cancellationToken = default) =>
+        GetAsync<VitalsView>($"vitals?{Query("node", node)}", cancellationToken);
+
     public Task<StatusView> GetStatusAsync(CancellationToken cancellationToken = default) =>
         GetAsync<StatusView>("status", cancellationToken);
 

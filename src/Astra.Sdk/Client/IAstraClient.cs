@@ -22,6 +22,17 @@ public interface IAstraClient
     Task<TaskView> ReplayAsync(Guid task, CancellationToken cancellationToken = default);
     Task<TaskView> DiscardAsync(Guid task, string reason, CancellationToken cancellationToken = default);
     Task<IReadOnlyList<AgentView>> ListAgentsAsync(CancellationToken cancellationToken = default);
+    /// <param name="limit">Of each actor's children at most so many are listed; the others are summed up.</param>
+    /// <param name="node">Another node of the fleet; null is the one that is asked.</param>
+    Task<ActorTreeView> GetActorsAsync(string under = "/", int depth = 2, int limit = 20, string? node = null, CancellationToken cancellationToken = default);
+
+    /// <summary>Returns when the command was accepted, with the actor as it was then.</summary>
+    Task<ActorView> RestartActorAsync(string path, string? node = null, CancellationToken cancellationToken = default);
+
+    /// <summary>Returns when the command was accepted, with the actor as it was then.</summary>
+    Task<ActorView> StopActorAsync(string path, string? node = null, CancellationToken cancellationToken = default);
+
+    Task<VitalsView> GetVitalsAsync(string? node = null, CancellationToken cancellationToken = default);
     Task<StatusView> GetStatusAsync(CancellationToken cancellationToken = default);
 
     Task<GoalView> PauseGoalAsync(Guid goal, string? reason = null, CancellationToken cancellationToken = default);

@@ -23,7 +23,7 @@ internal sealed class BenchReport(TextWriter output, bool json, string suite)
             Line(new { figure.Suite, figure.Workload, figure.Metric, figure.Unit, median = Round(figure.Median), min = Round(figure.Min), max = Round(figure.Max), runs = figure.Runs.Count });
             return;
         }
-        var bar = Bar.Tasks.FirstOrDefault(bar => bar.Workload == figure.Workload && bar.Metric == figure.Metric);
+        var bar = Bar.Of(suite).FirstOrDefault(bar => bar.Workload == figure.Workload && bar.Metric == figure.Metric);
         _table.AddRow(figure.Workload, figure.Metric, Text(figure.Median), Text(figure.Min), Text(figure.Max), figure.Unit, Text(bar?.Must), Text(bar?.Aim));
     }
 

@@ -1,3 +1,6 @@
+using Astra.Benchmarking.Api;
+using Astra.Benchmarking.Kernel;
+
 namespace Astra.Benchmarking;
 
 /// <summary>One measured figure: what was measured, in which unit, and what each run gave.</summary>
@@ -30,4 +33,40 @@ public sealed record Bar(string Workload, string Metric, double Must, double Aim
         new("latency", "p50", 3, 1.5, HigherIsBetter: false),
         new("latency", "p99", 12, 5, HigherIsBetter: false),
     ];
+
+    public static readonly IReadOnlyList<Bar> Api =
+    [
+        new("read", "rate", 12_000, 30_000, HigherIsBetter: true),
+        new("read", "p99", 10, 4, HigherIsBetter: false),
+        new("submit", "rate", 3_000, 8_000, HigherIsBetter: true),
+        new("submit", "p99", 40, 20, HigherIsBetter: false),
+        new("events", "p99", 100, 30, HigherIsBetter: false),
+    ];
+
+    public static readonly IReadOnlyList<Bar> Kernel =
+    [
+        new("tell1", "rate", 25e6, 50e6, HigherIsBetter: true),
+        new("tell1", "allocated", 1, 0, HigherIsBetter: false),
+        new("tell8", "rate", 18e6, 35e6, HigherIsBetter: true),
+        new("pingpong1", "rate", 8e6, 18e6, HigherIsBetter: true),
+        new("pingpong16", "rate", 12e6, 35e6, HigherIsBetter: true),
+        new("ask", "p50", 0.8, 0.35, HigherIsBetter: false),
+        new("ask", "p99", 2, 1, HigherIsBetter: false),
+        new("ask", "allocated", 48, 0, HigherIsBetter: false),
+        new("spawn1m", "elapsed", 1.5, 0.6, HigherIsBetter: false),
+        new("spawn1m", "heap", 450, 250, HigherIsBetter: false),
+        new("skynet", "elapsed", 0.6, 0.25, HigherIsBetter: false),
+        new("fairness", "p99", 3, 1.5, HigherIsBetter: false),
+        new("features", "overhead", 10, 5, HigherIsBetter: false),
+        new("features", "memory", 150, 100, HigherIsBetter: false),
+    ];
+
+    /// <summary>The bars of a suite; one without any is only measured.</summary>
+    public static IReadOnlyList<Bar> Of(string suite) => suite switch
+    {
+        TasksSuite.Name => Tasks,
+        KernelSuite.Name => Kernel,
+        ApiSuite.Name => Api,
+        _ => [],
+    };
 }

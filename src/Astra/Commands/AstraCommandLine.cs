@@ -66,6 +66,10 @@ public static class AstraCommandLine
             TenantCommands.Create(surroundings, shared),
             DrainCommand.Create(surroundings, shared),
             WhyCommand.Create(surroundings, shared),
+            PsCommand.Create(surroundings, shared),
+            TopCommand.Create(surroundings, shared),
+            ActorCommands.CreateRestart(surroundings, shared),
+            ActorCommands.CreateKill(surroundings, shared),
             BenchCommand.Create(surroundings, shared),
             VersionCommand.Create(surroundings, shared),
         };

@@ -11,6 +11,9 @@ public static class ExitCodes
     /// <summary>What sysexits.h calls EX_USAGE, so that a script can tell a typing mistake from a failure.</summary>
     public const int Usage = 64;
 
+    /// <summary>sysexits.h's EX_SOFTWARE: a service manager starts the server again.</summary>
+    public const int NodeFailed = 70;
+
     /// <summary>What a shell reports for a program that Ctrl-C ended.</summary>
     public const int Interrupted = 130;
 
@@ -21,6 +24,7 @@ public static class ExitCodes
           2    findings at or above --fail-on
           3    status: no server is running
           64   the command line itself is wrong
+          70   serve: the server has given itself up; start it again
           130  interrupted with Ctrl-C
         """;
 }

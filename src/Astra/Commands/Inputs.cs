@@ -1,3 +1,5 @@
+using System.CommandLine.Parsing;
+using System.Globalization;
 using System.Text.Json;
 using Astra.Hosting;
 
@@ -6,6 +8,12 @@ namespace Astra.Commands;
 /// <summary>What people point commands at, looked at before anything is started or written.</summary>
 public static class Inputs
 {
+    public static void Between(OptionResult result, string option, double min, double max)
+    {
+        if (result.Tokens is [var token] && double.TryParse(token.Value, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) && !(number >= min && number <= max))
+            result.AddError($"{option} takes a number from {min} to {max}, not {token.Value}");
+    }
+
     public static string ReadableDirectory(string path)
     {
         var full = Path.GetFullPath(path);

@@ -29,9 +29,9 @@ public sealed class Interruption : IDisposable
         // The default, ending the process here and now, is what a second one gets.
         if (_interrupted.IsCancellationRequested)
         {
-            // The live display hides the cursor and will not get to show it again.
+            // A live display hides the cursor, or shows another screen, and will not get to put that right.
             if (!Console.IsOutputRedirected)
-                Console.Out.Write("\u001b[?25h");
+                Console.Out.Write(Display.LiveScreen.Leave);
             return;
         }
 

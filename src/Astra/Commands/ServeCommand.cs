@@ -24,6 +24,8 @@ public static class ServeCommand
                 await log.WriteLineAsync($"Astra answers at {server.Address} (data in {access.Data.Path}).");
                 await Task.WhenAny(server.StopRequested, Task.Delay(Timeout.Infinite, cancellationToken));
                 await log.WriteLineAsync("Stopping.");
+                if (server.Failure is { } failure)
+                    throw new CommandException(failure, ExitCodes.NodeFailed);
                 return ExitCodes.Ok;
             }
             catch (Exception e) when (parsed.GetValue(detached))

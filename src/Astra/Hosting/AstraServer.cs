@@ -30,6 +30,7 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
     private readonly Stack<Func<ValueTask>> _started = new();
     private Task _segments = Task.CompletedTask;
     private Uri? _address;
+    private volatile string? _failure;
 
     public static string Version { get; } =
         typeof(AstraServer).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "0";
@@ -37,6 +38,8 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
     public Uri Address => _address ?? throw new InvalidOperationException("The server has no address before it has started.");
 
     public Task StopRequested => _stopRequested.Task;
+
+    public string? Failure => _failure;
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
@@ -117,7 +120,7 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
             Controls = store.Controls, Schedules = store.Schedules, ReadSubmission = new Submissions(BuiltIn.Catalog()).Read,
         };
         var node = Owned(new KernelNode(ports, new KernelLimits(), new NodeRegistration(held.Node, _address.ToString().TrimEnd('/'), Guid.NewGuid())));
-        node.OnNotice = notice => Say(Notices.Sentence(notice));
+        node.OnNotice = Hear;
         return (store, node, bus);
     }
 
@@ -175,6 +178,16 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
         {
             return $"The database does not answer: {e.Message}";
         }
+    }
+
+    private void Hear(KernelNotice notice)
+    {
+        var sentence = Notices.Sentence(notice);
+        Say(sentence);
+        if (notice is not KernelNotice.NodeFailed)
+            return;
+        _failure = sentence;
+        _stopRequested.TrySetResult();
     }
 
     private T Owned<T>(T part)

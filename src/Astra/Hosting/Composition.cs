@@ -42,7 +42,11 @@ public static class Composition
             Console.Out, Console.Error, Console.In,
             IsLive: isTerminal && Environment.GetEnvironmentVariable("CI") is not "true",
             // A file has no width; tables in it should not be cut to what some terminal once had.
-            Width: isTerminal ? Math.Max(40, WidthOfWindow()) : 160);
+            Width: isTerminal ? Math.Max(40, WidthOfWindow()) : 160)
+        {
+            PressedKey = static () => !Console.IsInputRedirected && Console.KeyAvailable ? Console.ReadKey(intercept: true).KeyChar : null,
+            Height = static () => Console.IsOutputRedirected ? 50 : Math.Max(10, Console.WindowHeight),
+        };
     }
 
     private static int WidthOfWindow()

@@ -11,8 +11,11 @@ public interface IServerHost : IAsyncDisposable
     /// <summary>Where it answers; known once started.</summary>
     Uri Address { get; }
 
-    /// <summary>Completes when somebody asked the server, through its API, to stop.</summary>
+    /// <summary>Completes when somebody asked the server, through its API, to stop, or when it has given itself up.</summary>
     Task StopRequested { get; }
+
+    /// <summary>Why it has given itself up, in a sentence for the person who looks after it; null while it is well.</summary>
+    string? Failure { get; }
 
     Task StartAsync(CancellationToken cancellationToken);
 }

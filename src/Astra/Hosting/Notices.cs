@@ -11,6 +11,10 @@ internal static class Notices
         KernelNotice.RenewalFailed failed => $"the lease of this node's shards was not renewed: {failed.Reason}",
         KernelNotice.LoadFailed failed => $"some shards could not be loaded and will be tried again: {failed.Reason}",
         KernelNotice.ProjectionDelayed delayed => $"the tables are behind the log: {delayed.Reason}",
+        KernelNotice.NodeFailed failed =>
+            $"This node has given itself up and stops, because {failed.Actor} failed beyond repair: {failed.Reason.TrimEnd('.')}. "
+            + "Start it again; a service manager does that by itself.",
+        KernelNotice.ActorCommanded command => $"actor {command.Path}: {command.Command}, asked for by {command.By}",
         KernelNotice.GoalQuarantined goal => $"goal {goal.Goal} is in quarantine, its rows are not kept up: {goal.Reason}",
         KernelNotice.ControlsNotRead unread => $"limits, weights and pauses could not be read anew, and stay as they were: {unread.Reason}",
         KernelNotice.SchedulesDelayed delayed => $"schedules could not be looked at, and will be in a second: {delayed.Reason}",

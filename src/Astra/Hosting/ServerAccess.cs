@@ -193,6 +193,7 @@ public sealed class OwnServer(IServerHost host, DataDirectory data, ServerFile f
     public Uri Address => host.Address;
     public ServerFile File => file;
     public Task StopRequested => host.StopRequested;
+    public string? Failure => host.Failure;
 
     public async ValueTask DisposeAsync()
     {

@@ -225,7 +225,11 @@ public class ShutdownTests
     [Fact]
     public void Two_living_siblings_cannot_have_one_name()
     {
-        _world.System.Spawn(Node("a"));
-        Assert.Throws<ArgumentException>(() => _world.System.Spawn(Node("a")));
+        var first = _world.System.Spawn(Node("a"));
+        var taken = Assert.Throws<ActorNameTakenException>(() => _world.System.Spawn(Node("a")));
+        Assert.Equal("/ already has a child named 'a'; stop that one, or choose another name.", taken.Message);
+        _world.System.Stop(first);
+        _world.RunUntilQuiet();
+        Assert.NotSame(first, _world.System.Spawn(Node("a")));
     }
 }

@@ -61,5 +61,52 @@ public class SupervisionPolicyTests
     [Fact]
     public void An_unknown_strategy_is_refused() => Refused(() => new((RestartStrategy)9));
 
+    [Fact]
+    public void An_unknown_treatment_of_poison_is_refused() => Refused(() => new(poison: (PoisonPolicy)9));
+
+    [Fact]
+    public void A_backoff_before_restarts_that_are_not_allowed_is_refused()
+    {
+        Refused(() => new(backoff: Backoff.Default, intensity: new RestartIntensity(0, Second)));
+        _ = new SupervisionPolicy(intensity: new RestartIntensity(0, Second));
+    }
+
+    [Fact]
+    public void A_limit_that_is_none_and_a_delay_that_nobody_lives_to_see_are_refused()
+    {
+        Refused(() => new(intensity: new RestartIntensity(int.MaxValue, TimeSpan.MaxValue)));
+        Refused(() => new(backoff: new Backoff(Second, TimeSpan.MaxValue)));
+        Refused(() => new(
+            backoff: new Backoff(TimeSpan.FromDays(365), TimeSpan.FromDays(365)),
+            intensity: new RestartIntensity(1_000_000, TimeSpan.FromDays(365))));
+    }
+
+    public static TheoryData<string, Func<ActorOptions, ActorOptions>> IllegalOptions => new()
+    {
+        { "a name that is a path", sound => sound with { Name = "a/b" } },
+        { "no name", sound => sound with { Name = "" } },
+        { "nothing that makes an incarnation", sound => sound with { Create = null! } },
+        { "no policy", sound => sound with { Children = null! } },
+        { "a mailbox for nothing", sound => sound with { MailboxCapacityMax = 0 } },
+        { "a mailbox larger than memory", sound => sound with { MailboxCapacityMax = int.MaxValue } },
+        { "a message without time", sound => sound with { MessageDeadline = TimeSpan.Zero } },
+        { "a deadline beyond the clock", sound => sound with { MessageDeadline = TimeSpan.MaxValue } },
+        { "a stop in the past", sound => sound with { StopDeadline = TimeSpan.FromTicks(-1) } },
+        { "a stop beyond the clock", sound => sound with { StopDeadline = TimeSpan.MaxValue } },
+    };
+
+    [Theory]
+    [MemberData(nameof(IllegalOptions))]
+    public void Options_that_make_no_sense_are_refused_where_the_actor_is_spawned_and_nothing_is_left_behind(
+        string what, Func<ActorOptions, ActorOptions> spoil)
+    {
+        var world = new ActorWorld();
+        var sound = ActorWorld.Script("a", (_, _) => default);
+        var refused = Assert.ThrowsAny<ArgumentException>(() => world.System.Spawn(spoil(sound)));
+        Assert.True(refused.Message.Length > 20, what);
+        Assert.Empty(world.System.Inspect().Children);
+        world.System.Spawn(sound);
+    }
+
     private static void Refused(Func<SupervisionPolicy> make) => Assert.Throws<InvalidPolicyException>(make);
 }

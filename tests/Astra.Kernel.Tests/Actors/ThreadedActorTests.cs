@@ -32,6 +32,7 @@ public sealed class ThreadedActorTests : IAsyncDisposable
     [InlineData(1, 1024)]
     [InlineData(2, 8)]
     [InlineData(3, 1)]
+    [InlineData(4, 64)]
     [InlineData(8, 1000)]
     [InlineData(16, 100_000)]
     public async Task Every_message_that_was_taken_is_handled_once_and_in_its_senders_order(int producers, int capacity)

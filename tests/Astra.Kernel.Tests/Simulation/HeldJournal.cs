@@ -89,8 +89,11 @@ internal sealed class SlowProjection(IProjection rows) : IProjection
             answer();
     }
 
+    /// <summary>It writes, and then breaks its contract: it says nothing of what became of the shards.</summary>
+    public bool BreaksItsContract { get; set; }
+
     public ValueTask<IReadOnlyList<ProjectionOutcome>> ProjectAsync(IReadOnlyList<ShardProjection> batch, CancellationToken cancellationToken) =>
-        Up(rows.ProjectAsync, batch, cancellationToken);
+        BreaksItsContract ? ValueTask.FromResult<IReadOnlyList<ProjectionOutcome>>([]) : Up(rows.ProjectAsync, batch, cancellationToken);
 
     public ValueTask<IReadOnlyList<ShardSnapshot>> LoadAsync(IReadOnlyList<ShardId> shards, CancellationToken cancellationToken) =>
         HoldAsync(Up(rows.LoadAsync, shards, cancellationToken));

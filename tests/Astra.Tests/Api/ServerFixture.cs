@@ -106,6 +106,7 @@ internal sealed class ServerFixture : IAsyncDisposable
     }
 
     public IBus Bus => _bus;
+    public TenantId Home => _world.Home;
     public NodeRegistration Registration => _node.Self;
     public FakeSandbox Sandbox => _world.Sandbox;
     public InMemoryGovernance Governance => _world.Governance;

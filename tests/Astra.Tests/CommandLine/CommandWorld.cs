@@ -33,7 +33,7 @@ public sealed class CommandWorld : IDisposable
         Environment["ASTRA_DATA"] = Data;
         var exitCode = await AstraCommandLine.RunAsync(args, new Surroundings
         {
-            Terminal = new Terminal(TextWriter.Synchronized(output), TextWriter.Synchronized(error), new StringReader(Input), IsLive: false, Width: 160),
+            Terminal = new Terminal(TextWriter.Synchronized(output), TextWriter.Synchronized(error), new StringReader(Input), IsLive: IsLive, Width: 160) { PressedKey = PressedKey },
             Clock = TimeProvider.System,
             Environment = name => Environment.GetValueOrDefault(name),
             Home = _directory.FullName,
@@ -47,6 +47,11 @@ public sealed class CommandWorld : IDisposable
     }
 
     public string Input { get; set; } = "";
+
+    /// <summary>Somebody watches, on a terminal that can redraw.</summary>
+    public bool IsLive { get; set; }
+
+    public Func<char?> PressedKey { get; set; } = () => null;
 
     public void Dispose() => _directory.Delete(recursive: true);
 }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Astra.Commands;
 using Astra.Hosting;
 using Xunit;
 
@@ -120,6 +121,19 @@ public sealed class ServerLifeTests : IDisposable
         await interrupt.CancelAsync();
         Assert.Equal(0, (await serve).ExitCode);
         Assert.Null(_world.DataDirectory.ReadServerFile());
+    }
+
+    [Fact]
+    public async Task A_server_that_gives_itself_up_says_why_and_leaves_with_a_code_that_has_it_started_again()
+    {
+        var serve = await ServeAsync();
+        _world.Server.GiveUp("This node has given itself up.");
+        var said = await serve;
+        Assert.Equal(ExitCodes.NodeFailed, said.ExitCode);
+        Assert.EndsWith("astra: This node has given itself up.\n", said.Error);
+        Assert.False(_world.Server.IsRunning);
+        Assert.Null(_world.DataDirectory.ReadServerFile());
+        Assert.False(_world.DataDirectory.IsLocked());
     }
 
     private Task<Task<Said>> ServeAsync() => ServeUntilAsync(CancellationToken.None);

@@ -37,6 +37,52 @@ public sealed class GovernanceStoreTests(PostgresFixture postgres) : IAsyncLifet
     }
 
     [Fact]
+    public async Task Keys_that_are_asked_for_at_once_are_answered_each_with_its_own()
+    {
+        var keys = new List<(ApiKeyRecord Record, byte[] Hash)>();
+        foreach (var name in new[] { "acme", "umbrella" })
+        {
+            var tenant = await _store.Tenants.EnsureAsync(name, None);
+            for (var i = 0; i < 20; i++)
+            {
+                var record = new ApiKeyRecord(Guid.NewGuid(), tenant, $"key {i}", Role.Member, At, RevokedAt: null);
+                var hash = SHA256.HashData(Encoding.UTF8.GetBytes($"{name} {i}"));
+                await _store.ApiKeys.AddAsync(record, hash, None);
+                keys.Add((record, hash));
+            }
+        }
+
+        var asked = Enumerable.Range(0, 500).Select(i => keys[i * 7 % keys.Count]).ToList();
+        var found = await Task.WhenAll(asked.Select(key => _store.ApiKeys.FindAsync(key.Hash, None).AsTask()));
+        var unknown = await Task.WhenAll(Enumerable.Range(0, 20).Select(i => _store.ApiKeys.FindAsync(SHA256.HashData([(byte)i]), None).AsTask()));
+
+        Assert.Equal(asked.Select(key => key.Record), found);
+        Assert.All(unknown, Assert.Null);
+    }
+
+    [Fact]
+    public async Task A_key_that_is_revoked_while_it_is_asked_for_all_the_time_is_known_as_revoked_at_once()
+    {
+        var tenant = await _store.Tenants.EnsureAsync("acme", None);
+        var key = new ApiKeyRecord(Guid.NewGuid(), tenant, "key", Role.Member, At, RevokedAt: null);
+        var hash = SHA256.HashData("busy"u8);
+        await _store.ApiKeys.AddAsync(key, hash, None);
+        using var over = new CancellationTokenSource();
+        var busy = Enumerable.Range(0, 8).Select(_ => Task.Run(async () =>
+        {
+            while (!over.IsCancellationRequested)
+                await _store.ApiKeys.FindAsync(hash, None);
+        })).ToList();
+
+        Assert.True(await _store.ApiKeys.RevokeAsync(tenant, key.Id, None));
+        var after = await Task.WhenAll(Enumerable.Range(0, 50).Select(_ => _store.ApiKeys.FindAsync(hash, None).AsTask()));
+
+        Assert.All(after, record => Assert.NotNull(record!.RevokedAt));
+        await over.CancelAsync();
+        await Task.WhenAll(busy);
+    }
+
+    [Fact]
     public async Task A_key_is_found_by_its_hash_without_knowing_the_tenant()
     {
         var key = await AddKeyAsync(await _store.Tenants.EnsureAsync("acme", None), "laptop");
