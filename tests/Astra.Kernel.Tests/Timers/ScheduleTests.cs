@@ -99,9 +99,9 @@ public sealed class ScheduleTests
     public void A_clock_that_ran_ahead_and_is_set_right_neither_doubles_nor_loses_a_time()
     {
         var schedule = Create("every 600s", MisfirePolicy.Skip);
-        _world.Virtual.Clock.ShiftCalendar(TimeSpan.FromDays(3_650));
+        _world.Virtual.Clock.ShiftCalendar(TimeSpan.FromMinutes(3_650 * 24 * 60 + 5));
         _world.Advance(seconds: 2);
-        _world.Virtual.Clock.ShiftCalendar(TimeSpan.FromDays(-3_650));
+        _world.Virtual.Clock.ShiftCalendar(TimeSpan.FromMinutes(-(3_650 * 24 * 60 + 5)));
         _world.Advance(seconds: 2);
         Assert.Equal(schedule.CreatedAt.AddSeconds(600), Get(schedule).NextAt);
         _world.Advance(seconds: 1_810);
