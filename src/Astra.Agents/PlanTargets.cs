@@ -65,6 +65,7 @@ public static class PlanTargets
                     Name = step.Name, Executor = step.Executor, Kind = step.Kind, Input = step.Input, Priority = step.Priority,
                     AttemptCountMax = step.AttemptCountMax, LeaseSeconds = step.LeaseSeconds, FanOut = step.FanOut, Group = step.Group,
                     Retry = step.Retry, WorkersLostMax = step.WorkersLostMax, EffectKeys = step.EffectKeys,
+                    NotBefore = step.NotBefore, Deadline = step.Deadline, Queue = step.Queue, Requires = step.Requires,
                 });
             else if (own.Priority != step.Priority && !task.State.IsFinal())
                 edits.Add(new PrioritiseStep(step.Name, step.Priority));
@@ -116,11 +117,16 @@ public static class PlanTargets
         Retry = WorkMapping.ToWire(task.Spec.Extras.Retry),
         WorkersLostMax = task.Spec.Extras.WorkersLostMax,
         EffectKeys = WorkMapping.ToWire(task.Spec.Extras.EffectKeys),
+        NotBefore = task.Spec.Extras.NotBefore,
+        Deadline = task.Spec.Extras.Deadline,
+        Queue = task.Spec.Extras.Queue,
+        Requires = task.Spec.Extras.Requires is { } requires ? Capabilities.Split(requires) : null,
     };
 
     private static bool IsSameWork(AddStep one, AddStep other) =>
         one.Executor == other.Executor && one.Kind == other.Kind && one.AttemptCountMax == other.AttemptCountMax && one.LeaseSeconds.Equals(other.LeaseSeconds) && one.Group == other.Group
         && one.Retry == other.Retry && one.WorkersLostMax == other.WorkersLostMax && one.EffectKeys == other.EffectKeys
+        && one.NotBefore == other.NotBefore && one.Deadline == other.Deadline && one.Queue == other.Queue && Capabilities.Join(one.Requires) == Capabilities.Join(other.Requires)
         && WorkMapping.ToBytes(one.Input).Span.SequenceEqual(WorkMapping.ToBytes(other.Input).Span)
         && FanOuts.ToBytes(one.FanOut ?? []).AsSpan().SequenceEqual(FanOuts.ToBytes(other.FanOut ?? []));
 

@@ -3,6 +3,7 @@ using Astra.Postgres.Governance;
 using Astra.Postgres.Journal;
 using Astra.Postgres.Leases;
 using Astra.Postgres.Projection;
+using Astra.Postgres.Scheduling;
 using Astra.Postgres.Schema;
 using Npgsql;
 
@@ -20,6 +21,8 @@ public sealed class PostgresStore : IAsyncDisposable
         Segments = new LogSegments(database, options);
         Projection = new PostgresProjection(database);
         Leases = new PostgresShardLeases(database, options.LeaseDuration);
+        Controls = new PostgresControls(database);
+        Schedules = new PostgresSchedules(database);
         ApiKeys = new PostgresApiKeyStore(database);
         Tenants = new PostgresTenantStore(database);
         Agents = new PostgresAgentStore(database);
@@ -29,6 +32,8 @@ public sealed class PostgresStore : IAsyncDisposable
     public LogSegments Segments { get; }
     public PostgresProjection Projection { get; }
     public PostgresShardLeases Leases { get; }
+    public PostgresControls Controls { get; }
+    public PostgresSchedules Schedules { get; }
     public PostgresApiKeyStore ApiKeys { get; }
     public PostgresTenantStore Tenants { get; }
     public PostgresAgentStore Agents { get; }

@@ -88,7 +88,7 @@ public static class PlanFile
 
     private static PlanFileStep ReadStep(YamlNode node, IReadOnlyCollection<string>? knownTools)
     {
-        var step = YamlReading.Mapping(node, "A step", ["name", "tool", "input", "after", "retries", "priority"]);
+        var step = YamlReading.Mapping(node, "A step", ["name", "tool", "input", "after", "retries", "priority", "queue", "requires", "notBefore", "deadline"]);
         var name = YamlReading.Text(step.Required("name"), "name");
         var toolNode = step.Required("tool");
         var tool = YamlReading.Text(toolNode, "tool");
@@ -104,10 +104,18 @@ public static class PlanFile
                 After = [.. after.Select(one => one.Dependency)],
                 Priority = step.Optional("priority") is { } priority ? YamlReading.Number(priority, "priority", -100, 100) : 0,
                 AttemptCountMax = 1 + (step.Optional("retries") is { } retries ? YamlReading.Number(retries, "retries", 0, RetriesMax) : 2),
+                Queue = step.Optional("queue") is { } queue ? YamlReading.Text(queue, "queue") : null,
+                Requires = step.Optional("requires") is { } requires ? ReadRequires(requires) : null,
+                NotBefore = step.Optional("notBefore") is { } from ? YamlReading.Moment(from, "notBefore") : null,
+                Deadline = step.Optional("deadline") is { } until ? YamlReading.Moment(until, "deadline") : null,
             },
             step.Required("name").Start.Line,
             after);
     }
+
+    private static List<string> ReadRequires(YamlNode node) => node is YamlSequenceNode list
+        ? [.. list.Children.Select(one => YamlReading.Text(one, "requires"))]
+        : [YamlReading.Text(node, "requires")];
 
     private static List<PlanFileDependency> ReadAfter(YamlNode node) => node is YamlSequenceNode list
         ? [.. list.Children.Select(ReadDependency)]

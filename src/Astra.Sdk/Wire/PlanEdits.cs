@@ -46,6 +46,18 @@ public sealed record AddStep : PlanEdit
     public int? WorkersLostMax { get; init; }
 
     public EffectKeys? EffectKeys { get; init; }
+
+    /// <summary>It is not handed out before this.</summary>
+    public DateTimeOffset? NotBefore { get; init; }
+
+    /// <summary>What has not ended by then becomes a dead letter.</summary>
+    public DateTimeOffset? Deadline { get; init; }
+
+    /// <summary>The tenant's queue it stands in, for the limits set on that.</summary>
+    public string? Queue { get; init; }
+
+    /// <summary>Capabilities a worker must have, such as `gpu` or `os:linux`.</summary>
+    public IReadOnlyList<string>? Requires { get; init; }
 }
 
 /// <summary>A list in a step's output becomes one step for each of its items.</summary>
@@ -78,6 +90,10 @@ public sealed record ReplaceStep : PlanEdit
     public RetryDelays? Retry { get; init; }
     public int? WorkersLostMax { get; init; }
     public EffectKeys? EffectKeys { get; init; }
+    public DateTimeOffset? NotBefore { get; init; }
+    public DateTimeOffset? Deadline { get; init; }
+    public string? Queue { get; init; }
+    public IReadOnlyList<string>? Requires { get; init; }
 }
 
 /// <summary>Only a step that has not started can be removed, and only if nothing is left waiting for it.</summary>

@@ -10,10 +10,10 @@ internal sealed class TestWorker : IWorker
     private readonly TestNode _node;
     private readonly List<Assignment> _held = [];
 
-    public TestWorker(TestNode node, int slots, TenantId? tenant, bool isInProcess, IReadOnlyCollection<string> executors)
+    public TestWorker(TestNode node, int slots, TenantId? tenant, bool isInProcess, IReadOnlyCollection<string> executors, IReadOnlyCollection<string> capabilities)
     {
         _node = node;
-        Link = node.Kernel.Connect(new WorkerOffer("worker", tenant, executors, slots, isInProcess), this);
+        Link = node.Kernel.Connect(new WorkerOffer("worker", tenant, executors, slots, isInProcess) { Capabilities = capabilities }, this);
     }
 
     public WorkerLink Link { get; }

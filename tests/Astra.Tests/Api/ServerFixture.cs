@@ -21,6 +21,7 @@ internal sealed class ServerWorld
     public InMemoryStore Store { get; } = new(new SystemClock(), TimeSpan.FromSeconds(10));
     public InMemoryGovernance Governance { get; } = new(new SystemClock());
     public FakeSandbox Sandbox { get; } = new();
+    public KernelLimits Limits { get; init; } = new();
     public FleetSecret Fleet { get; } = new(RandomNumberGenerator.GetBytes(32));
     public TenantId Home { get; } = new(Guid.NewGuid());
 }
@@ -45,11 +46,14 @@ internal sealed class ServerFixture : IAsyncDisposable
         var clock = new SystemClock();
         var randomness = new SystemRandomness();
         _bus = new HttpBus(world.Fleet, TimeProvider.System);
-        _node = new KernelNode(
-            new KernelPorts(clock, randomness, new IdSource(clock, randomness), _dispatcher, world.Store.Journal, world.Store.Projection, world.Store.Leases, _bus, world.Store.Agents),
-            new KernelLimits { RetryDelayMin = TimeSpan.FromMilliseconds(1), RetryDelayMax = TimeSpan.FromMilliseconds(5), LeaseRenewalInterval = TimeSpan.FromMilliseconds(100) },
-            new NodeRegistration(new NodeId(nodeId), Address.ToString(), Guid.NewGuid()));
         var catalog = new ToolCatalog().Add(ShellForm.Definition, new ShellForm());
+        _node = new KernelNode(
+            new KernelPorts(clock, randomness, new IdSource(clock, randomness), _dispatcher, world.Store.Journal, world.Store.Projection, world.Store.Leases, _bus, world.Store.Agents)
+            {
+                Controls = world.Store.Controls, Schedules = world.Store.Schedules, ReadSubmission = new Submissions(catalog).ReadAsync,
+            },
+            world.Limits with { RetryDelayMin = TimeSpan.FromMilliseconds(1), RetryDelayMax = TimeSpan.FromMilliseconds(5), LeaseRenewalInterval = TimeSpan.FromMilliseconds(100) },
+            new NodeRegistration(new NodeId(nodeId), Address.ToString(), Guid.NewGuid()));
         var tools = new ToolGate(catalog, () => world.Sandbox, _ => new ToolGrants { Tools = ["*"] }, new ToolGateOptions { OnRun = traces is null ? null : traces.Ran });
         _node.OnCommit = traces is null ? null : traces.Committed;
         var artifacts = new FileArtifacts(_directory);
