@@ -36,9 +36,11 @@ internal sealed class ControlEndpoints(GatewayParts parts, Replies replies, Func
     private Task<IResult> Set(LimitView limit, HttpContext http) => Change(http, new ControlChange.SetLimit(
         new Limit(ToKernel(limit.Scope), limit.Name ?? "", limit.Concurrency, limit.PerSecond, limit.PerMinute)));
 
-    private Task<IResult> RemoveOfTenant(WireScope scope, HttpContext http) => Change(http, new ControlChange.RemoveLimit(ToKernel(scope), ""));
+    private Task<IResult> RemoveOfTenant(string scope, HttpContext http) => Remove(scope, "", http);
 
-    private Task<IResult> Remove(WireScope scope, string name, HttpContext http) => Change(http, new ControlChange.RemoveLimit(ToKernel(scope), name));
+    private Task<IResult> Remove(string scope, string name, HttpContext http) => Enum.TryParse<WireScope>(scope, ignoreCase: true, out var known) && Enum.IsDefined(known)
+        ? Change(http, new ControlChange.RemoveLimit(ToKernel(known), name))
+        : Task.FromResult(Problems.Of(StatusCodes.Status422UnprocessableEntity, $"'{Words.Clean(scope)}' cannot have a limit; tenant, agent, tool and queue can."));
 
     private Task<IResult> Pause(string name, ReasonGiven? given, HttpContext http) => OfAgent(
         name, () => replies.Of(http, parts.Node.PauseAgentAsync(http.Principal().Caller, name, Words.Clean(given?.Reason) is { Length: > 0 } said ? said : null), ToView));
@@ -49,7 +51,12 @@ internal sealed class ControlEndpoints(GatewayParts parts, Replies replies, Func
         OfAgent(name, () => Change(http, new ControlChange.SetWeight(new Weight(name, request.Weight))));
 
     private Task<IResult> Why(string name, HttpContext http) =>
-        OfAgent(name, () => replies.Of(http, parts.Node.WhyAgentAsync(http.Principal().Tenant, name, AgentRunner.ExecutorOf(name)), WireMapping.ToView));
+        OfAgent(name, async () =>
+        {
+            var code = await replies.Ask(parts.Node.Agents.ClassOfAsync(http.Principal().Tenant, name));
+            return code.Refusal is { } refusal ? replies.Of(refusal)
+                : await replies.Of(http, parts.Node.WhyAgentAsync(http.Principal().Tenant, name, AgentRunner.ExecutorOf(code.Value)), WireMapping.ToView);
+        });
 
     private async Task<IResult> WeighTenant(string name, WeightRequest request, HttpContext http)
     {

@@ -46,7 +46,7 @@ internal sealed class ShardActor : Actor
         var decisions = new GoalDecisions(_log, node.Limits);
         _desk = new GoalDesk(_goals, _log, decisions, node);
         _work = new WorkDesk(id, _goals, _log, decisions, node);
-        _deadlines = new DeadlineDesk(decisions, node.Clock);
+        _deadlines = new DeadlineDesk(_goals, decisions, node.Clock);
         (_log.Recorded, _log.Committed) = (OnRecorded, node.Events.Publish);
     }
 
@@ -176,7 +176,7 @@ internal sealed class ShardActor : Actor
             foreach (var node in goal.Graph.Tasks.OrderBy(node => node.Order).ToList())
             {
                 _work.Adopt(goal, node, activate.LivingProcesses);
-                _deadlines.Watch(goal, node);
+                _deadlines.Watch(node);
             }
     }
 
@@ -213,8 +213,8 @@ internal sealed class ShardActor : Actor
     private Action? OnRecorded(Goal goal, TaskNode? node, JournalEntry entry)
     {
         Follow(goal, entry);
-        if (entry.Kind == EventKind.TaskAdded)
-            _deadlines.Watch(goal, node!);
+        if (entry.Kind is EventKind.TaskAdded or EventKind.TaskReplaced or EventKind.TaskRedriven or EventKind.EffectSettled)
+            _deadlines.Touch(node!);
         return node is not null ? _work.EffectOf(goal, node, entry)
             : entry.Kind is EventKind.GoalPaused or EventKind.GoalResumed ? _work.EffectOfPause(goal) : null;
     }

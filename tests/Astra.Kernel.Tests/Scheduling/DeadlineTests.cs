@@ -1,3 +1,4 @@
+using Astra.Kernel.Effects;
 using Astra.Kernel.Tasks;
 using Astra.Kernel.Tests.Simulation;
 using Xunit;
@@ -142,12 +143,74 @@ public sealed class DeadlineTests
     }
 
     [Fact]
+    public void A_deadline_that_an_edit_gives_holds_and_one_that_it_takes_away_does_not()
+    {
+        var goal = _world.Submit("a", "b");
+        var until = new TaskExtras { Deadline = _world.Now.AddSeconds(10) };
+        Assert.True(_world.Edit(goal, new GraphEdit.Replace(SpecOf(goal, "a") with { Extras = until }), Steps.Add("c", spec => spec with { Extras = until })).IsOk);
+        Assert.True(_world.Edit(goal, new GraphEdit.Replace(SpecOf(goal, "b") with { Extras = until })).IsOk);
+        Assert.True(_world.Edit(goal, new GraphEdit.Replace(SpecOf(goal, "b") with { Extras = TaskExtras.None })).IsOk);
+        _world.Advance(seconds: 11);
+        _world.AssertStates(goal, "a Dead, b Ready, c Dead");
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void What_is_replayed_before_its_deadline_lapses_at_it(bool afterRestart)
+    {
+        var worker = _world.Worker();
+        var goal = _world.Node.Ask(node => node.SubmitAsync(_world.Caller, World.Request() with
+        {
+            // What waits lapses before what it waits for, or it would be doomed by that.
+            Plan = [Steps.Add("a", Within(60)), Steps.Add("b after a", Within(50)), Steps.Add("c after b", Within(40))],
+        })).Value.Id;
+        worker.Fail("a");
+        worker.Disconnect();
+        _world.AssertStates(goal, "a Dead, b Cancelled, c Cancelled");
+        if (afterRestart)
+            _world.Node.Restart();
+        else
+            // Long enough for the goal that has failed to leave the memory.
+            _world.Advance(seconds: 20);
+        Assert.True(_world.Redrive(goal, "a").IsOk);
+        _world.AssertStates(goal, "a Ready, b Pending, c Pending");
+        _world.Advance(seconds: 61);
+        _world.AssertStates(goal, "a Dead, b Dead, c Dead");
+    }
+
+    [Fact]
+    public void An_effect_that_nobody_knows_about_is_not_given_up_at_a_deadline()
+    {
+        var worker = _world.Worker();
+        var goal = SubmitWith(new TaskExtras { Deadline = _world.Now.AddSeconds(10) });
+        Assert.True(_world.Node.Do(_ => worker.Link.IntendAsync(TestWorker.Attempt(worker["a"]), "pays the invoice")).IsOk);
+        _world.Advance(seconds: 11);
+        Assert.Equal(["a"], worker.Revoked);
+        Assert.Equal((TaskState.Pending, FailureKind.UnknownEffect), (_world.State(goal, "a"), _world.Task(goal, "a").Failure!.Kind));
+        _world.Node.Restart();
+        _world.Advance(seconds: 60);
+        Assert.Equal(TaskState.Pending, _world.State(goal, "a"));
+
+        // Nothing was sent, and now it is too late to.
+        var task = _world.Task(goal, "a").Id;
+        Assert.True(_world.Node.Ask(node => node.ResolveEffectAsync(_world.Caller, task, EffectState.NotSent, default)).IsOk);
+        _world.Advance(seconds: 1);
+        Assert.Equal(TaskState.Dead, _world.State(goal, "a"));
+        Assert.Contains("deadline passed at", _world.Task(goal, "a").Failure!.Reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_deadline_before_the_due_time_is_refused() => Assert.Contains(
         "it could never run",
         _world.Node.Refused(node => node.SubmitAsync(_world.Caller, World.Request() with
         {
             Plan = [Steps.Add("a", spec => spec with { Extras = new TaskExtras { NotBefore = _world.Now.AddHours(1), Deadline = _world.Now } })],
         })).Reason, StringComparison.Ordinal);
+
+    private Func<TaskSpec, TaskSpec> Within(double seconds) => spec => spec with { Extras = new TaskExtras { Deadline = _world.Now.AddSeconds(seconds) } };
+
+    private TaskSpec SpecOf(GoalId goal, string name) => _world.Task(goal, name).Spec;
 
     private GoalId SubmitWith(TaskExtras extras) => _world.Submit("a", spec => spec with { Extras = extras });
 }
