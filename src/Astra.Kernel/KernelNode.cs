@@ -239,12 +239,12 @@ public sealed partial class KernelNode : IAsyncDisposable
     public WorkerLink Connect(WorkerOffer offer, IWorker worker)
     {
         var id = new WorkerId(_ports.Ids.NewId(default));
-        var handle = new WorkerHandle(id, offer, worker);
+        var handle = new WorkerHandle(id, offer, worker, new WorkerPulse());
         _parts.Roster.Add(handle);
         _parts.Scheduler.TrySend(new WorkerJoined(handle));
         if (offer.TakesMessages && worker is IMessageWorker takesMessages)
             _parts.Messages.Join(id, offer, takesMessages);
-        return new WorkerLink(id, _door, _parts);
+        return new WorkerLink(id, handle.Pulse, _door, _parts);
     }
 
     // ---- Inside ---------------------------------------------------------------------------------------------------

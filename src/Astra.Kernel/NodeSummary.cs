@@ -21,4 +21,7 @@ public sealed record WorkerSummary(WorkerId Id, string Name, TenantId? Tenant, I
 {
     public IReadOnlyCollection<string> Capabilities { get; init; } = [];
     public bool IsDraining { get; init; }
+
+    /// <summary>On the node's monotonic clock: a lease of it ended then, and it has not been heard since. Null while it is.</summary>
+    public TimeSpan? SilentSince { get; init; }
 }

@@ -164,6 +164,7 @@ internal sealed class WorkerConnection(FrameSocket<WorkerFrame, ServerFrame> soc
                 // Sent away already: what still comes in is read only so that the goodbye arrives.
                 if (_end.Task.IsCompleted)
                     continue;
+                link.Heard();
                 switch (frame)
                 {
                     case WorkerFrame.Drain:

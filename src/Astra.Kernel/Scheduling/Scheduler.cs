@@ -87,6 +87,13 @@ internal sealed class Scheduler(IClock clock, KernelLimits limits, ShardDoor doo
             case WorkerResized resized:
                 _workers.Resize(resized.Worker, resized.Slots);
                 break;
+            case WorkerSilent silent:
+                FallSilent(silent.Worker, silent.At);
+                break;
+            case WorkerHeard heard:
+                _workers.Handle(heard.Worker)?.Pulse.Wake();
+                _workers.SetSilent(heard.Worker, isSilent: false);
+                break;
             case WorkerLeft left:
                 Lose(left.Worker);
                 break;
@@ -346,7 +353,10 @@ internal sealed class Scheduler(IClock clock, KernelLimits limits, ShardDoor doo
     {
         foreach (var taken in _workers.TakenAway)
             if (SilentAt(taken) <= clock.Elapsed)
+            {
+                FallSilent(taken.Claim.Worker.Id, clock.Elapsed);
                 TakeAway(taken, "Its shard is on another node, and the lease was not renewed there.");
+            }
         WatchSilence(turn);
     }
 
@@ -369,6 +379,14 @@ internal sealed class Scheduler(IClock clock, KernelLimits limits, ShardDoor doo
         End(taken, taken.IsConfirmed ? clock.Elapsed - taken.Since : TimeSpan.Zero);
         if (taken.IsConfirmed)
             taken.Claim.Worker.Worker.Revoke(taken.Ready.Task, taken.Attempt.Attempt, reason);
+    }
+
+    /// <summary>Whatever more it were given would be lost too, each time with a mark against the task, until the connection
+    /// is noticed to be dead. A worker that lives is heard again soon: at the latest when it is told that the attempt is over.</summary>
+    private void FallSilent(WorkerId worker, TimeSpan at)
+    {
+        if (_workers.Handle(worker) is { } handle && handle.Pulse.FallSilent(at))
+            _workers.SetSilent(worker, isSilent: true);
     }
 
     private void Lose(WorkerId worker)

@@ -42,6 +42,12 @@ internal sealed record WorkerResized(WorkerId Worker, int Slots);
 
 internal sealed record WorkerLeft(WorkerId Worker);
 
+/// <summary>A lease of it has ended at this moment, and it had not been heard.</summary>
+internal sealed record WorkerSilent(WorkerId Worker, TimeSpan At);
+
+/// <summary>One that was believed to be silent.</summary>
+internal sealed record WorkerHeard(WorkerId Worker);
+
 /// <summary>The node has begun to drain, or does not any more: look again.</summary>
 internal sealed record DrainingChanged;
 

@@ -28,6 +28,16 @@ internal readonly struct SchedulerWhy(
             return new WaitReason($"No worker that offers {explain.Class.Executor} has {string.Join(" and ", pool.Missing)}, which it requires; start one that has.", evidence);
         if (pool.Able == 0)
             return new WaitReason($"No one worker that offers {explain.Class.Executor} has all it requires ({explain.Class.Requires}); start one that has.", evidence);
+        if (pool.Silent.Count > 0)
+            evidence["silent"] = string.Join(", ", pool.Silent.Select(silent => silent.Name));
+        if (pool.Open == 0 && pool.Silent.Count > 0)
+        {
+            var (name, since) = pool.Silent[0];
+            var who = pool.Silent.Count == pool.Able
+                ? $"Every worker that could take it has fallen silent ({name}, for {Text(clock.Elapsed - since)} seconds)"
+                : $"Every worker that could take it drains or has fallen silent ({name}, for {Text(clock.Elapsed - since)} seconds)";
+            return new WaitReason($"{who} and is given nothing until it is heard; see what holds it up, or start another that offers {explain.Class.Executor}.", evidence);
+        }
         if (pool.Open == 0)
             return new WaitReason($"Every worker that could take it drains and takes nothing more; start another that offers {explain.Class.Executor}.", evidence);
         if (Probe(explain) is { } obstacle)
@@ -51,8 +61,11 @@ internal readonly struct SchedulerWhy(
             ["capabilities"] = string.Join(", ", worker.Capabilities.Order(StringComparer.Ordinal)),
             ["slots"] = Text(worker.Slots), ["slotsTaken"] = Text(worker.SlotsTaken),
         };
+        if (worker.SilentSince is { } since)
+            evidence["silentSeconds"] = Text(clock.Elapsed - since);
         return new WaitReason(
-            worker.IsDraining && worker.SlotsTaken > 0 ? $"Worker {worker.Name} drains: it takes nothing more and finishes the {worker.SlotsTaken} it has."
+            worker.SilentSince is { } heard ? $"Worker {worker.Name} has been silent for {Text(clock.Elapsed - heard)} seconds and is given nothing until it is heard: a lease of it ended."
+            : worker.IsDraining && worker.SlotsTaken > 0 ? $"Worker {worker.Name} drains: it takes nothing more and finishes the {worker.SlotsTaken} it has."
             : worker.IsDraining ? $"Worker {worker.Name} drains and has nothing left to do; it can be stopped."
             : isDraining ? $"Worker {worker.Name} is given nothing because its node drains; connect it to another, or end that with `astra drain --off`."
             : worker.SlotsTaken >= worker.Slots ? $"Worker {worker.Name} is busy: all {worker.Slots} of its slots are taken."
@@ -78,7 +91,7 @@ internal readonly struct SchedulerWhy(
     public SchedulerSummary Summarise()
     {
         var summary = workers.Summary;
-        var slots = summary.Where(worker => !worker.IsDraining).Sum(worker => worker.Slots);
+        var slots = summary.Where(worker => !worker.IsDraining && worker.SilentSince is null).Sum(worker => worker.Slots);
         return new SchedulerSummary(
             queue.Count + later.Count, workers.TakenCount, summary, queue.TenantsWaiting, LongestTask, slots == 0 ? null : WaitBound.Of(slots, queue.TenantsWaiting, LongestTask), isDraining);
     }

@@ -33,14 +33,14 @@ internal sealed class WorkerPool
         [.. _members.Values.OrderBy(member => member.Ordinal).Select(member => new WorkerSummary(
             member.Handle.Id, member.Handle.Offer.Name, member.Handle.Offer.Tenant, member.Handle.Offer.Executors, member.Slots, member.Taken.Count)
         {
-            Capabilities = member.Handle.Offer.Capabilities, IsDraining = member.IsDraining,
+            Capabilities = member.Handle.Offer.Capabilities, IsDraining = member.IsDraining, SilentSince = member.SilentSince,
         })];
 
     public IEnumerable<KeyValuePair<TenantId, int>> RunningByTenant => _members.Values.SelectMany(member => member.Taken.Values).CountBy(taken => taken.Ready.Tenant);
 
     public IEnumerable<ShardId> ShardsOfTaken => _members.Values.SelectMany(member => member.Taken.Values).Select(taken => taken.Ready.Shard);
 
-    public bool IsOffered(TenantId tenant, string executor) => Offering(tenant, executor).Any(member => !member.IsDraining);
+    public bool IsOffered(TenantId tenant, string executor) => Offering(tenant, executor).Any(member => member.IsOpen);
 
     public WorkerHandle? Handle(WorkerId worker) => _members.GetValueOrDefault(worker)?.Handle;
 
@@ -55,10 +55,13 @@ internal sealed class WorkerPool
                 _byExecutor[executor] = offering = [];
             offering.Add(member);
         }
-        _freeSlots += handle.Offer.Slots;
+        _freeSlots += member.FreeSlots;
     }
 
     public void Drain(WorkerId worker) => Change(worker, member => member.IsDraining = true);
+
+    /// <summary>A silent worker keeps what it has and is given nothing more.</summary>
+    public void SetSilent(WorkerId worker, bool isSilent) => Change(worker, member => member.IsSilent = isSilent);
 
     public void Resize(WorkerId worker, int slots) => Change(worker, member => member.Slots = slots);
 
@@ -128,9 +131,10 @@ internal sealed class WorkerPool
     {
         var offering = Offering(tenant, what.Executor).ToList();
         var able = offering.Where(member => member.Has(what.Requires)).ToList();
-        var open = able.Where(member => !member.IsDraining).ToList();
+        var open = able.Where(member => member.IsOpen).ToList();
         var missing = Capabilities.Split(what.Requires).Where(one => !offering.Any(member => member.Has(one))).ToList();
-        return new PoolStanding(offering.Count, able.Count, open.Count, open.Sum(member => member.Slots), open.Sum(member => member.Taken.Count), missing);
+        return new PoolStanding(offering.Count, able.Count, open.Count, open.Sum(member => member.Slots), open.Sum(member => member.Taken.Count), missing,
+            [.. able.Where(member => member.IsSilent).Select(member => (member.Handle.Offer.Name, member.SilentSince ?? default))]);
     }
 
     public TimeSpan LongestSince(TimeSpan now) =>
@@ -167,7 +171,13 @@ internal sealed class WorkerPool
 
         /// <summary>What it offers now. It may have taken more when it offered more.</summary>
         public int Slots { get; set; } = handle.Offer.Slots;
-        public int FreeSlots => IsDraining ? 0 : Math.Max(0, Slots - Taken.Count);
+
+        /// <summary>As the pulse said when this was last set, so that the count of free slots is of one moment.</summary>
+        public bool IsSilent { get; set; } = handle.Pulse.SilentSince is not null;
+        public TimeSpan? SilentSince => IsSilent ? handle.Pulse.SilentSince : null;
+
+        public bool IsOpen => !IsDraining && !IsSilent;
+        public int FreeSlots => !IsOpen ? 0 : Math.Max(0, Slots - Taken.Count);
 
         /// <param name="requires">As in a task; null is nothing.</param>
         public bool Has(string? requires) => requires is null || _capabilities.Contains(requires) || requires.Split(' ').All(_capabilities.Contains);
@@ -176,6 +186,8 @@ internal sealed class WorkerPool
 
 /// <param name="Offering">Workers with the executor's label.</param>
 /// <param name="Able">Those among them with every capability that is required.</param>
-/// <param name="Open">Those among them that do not drain.</param>
+/// <param name="Open">Those among them that neither drain nor are silent.</param>
 /// <param name="Missing">Capabilities that none of those offering has.</param>
-internal readonly record struct PoolStanding(int Offering, int Able, int Open, int Slots, int Taken, IReadOnlyList<string> Missing);
+/// <param name="Silent">Those among the able that are silent, by name and since when.</param>
+internal readonly record struct PoolStanding(
+    int Offering, int Able, int Open, int Slots, int Taken, IReadOnlyList<string> Missing, IReadOnlyList<(string Name, TimeSpan Since)> Silent);

@@ -78,7 +78,7 @@ internal sealed record RenewLeases(WorkerId Worker, IReadOnlyList<AttemptId> Att
 internal sealed record ClaimTask(TaskId Task, int AttemptBefore, Epoch Epoch, WorkerHandle Worker);
 
 /// <summary>A worker as the kernel holds it.</summary>
-internal sealed record WorkerHandle(WorkerId Id, WorkerOffer Offer, IWorker Worker);
+internal sealed record WorkerHandle(WorkerId Id, WorkerOffer Offer, IWorker Worker, WorkerPulse Pulse);
 
 /// <summary>From the region: the shard is owned under this epoch, and this is what it was when it was last committed.</summary>
 /// <param name="Incarnation">The one it is meant for: the next one may run on nothing that an earlier one still appends to.</param>

@@ -121,6 +121,8 @@ internal sealed class WorkDesk(ShardId shard, ShardGoals goals, ShardLog log, Go
 
     private void EndSilence(Goal goal, TaskNode task)
     {
+        // Not a decision, and nothing that has to be durable: told first, so that what becomes ready is not offered to it.
+        parts.Scheduler.TrySend(new WorkerSilent(task.Lease!.WorkerId, parts.Clock.Elapsed));
         var reason = $"its worker was silent for {task.Spec.LeaseDuration.TotalSeconds:0.#} seconds";
         if (task.Lease!.HasBeenHeard)
             decisions.Expire(goal, task, reason);
@@ -242,7 +244,9 @@ internal sealed class WorkDesk(ShardId shard, ShardGoals goals, ShardLog log, Go
     private static Answer<TaskState> Answer(Transition transition, TaskNode task) => transition switch
     {
         { IsMove: true } or { No: No.Same } => task.State,
-        { No: No.Late } => Late($"Task {task.Spec.Name} has ended: it is {task.State.ToString().ToLowerInvariant()}."),
+        { No: No.Late } => Late(task.State.IsFinal()
+            ? $"Task {task.Spec.Name} has ended: it is {task.State.ToString().ToLowerInvariant()}."
+            : $"Attempt {task.Attempt} of {task.Spec.Name} is over; the task is {task.State.ToString().ToLowerInvariant()} again."),
         _ => throw new InvalidOperationException($"A report met task {task.Id} in state {task.State}, which cannot be."),
     };
 

@@ -23,6 +23,9 @@ internal sealed class TestWorker : IWorker
 
     public List<string> Revoked { get; } = [];
 
+    /// <summary>It says nothing any more that a test does not have it say.</summary>
+    public bool IsHung { get; set; }
+
     /// <summary>What it is working on.</summary>
     public IReadOnlyList<string> Holds => [.. _held.Select(assignment => assignment.Spec.Name)];
 
@@ -43,6 +46,9 @@ internal sealed class TestWorker : IWorker
     {
         Revoked.AddRange(_held.Where(assignment => assignment.Task == task && assignment.Attempt == attempt).Select(assignment => assignment.Spec.Name));
         _held.RemoveAll(assignment => assignment.Task == task && assignment.Attempt == attempt);
+        // As every worker answers: it is still there.
+        if (!IsHung)
+            _node.Process.Post(Link.Heard);
     }
 
     /// <summary>From now on completes everything, what it holds included.</summary>
