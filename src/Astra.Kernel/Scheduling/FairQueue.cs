@@ -97,14 +97,14 @@ internal sealed class FairQueue
         return null;
     }
 
-    /// <summary>Slot time that a task has used, beyond what it was charged before; negative gives back.</summary>
-    public void Charge(ReadyTask task, TimeSpan used)
+    /// <summary>A task that was taken has used this, of what it was charged.</summary>
+    public void Settle(ReadyTask task, TimeSpan charged, TimeSpan used)
     {
         if (!_tenants.TryGetValue(task.Tenant, out var tenant))
             return;
-        _order.Charge(tenant, used);
+        _order.Settle(tenant, charged, used);
         if (tenant.Agents.TryGetValue(task.Agent ?? "", out var agent))
-            tenant.Order.Charge(agent, used);
+            tenant.Order.Settle(agent, charged, used);
     }
 
     /// <summary>How many wait, by tenant and executor label; only those who wait are visited.</summary>

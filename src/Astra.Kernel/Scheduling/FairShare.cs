@@ -6,7 +6,11 @@ internal abstract class FairShare
     public static readonly IComparer<FairShare> ByVirtualTime = Comparer<FairShare>.Create(
         (a, b) => (a.VirtualTime, a.Joined).CompareTo((b.VirtualTime, b.Joined)));
 
+    /// <summary>With what its running tasks were charged in advance.</summary>
     public TimeSpan VirtualTime { get; set; }
+
+    /// <summary>Slot time that its running tasks were charged in advance and may not use.</summary>
+    public TimeSpan InAdvance { get; set; }
 
     /// <summary>Decides between equals: who came first is first, so that nobody who comes later is ever ahead of who waits.</summary>
     public long Joined { get; set; }
@@ -15,6 +19,9 @@ internal abstract class FairShare
 
     /// <summary>1 is what everyone has.</summary>
     public double Weight { get; set; } = 1;
+
+    /// <summary>By what has ended: where it will stand if what runs uses nothing.</summary>
+    public TimeSpan Settled => VirtualTime - InAdvance / Weight;
 }
 
 /// <summary>Those who wait, by the virtual time they have used, and how far the whole has come.</summary>
@@ -29,7 +36,8 @@ internal sealed class FairOrder<T> where T : FairShare
 
     public TimeSpan Reached { get; private set; }
 
-    /// <summary>A newcomer starts where the last one served stood: absence earns no credit.</summary>
+    /// <summary>A newcomer starts where the last one served stood: absence earns no credit. Not with its charges in advance,
+    /// or one long task of the past, by which all are charged, would keep the newcomer waiting until they have been used up.</summary>
     public void Join(T share)
     {
         if (share.VirtualTime < Reached)
@@ -47,13 +55,19 @@ internal sealed class FairOrder<T> where T : FairShare
     /// </summary>
     public void Serve(T share, TimeSpan longest, TimeSpan charge)
     {
-        if (share.VirtualTime > Reached)
-            Reached = share.VirtualTime;
+        if (share.Settled > Reached)
+            Reached = share.Settled;
         var leadMax = Reached - longest / share.Weight;
+        share.InAdvance += charge;
         Move(share, (share.VirtualTime < leadMax ? leadMax : share.VirtualTime) + charge / share.Weight);
     }
 
-    public void Charge(T share, TimeSpan used) => Move(share, share.VirtualTime + used / share.Weight);
+    /// <summary>What was charged in advance is over, and this was used.</summary>
+    public void Settle(T share, TimeSpan charged, TimeSpan used)
+    {
+        share.InAdvance = share.InAdvance > charged ? share.InAdvance - charged : TimeSpan.Zero;
+        Move(share, share.VirtualTime + (used - charged) / share.Weight);
+    }
 
     private void Move(T share, TimeSpan to)
     {

@@ -237,7 +237,7 @@ internal sealed class Scheduler(IClock clock, KernelLimits limits, ShardDoor doo
                     break;
                 case SendResult.Full:
                     // The shard is busy. Its task goes back in line, and the slots wait a moment for it.
-                    _queue.Charge(ready, -charge);
+                    _queue.Settle(ready, charge, TimeSpan.Zero);
                     Offer(ready, turn);
                     turn.Schedule(BusyShardDelay, FillTick);
                     return;
@@ -286,7 +286,7 @@ internal sealed class Scheduler(IClock clock, KernelLimits limits, ShardDoor doo
 
     private void End(TakenTask taken, TimeSpan used)
     {
-        _queue.Charge(taken.Ready, used - taken.Charge);
+        _queue.Settle(taken.Ready, taken.Charge, used);
         _book.Leave(taken.Ready);
     }
 
@@ -294,7 +294,7 @@ internal sealed class Scheduler(IClock clock, KernelLimits limits, ShardDoor doo
     {
         if (_workers.TakeBack(refused.Claim) is not { } taken)
             return;
-        _queue.Charge(taken.Ready, -taken.Charge);
+        _queue.Settle(taken.Ready, taken.Charge, TimeSpan.Zero);
         _book.TakeBack(taken.Ready);
         if (refused.IsWorthAnother && !IsOnOffer(taken.Ready.Task))
             Offer(taken.Ready with { DueAt = clock.UtcNow + RefusedClaimDelay }, turn);

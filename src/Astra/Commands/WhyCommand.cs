@@ -14,7 +14,7 @@ public static class WhyCommand
         what.Validators.Add(result =>
         {
             if (result.Tokens is [var token] && !token.Value.StartsWith(AgentPrefix, StringComparison.Ordinal) && !Guid.TryParse(token.Value, out _))
-                result.AddError($"'{token.Value}' is no id; ids look like 0198c5d7-1234-7abc-8def-0123456789ab, and an agent is agent:NAME");
+                result.AddError($"'{token.Value}' is not an id; `goal list` and `dead list` print ids that can be pasted, and an agent is agent:NAME");
         });
         var json = SharedOptions.Json();
         var command = new Command("why", "Say why a goal, a step, a schedule, a worker or an agent is where it is.") { what, json };

@@ -27,6 +27,22 @@ public sealed class WaitBoundTests
     }
 
     [Fact]
+    public void A_single_long_task_of_the_past_makes_nobody_wait_longer()
+    {
+        var count = 0;
+        var world = new ServedWorld(slots: 4, tenant => tenant == 0 && count++ == 0 ? TimeSpan.FromSeconds(2) : TimeSpan.FromMilliseconds(10));
+        world.Submit(tenant: 0, count: 10_000);
+        world.Run(TimeSpan.FromSeconds(4));
+        for (var round = 0; round < 3; round++)
+        {
+            for (var tenant = 1; tenant < 100; tenant++)
+                world.Submit(tenant, count: 1);
+            world.RunUntilServed(99 * (round + 1));
+            Assert.InRange(world.WorstWait, TimeSpan.Zero, TimeSpan.FromMilliseconds(286));
+        }
+    }
+
+    [Fact]
     public void No_quiet_tenant_ever_waits_longer_than_the_bound_that_was_computed() => Prop.ForAll<int, int[]>((seed, draws) =>
     {
         var dice = new Astra.Testing.Time.SeededRandomness((ulong)(uint)seed);
