@@ -131,7 +131,7 @@ public static class AgentCommands
     private static Command CreateWeight(Surroundings surroundings, SharedOptions shared)
     {
         var name = Name();
-        var weight = new Argument<int>("WEIGHT") { Description = "1 to 10000; 100 is what everyone has." };
+        var weight = Choices.Number("WEIGHT", "1 to 10000; 100 is what everyone has.", 1, 10_000);
         var json = SharedOptions.Json();
         var command = new Command("weight", "Give an agent more or less of its tenant's slot time.") { name, weight, json };
         command.WithExamples("agent weight auditor 200");

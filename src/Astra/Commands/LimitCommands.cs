@@ -29,11 +29,17 @@ public static class LimitCommands
     private static Command CreateSet(Surroundings surroundings, SharedOptions shared)
     {
         var (scope, name, json) = (Scope(), Name(), SharedOptions.Json());
-        var concurrency = new Option<int?>("--concurrency") { Description = "How many run at once.", HelpName = "COUNT" };
-        var perSecond = new Option<int?>("--per-second") { Description = "How many start in a second.", HelpName = "COUNT" };
-        var perMinute = new Option<int?>("--per-minute") { Description = "How many start in a minute.", HelpName = "COUNT" };
+        var concurrency = Choices.Count("--concurrency", "How many run at once; 0 is none.", min: 0);
+        var perSecond = Choices.Count("--per-second", "How many start in a second.", min: 1);
+        var perMinute = Choices.Count("--per-minute", "How many start in a minute.", min: 1);
         var command = new Command("set", "Set a limit of the tenant, an agent, a tool or a queue, or set it anew.") { scope, name, concurrency, perSecond, perMinute, json };
         command.WithExamples("limit set tenant --concurrency 50", "limit set agent auditor --per-minute 60", "limit set queue emails --concurrency 4 --per-second 10");
+        command.Validators.Add(result =>
+        {
+            if (result.GetResult(concurrency) is null && result.GetResult(perSecond) is null && result.GetResult(perMinute) is null)
+                result.AddError("A limit says how many run at once (--concurrency), start in a second (--per-second) or start in a minute (--per-minute)");
+        });
+        RequireName(command, scope, name);
         command.SetAction(async (parsed, cancellationToken) =>
         {
             await using var session = await shared.ServerOf(parsed, surroundings).OpenAsync(cancellationToken);
@@ -52,6 +58,7 @@ public static class LimitCommands
         var (scope, name, json) = (Scope(), Name(), SharedOptions.Json());
         var command = new Command("remove", "Remove a limit.") { scope, name, json };
         command.WithExamples("limit remove queue emails", "limit remove tenant");
+        RequireName(command, scope, name);
         command.SetAction(async (parsed, cancellationToken) =>
         {
             await using var session = await shared.ServerOf(parsed, surroundings).OpenAsync(cancellationToken);
@@ -60,9 +67,20 @@ public static class LimitCommands
         return command;
     }
 
-    private static Argument<LimitScope> Scope() => new("SCOPE") { Description = "tenant, agent, tool or queue." };
+    private static Argument<LimitScope> Scope() => Choices.Argument<LimitScope>("SCOPE", "tenant, agent, tool or queue.");
 
     private static Argument<string?> Name() => new("NAME") { Description = "Of the agent, tool or queue.", Arity = ArgumentArity.ZeroOrOne };
+
+    private static void RequireName(Command command, Argument<LimitScope> scope, Argument<string?> name) => command.Validators.Add(result =>
+    {
+        if (result.GetResult(scope) is not { Tokens: [var word] } || !Choices.TryParse<LimitScope>(word.Value, out var limited))
+            return;
+        var given = result.GetValue(name);
+        if (limited == LimitScope.Tenant && given is not null)
+            result.AddError("A tenant's limit has no name; it is that of the tenant whose key is used");
+        else if (limited != LimitScope.Tenant && given is null)
+            result.AddError($"Say which {limited.ToString().ToLowerInvariant()}: {command.Name} {limited.ToString().ToLowerInvariant()} NAME");
+    });
 
     private static void Write(ParseResult parsed, Surroundings surroundings, Option<bool> json, ControlsView controls)
     {

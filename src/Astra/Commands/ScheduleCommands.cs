@@ -23,7 +23,7 @@ public static class ScheduleCommands
         var name = new Argument<string>("NAME") { Description = "Unique in the tenant." };
         var when = new Option<string>("--when") { Description = "Five cron fields, 'every 5m', or 'at 2031-02-03T04:05:06Z'.", HelpName = "TIMES", Required = true };
         var zone = new Option<string>("--time-zone") { Description = "In which the fields are meant, such as Europe/Berlin.", HelpName = "ZONE", DefaultValueFactory = _ => "UTC" };
-        var misfire = new Option<MisfirePolicy>("--misfire") { Description = "What becomes of times that were missed: skip, once or all.", HelpName = "POLICY", DefaultValueFactory = _ => MisfirePolicy.Once };
+        var misfire = Choices.Option("--misfire", "What becomes of times that were missed: skip, once or all.", "POLICY", MisfirePolicy.Once);
         var agent = new Option<string?>("--agent") { Description = "Who plans and executes the goal.", HelpName = "NAME" };
         var input = new Option<string?>("--input") { Description = "The goal's input as JSON, or @FILE.", HelpName = "JSON" };
         var plan = new Option<string?>("--plan") { Description = "A plan file instead of an agent.", HelpName = "FILE" };

@@ -9,7 +9,7 @@ public static class TenantCommands
     public static Command Create(Surroundings surroundings, SharedOptions shared)
     {
         var name = new Argument<string>("NAME") { Description = "The tenant." };
-        var weight = new Argument<int>("WEIGHT") { Description = "1 to 10000; 100 is what everyone has." };
+        var weight = Choices.Number("WEIGHT", "1 to 10000; 100 is what everyone has.", 1, 10_000);
         var json = SharedOptions.Json();
         var command = new Command("weight", "Give a tenant more or less of the slot time where there is not enough for all.") { name, weight, json };
         command.WithExamples("tenant weight default 200");
