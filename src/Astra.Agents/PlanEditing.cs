@@ -23,7 +23,7 @@ public static class PlanEditing
             var refusal = edit switch
             {
                 null => Invalid("One of the edits is null."),
-                StepEdit step => CheckStep(step.Name, step.Executor, step.FanOut),
+                StepEdit step => CheckStep(step.Name, step.Executor, step.FanOut, step.Requires),
                 AttachGroup attach => CheckGroup(attach),
                 _ => null,
             };
@@ -35,17 +35,19 @@ public static class PlanEditing
         return null;
     }
 
-    private static Refusal? CheckStep(string name, string executor, IReadOnlyList<FanOut>? fanOut)
+    private static Refusal? CheckStep(string name, string executor, IReadOnlyList<FanOut>? fanOut, IReadOnlyList<string>? requires)
     {
         if (!IsExecutor(executor))
             return Invalid($"Step {name} has the executor '{executor}'; it must be agent:NAME or tool:NAME[@VERSION].");
+        if (requires is not null && Capabilities.Refuse(requires) is { } bad)
+            return Invalid($"Step {name} requires something that cannot be a capability: {bad}");
         foreach (var part in fanOut ?? [])
         {
             if (part?.Step is not { } step || string.IsNullOrWhiteSpace(step.Name))
                 return Invalid($"Step {name} fans out, and does not say into what: a fan-out has a step with a name.");
             if (part.Join == name)
                 return Invalid($"Step {name} cannot be the join of its own fan-out; add a step that waits for it.");
-            if (CheckStep(step.Name, step.Executor, step.FanOut) is { } refusal)
+            if (CheckStep(step.Name, step.Executor, step.FanOut, step.Requires) is { } refusal)
                 return refusal;
         }
         return null;

@@ -131,11 +131,16 @@ public static class PlanTargets
         Retry = WorkMapping.ToWire(task.Spec.Extras.Retry),
         WorkersLostMax = task.Spec.Extras.WorkersLostMax,
         EffectKeys = WorkMapping.ToWire(task.Spec.Extras.EffectKeys),
+        NotBefore = task.Spec.Extras.NotBefore,
+        Deadline = task.Spec.Extras.Deadline,
+        Queue = task.Spec.Extras.Queue,
+        Requires = task.Spec.Extras.Requires is { } requires ? Capabilities.Split(requires) : null,
     };
 
     private static bool IsSameWork(AddStep one, AddStep other) =>
         one.Executor == other.Executor && one.Kind == other.Kind && one.AttemptCountMax == other.AttemptCountMax && one.LeaseSeconds.Equals(other.LeaseSeconds) && one.Group == other.Group
         && one.Retry == other.Retry && one.WorkersLostMax == other.WorkersLostMax && one.EffectKeys == other.EffectKeys
+        && one.NotBefore == other.NotBefore && one.Deadline == other.Deadline && one.Queue == other.Queue && Capabilities.Join(one.Requires) == Capabilities.Join(other.Requires)
         && WorkMapping.ToBytes(one.Input).Span.SequenceEqual(WorkMapping.ToBytes(other.Input).Span)
         && FanOuts.ToBytes(one.FanOut ?? []).AsSpan().SequenceEqual(FanOuts.ToBytes(other.FanOut ?? []));
 

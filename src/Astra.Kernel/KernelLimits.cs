@@ -18,6 +18,9 @@ public sealed record KernelLimits
     public int ReasonLengthMax { get; init; } = 4_000;
 
     public int ActiveGoalsPerTenantMax { get; init; } = 100_000;
+    /// <summary>Submissions that are taken from one tenant in a second, on each node.</summary>
+    public int SubmissionsPerSecondPerTenantMax { get; init; } = 50_000;
+
     public int ReadyTasksPerNodeMax { get; init; } = 1_000_000;
     public int RunningTasksPerTenantMax { get; init; } = 1_000;
     public int RunningTasksPerAgentMax { get; init; } = 1_000;

@@ -3,6 +3,7 @@ using Astra.Postgres.Governance;
 using Astra.Postgres.Journal;
 using Astra.Postgres.Leases;
 using Astra.Postgres.Projection;
+using Astra.Postgres.Scheduling;
 using Astra.Postgres.Schema;
 using Astra.Postgres.Webhooks;
 using Npgsql;
@@ -21,6 +22,8 @@ public sealed class PostgresStore : IAsyncDisposable
         Segments = new LogSegments(database, options);
         Projection = new PostgresProjection(database);
         Leases = new PostgresShardLeases(database, options.LeaseDuration);
+        Controls = new PostgresControls(database);
+        Schedules = new PostgresSchedules(database);
         ApiKeys = new PostgresApiKeyStore(database);
         Tenants = new PostgresTenantStore(database);
         Agents = new PostgresAgentStore(database);
@@ -31,6 +34,8 @@ public sealed class PostgresStore : IAsyncDisposable
     public LogSegments Segments { get; }
     public PostgresProjection Projection { get; }
     public PostgresShardLeases Leases { get; }
+    public PostgresControls Controls { get; }
+    public PostgresSchedules Schedules { get; }
     public PostgresApiKeyStore ApiKeys { get; }
     public PostgresTenantStore Tenants { get; }
     public PostgresAgentStore Agents { get; }

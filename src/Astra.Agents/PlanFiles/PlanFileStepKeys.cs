@@ -21,6 +21,10 @@ internal static class PlanFileStepKeys
     public const string RetryFactor = "factor";
     public const string WorkersLostMax = "workersLostMax";
     public const string EffectKeys = "effectKeys";
+    public const string Queue = "queue";
+    public const string Requires = "requires";
+    public const string NotBefore = "notBefore";
+    public const string Deadline = "deadline";
 
     public const string PerTask = "perTask";
     public const string PerAttempt = "perAttempt";
@@ -31,7 +35,8 @@ internal static class PlanFileStepKeys
     private const int RetriesMax = 99;
     private const double SecondsMax = 1e9;
 
-    public static IReadOnlyList<string> All { get; } = [Name, Tool, Agent, Kind, Input, After, Retries, Priority, Lease, Retry, WorkersLostMax, EffectKeys];
+    public static IReadOnlyList<string> All { get; } =
+        [Name, Tool, Agent, Kind, Input, After, Retries, Priority, Lease, Retry, WorkersLostMax, EffectKeys, Queue, Requires, NotBefore, Deadline];
 
     public static string ReadExecutor(YamlMapping step, IReadOnlyCollection<string>? knownTools)
     {
@@ -55,7 +60,15 @@ internal static class PlanFileStepKeys
         Retry = step.Optional(Retry) is { } delays ? ReadDelays(delays) : null,
         WorkersLostMax = step.Optional(WorkersLostMax) is { } lost ? YamlReading.Number(lost, WorkersLostMax, 1, 100) : null,
         EffectKeys = step.Optional(EffectKeys) is { } keys ? YamlReading.Choice(keys, EffectKeys, [PerTask, PerAttempt]) == PerTask ? Sdk.EffectKeys.PerTask : Sdk.EffectKeys.PerAttempt : null,
+        Queue = step.Optional(Queue) is { } queue ? YamlReading.Text(queue, Queue) : null,
+        Requires = step.Optional(Requires) is { } requires ? ReadRequires(requires) : null,
+        NotBefore = step.Optional(NotBefore) is { } from ? YamlReading.Moment(from, NotBefore) : null,
+        Deadline = step.Optional(Deadline) is { } until ? YamlReading.Moment(until, Deadline) : null,
     };
+
+    private static List<string> ReadRequires(YamlNode node) => node is YamlSequenceNode list
+        ? [.. list.Children.Select(one => YamlReading.Text(one, Requires))]
+        : [YamlReading.Text(node, Requires)];
 
     private static RetryDelays ReadDelays(YamlNode node)
     {

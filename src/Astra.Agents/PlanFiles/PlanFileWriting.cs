@@ -59,6 +59,14 @@ internal static class PlanFileWriting
             node.Add(PlanFileStepKeys.WorkersLostMax, Number(lost));
         if (step.EffectKeys is { } keys)
             node.Add(PlanFileStepKeys.EffectKeys, Word(keys == EffectKeys.PerTask ? PlanFileStepKeys.PerTask : PlanFileStepKeys.PerAttempt));
+        if (step.Queue is { } queue)
+            node.Add(PlanFileStepKeys.Queue, Word(queue));
+        if (step.Requires is { Count: > 0 } requires)
+            node.Add(PlanFileStepKeys.Requires, new YamlSequenceNode(requires.Select(Word)) { Style = SequenceStyle.Flow });
+        if (step.NotBefore is { } from)
+            node.Add(PlanFileStepKeys.NotBefore, Moment(from));
+        if (step.Deadline is { } until)
+            node.Add(PlanFileStepKeys.Deadline, Moment(until));
         return node;
     }
 
@@ -100,6 +108,8 @@ internal static class PlanFileWriting
     private static bool IsLines(string text) =>
         text.Contains('\n') && !char.IsWhiteSpace(text[0]) && text.EndsWith('\n') && !text.EndsWith("\n\n", StringComparison.Ordinal)
         && text.All(letter => letter == '\n' || (!char.IsControl(letter) && !char.IsSurrogate(letter)));
+
+    private static YamlScalarNode Moment(DateTimeOffset moment) => new(moment.UtcDateTime.ToString("O", CultureInfo.InvariantCulture));
 
     private static YamlScalarNode Number(double number) => new(number.ToString("R", CultureInfo.InvariantCulture)) { Style = ScalarStyle.Plain };
 }

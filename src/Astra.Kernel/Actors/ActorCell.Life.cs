@@ -316,7 +316,7 @@ internal sealed partial class ActorCell
 
     private void RevokeIdle(Incarnation incarnation)
     {
-        incarnation.Revoke();
+        incarnation.Revoke(isLeft: true);
         EndRevoked(incarnation);
     }
 

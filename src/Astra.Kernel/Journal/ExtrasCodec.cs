@@ -22,10 +22,13 @@ public static class ExtrasCodec
     private const byte TaskEffectKeys = 42;
     private const byte TaskEffect = 43;
     private const byte TaskFixCount = 44;
+    private const byte TaskQueue = 22;
+    private const byte TaskRequires = 23;
 
     private const byte GoalParent = 1;
     private const byte GoalRetriesMax = 40;
     private const byte GoalRetriesUsed = 41;
+    private const byte GoalPaused = 20;
 
     public static byte[] Encode(TaskExtras extras)
     {
@@ -69,6 +72,8 @@ public static class ExtrasCodec
             writer.Effect(effect);
         }
         writer.OptionalInt32(TaskFixCount, extras.FixCount == 0 ? null : extras.FixCount);
+        writer.OptionalText(TaskQueue, extras.Queue);
+        writer.OptionalText(TaskRequires, extras.Requires);
         return writer.ToArray();
     }
 
@@ -84,6 +89,13 @@ public static class ExtrasCodec
         }
         writer.OptionalInt32(GoalRetriesMax, extras.RetriesMax);
         writer.OptionalInt32(GoalRetriesUsed, extras.RetriesUsed == 0 ? null : extras.RetriesUsed);
+        if (extras.Pause is { } pause)
+        {
+            writer.Byte(GoalPaused);
+            writer.Text(pause.By);
+            writer.OptionalText(pause.Reason);
+            writer.Time(pause.At);
+        }
         return writer.ToArray();
     }
 
@@ -107,6 +119,8 @@ public static class ExtrasCodec
                 TaskEffectKeys => extras with { EffectKeys = (EffectKeys)reader.Byte() },
                 TaskEffect => extras with { Effect = reader.Effect() },
                 TaskFixCount => extras with { FixCount = reader.Int32() },
+                TaskQueue => extras with { Queue = reader.Text() },
+                TaskRequires => extras with { Requires = reader.Text() },
                 _ => throw Unknown(tag),
             };
         }
@@ -124,6 +138,7 @@ public static class ExtrasCodec
                 GoalParent => extras with { Parent = new GoalId(reader.Id()) },
                 GoalRetriesMax => extras with { RetriesMax = reader.Int32() },
                 GoalRetriesUsed => extras with { RetriesUsed = reader.Int32() },
+                GoalPaused => extras with { Pause = new GoalPause(reader.Text(), reader.OptionalText(), reader.Time()) },
                 _ => throw Unknown(tag),
             };
         }

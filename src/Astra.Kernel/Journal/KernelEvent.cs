@@ -30,6 +30,8 @@ public enum EventKind : short
     TaskSkipped = 30,
     TaskReplaced = 31,
     TaskExtended = 32,
+    GoalPaused = 40,
+    GoalResumed = 41,
     TaskReleased = 50,
     EffectIntended = 51,
     EffectSettled = 52,
@@ -123,4 +125,8 @@ public abstract record KernelEvent(EventKind Kind)
 
     /// <summary>A person has changed a dead letter before replaying it.</summary>
     public sealed record TaskFixed(string? Executor, ReadOnlyMemory<byte>? Input, string By) : KernelEvent(EventKind.TaskFixed);
+
+    public sealed record GoalPaused(string By, string? Reason) : KernelEvent(EventKind.GoalPaused);
+
+    public sealed record GoalResumed(string By) : KernelEvent(EventKind.GoalResumed);
 }

@@ -1,4 +1,5 @@
 using Astra.Kernel.Effects;
+using Astra.Kernel.Controls;
 using Astra.Kernel.Journal;
 using Astra.Kernel.Tasks;
 using Astra.Kernel.Workers;
@@ -23,6 +24,7 @@ internal static class BusCodec
         Released = 40,
         Intended = 41,
         Settled = 42,
+        ReadControls = 43,
     }
 
     private enum AnswerKind : byte
@@ -47,7 +49,7 @@ internal static class BusCodec
         CancelGroup = 11,
     }
 
-    /// <param name="question">A <see cref="WorkerReport"/> or a <see cref="RenewLeases"/>.</param>
+    /// <param name="question">A <see cref="WorkerReport"/>, a <see cref="RenewLeases"/> or a <see cref="ReadControls"/>.</param>
     public static byte[] EncodeQuestion(object question)
     {
         var writer = new FieldWriter();
@@ -91,6 +93,9 @@ internal static class BusCodec
                 writer.Id(renew.Worker.Value);
                 writer.Attempts(renew.Attempts);
                 break;
+            case ReadControls:
+                writer.Byte((byte)QuestionKind.ReadControls);
+                break;
             default:
                 throw new InvalidOperationException($"{question.GetType().Name} does not travel between nodes.");
         }
@@ -111,6 +116,7 @@ internal static class BusCodec
             QuestionKind.Intended => new WorkerReport.Intended(reader.Attempt(), reader.Worker(), reader.Text()),
             QuestionKind.Settled => new WorkerReport.Settled(reader.Attempt(), reader.Worker(), (EffectState)reader.Byte(), reader.Bytes()),
             QuestionKind.RenewLeases => new RenewLeases(reader.Worker(), reader.Attempts()),
+            QuestionKind.ReadControls => ReadControls.Instance,
             _ => throw new InvalidDataException($"A question is of the unknown kind {(byte)kind}."),
         };
     }

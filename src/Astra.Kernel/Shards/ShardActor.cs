@@ -30,6 +30,7 @@ internal sealed class ShardActor : Actor
     private readonly ShardGoals _goals = new();
     private readonly GoalDesk _desk;
     private readonly WorkDesk _work;
+    private readonly DeadlineDesk _deadlines;
 
     private Epoch _epoch;
     private bool _isOpen;
@@ -45,6 +46,7 @@ internal sealed class ShardActor : Actor
         var decisions = new GoalDecisions(_log, node.Limits);
         _desk = new GoalDesk(_goals, _log, decisions, node);
         _work = new WorkDesk(id, _goals, _log, decisions, node);
+        _deadlines = new DeadlineDesk(_goals, decisions, node.Clock);
         (_log.Recorded, _log.Committed) = (OnRecorded, node.Events.Publish);
     }
 
@@ -102,6 +104,12 @@ internal sealed class ShardActor : Actor
             case LeasesDue:
                 _work.ExpireLeases();
                 break;
+            case DeadlinesDue:
+                _deadlines.Lapse();
+                break;
+            case CalendarJumped:
+                _deadlines.LookAgain();
+                break;
             case TakeImage take:
                 // The mailbox outlives a crash: this may have been meant for the incarnation before.
                 if (take.Epoch == _epoch)
@@ -123,6 +131,7 @@ internal sealed class ShardActor : Actor
         }
 
         _work.WatchLeases(turn);
+        _deadlines.SetTimer(turn);
         AnnounceDirty(turn.Self);
         Advance(turn);
         return default;
@@ -165,7 +174,10 @@ internal sealed class ShardActor : Actor
         _node.Scheduler.TrySend(new ShardAdopted(_id, [.. running]));
         foreach (var goal in active)
             foreach (var node in goal.Graph.Tasks.OrderBy(node => node.Order).ToList())
+            {
                 _work.Adopt(goal, node, activate.LivingProcesses);
+                _deadlines.Watch(node);
+            }
     }
 
     private void Replay(JournalEntry entry)
@@ -201,7 +213,10 @@ internal sealed class ShardActor : Actor
     private Action? OnRecorded(Goal goal, TaskNode? node, JournalEntry entry)
     {
         Follow(goal, entry);
-        return node is null ? null : _work.EffectOf(goal, node, entry);
+        if (entry.Kind is EventKind.TaskAdded or EventKind.TaskReplaced or EventKind.TaskRedriven or EventKind.EffectSettled)
+            _deadlines.Touch(node!);
+        return node is not null ? _work.EffectOf(goal, node, entry)
+            : entry.Kind is EventKind.GoalPaused or EventKind.GoalResumed ? _work.EffectOfPause(goal) : null;
     }
 
     private void Forget()
@@ -241,6 +256,12 @@ internal sealed class ShardActor : Actor
             case ShardRequest.CancelGoal cancel:
                 ReplyDurably(turn.Sender, _desk.Cancel(cancel));
                 break;
+            case ShardRequest.PauseGoal pause:
+                ReplyDurably(turn.Sender, _desk.Pause(pause));
+                break;
+            case ShardRequest.ResumeGoal resume:
+                ReplyDurably(turn.Sender, _desk.Resume(resume));
+                break;
             case ShardRequest.Redrive redrive:
                 ReplyDurably(turn.Sender, _desk.Redrive(redrive));
                 break;
@@ -268,6 +289,10 @@ internal sealed class ShardActor : Actor
                 break;
             case ShardRequest.ReadTask read:
                 ReplyDurably(turn.Sender, _desk.Read(read));
+                break;
+            case ShardRequest.ReadLease read:
+                turn.Sender?.TrySend(_goals.FindByTask(read.Tenant, read.Task) is not null && _work.Standing(read.Task) is { } lease
+                    ? lease : new Refusal(RefusalKind.NotFound, $"No attempt at task {read.Task} is running."));
                 break;
             default:
                 throw new InvalidOperationException($"A shard does not serve {request.GetType().Name}.");

@@ -1,4 +1,5 @@
 using Astra.Kernel.Actors;
+using Astra.Kernel.Controls;
 using Astra.Kernel.Tasks;
 
 namespace Astra.Kernel.Shards;
@@ -6,7 +7,7 @@ namespace Astra.Kernel.Shards;
 /// <summary>Asks a shard, wherever it is, and turns everything that can go wrong on the way into a refusal.</summary>
 /// <remarks>What people ask of a shard of another node is refused with its address: the gateway hands the request on with
 /// their own key. What workers report goes over the bus, once: a node that is asked and does not own the shard refuses.</remarks>
-internal sealed class ShardDoor(ShardMap map, NodeId self, IBus bus, IDispatcher dispatcher)
+internal sealed class ShardDoor(ShardMap map, NodeId self, BusLine bus, IDispatcher dispatcher)
 {
     private static readonly TimeSpan AskTimeout = TimeSpan.FromSeconds(15);
 
@@ -16,6 +17,9 @@ internal sealed class ShardDoor(ShardMap map, NodeId self, IBus bus, IDispatcher
     private static readonly TimeSpan BusRetryDelay = TimeSpan.FromMilliseconds(500);
 
     private static readonly Refusal Full = new(RefusalKind.Overloaded, "The shard has more requests than it can queue. Try again in a moment.", TimeSpan.FromMilliseconds(100));
+
+    /// <summary>Called when another node says that somebody has changed the controls.</summary>
+    public Action? ControlsChanged { get; set; }
 
     public async ValueTask<Answer<T>> AskAsync<T>(ShardId shard, object request)
     {
@@ -70,12 +74,24 @@ internal sealed class ShardDoor(ShardMap map, NodeId self, IBus bus, IDispatcher
             _ = ReportAsync(report).AsTask();
     }
 
+    /// <summary>Tells the other nodes, once, that somebody has changed the controls. Where the word is lost they see it
+    /// when they next look at the version.</summary>
+    public void TellControlsChanged()
+    {
+        foreach (var other in map.Nodes)
+            if (other.IsAlive && other.Node.Node != self)
+                _ = AskOverBusAsync<LostLeases>(other.Node, ReadControls.Instance).AsTask();
+    }
+
     /// <summary>What another node asks. Never asks on: two nodes that each take the other for the owner would not stop.</summary>
     public async ValueTask<ReadOnlyMemory<byte>> AnswerAsync(ReadOnlyMemory<byte> question)
     {
         try
         {
-            return BusCodec.EncodeAnswer(BusCodec.DecodeQuestion(question.Span) switch
+            var asked = BusCodec.DecodeQuestion(question.Span);
+            if (asked is ReadControls)
+                ControlsChanged?.Invoke();
+            return BusCodec.EncodeAnswer(asked switch
             {
                 WorkerReport report => Outcome(await AskAsync<TaskState>(report.Attempt.Task.Shard, report)),
                 RenewLeases { Attempts: [var first, ..] } renew => Outcome(await AskAsync<LostLeases>(first.Task.Shard, renew)),
@@ -100,23 +116,18 @@ internal sealed class ShardDoor(ShardMap map, NodeId self, IBus bus, IDispatcher
 
     private async ValueTask<Answer<T>> AskOverBusAsync<T>(NodeRegistration owner, object question)
     {
-        // Never disposed: it has no timer and no handle, and the turn that ends it may come late.
-        var patience = new CancellationTokenSource();
-        // Cancelling runs what waits for it, and that is a turn's work and not a timer's.
-        using var timer = dispatcher.Schedule(BusTimeout, () => dispatcher.Post(new EndOf(patience)));
         try
         {
-            return BusCodec.DecodeAnswer((await bus.AskAsync(owner, BusCodec.EncodeQuestion(question), patience.Token)).Span) switch
+            return BusCodec.DecodeAnswer((await bus.AskAsync(owner, BusCodec.EncodeQuestion(question), BusTimeout)).Span) switch
             {
                 Refusal refusal => refusal,
                 T value => value,
                 var other => throw new InvalidDataException($"{question.GetType().Name} was answered with {other.GetType().Name}."),
             };
         }
-        catch (Exception e) when (e is BusUnavailableException or OperationCanceledException or InvalidDataException)
+        catch (Exception e) when (e is BusUnavailableException or InvalidDataException)
         {
-            var why = e is OperationCanceledException ? $"no answer within {BusTimeout.TotalSeconds} seconds" : e.Message;
-            return new Refusal(RefusalKind.Unavailable, $"Node {owner.Node}, which owns the shard, could not be asked: {why}", BusRetryDelay);
+            return new Refusal(RefusalKind.Unavailable, $"Node {owner.Node}, which owns the shard, could not be asked: {e.Message}", BusRetryDelay);
         }
     }
 
@@ -125,10 +136,5 @@ internal sealed class ShardDoor(ShardMap map, NodeId self, IBus bus, IDispatcher
         var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         using var timer = dispatcher.Schedule(delay, done.SetResult);
         await done.Task;
-    }
-
-    private sealed class EndOf(CancellationTokenSource patience) : IThreadPoolWorkItem
-    {
-        public void Execute() => patience.Cancel();
     }
 }

@@ -4,7 +4,7 @@ using System.Text.Json;
 namespace Astra.Sdk;
 
 /// <summary>A server over HTTP. Safe to use from many threads; keep one.</summary>
-public sealed class AstraClient : IAstraClient, IDisposable
+public sealed partial class AstraClient : IAstraClient, IDisposable
 {
     private readonly ServerRequests _requests;
     private readonly TimeProvider _machine;

@@ -87,6 +87,32 @@ public interface IAstraClient
 
     Task<VitalsView> GetVitalsAsync(string? node = null, CancellationToken cancellationToken = default);
     Task<StatusView> GetStatusAsync(CancellationToken cancellationToken = default);
+
+    Task<GoalView> PauseGoalAsync(Guid goal, string? reason = null, CancellationToken cancellationToken = default);
+    Task<GoalView> ResumeGoalAsync(Guid goal, CancellationToken cancellationToken = default);
+    Task<ControlsView> PauseAgentAsync(string agent, string? reason = null, CancellationToken cancellationToken = default);
+    Task<ControlsView> ResumeAgentAsync(string agent, CancellationToken cancellationToken = default);
+    Task<WhyView> WhyAgentAsync(string agent, CancellationToken cancellationToken = default);
+    Task<ControlsView> GetControlsAsync(CancellationToken cancellationToken = default);
+    Task<ControlsView> SetLimitAsync(LimitView limit, CancellationToken cancellationToken = default);
+    Task<ControlsView> RemoveLimitAsync(LimitScope scope, string? name, CancellationToken cancellationToken = default);
+    Task<ControlsView> SetAgentWeightAsync(string agent, int weight, CancellationToken cancellationToken = default);
+
+    /// <summary>Takes the key of whoever runs the server.</summary>
+    Task<WeightView> SetTenantWeightAsync(string tenant, int weight, CancellationToken cancellationToken = default);
+
+    /// <summary>Takes the key of whoever runs the server.</summary>
+    Task<StatusView> DrainAsync(bool draining, CancellationToken cancellationToken = default);
+
+    Task<ScheduleView> CreateScheduleAsync(ScheduleRequest schedule, CancellationToken cancellationToken = default);
+    Task<IReadOnlyList<ScheduleView>> ListSchedulesAsync(CancellationToken cancellationToken = default);
+    Task<ScheduleView> GetScheduleAsync(Guid schedule, CancellationToken cancellationToken = default);
+    Task<ScheduleView> PauseScheduleAsync(Guid schedule, CancellationToken cancellationToken = default);
+    Task<ScheduleView> ResumeScheduleAsync(Guid schedule, CancellationToken cancellationToken = default);
+    Task RemoveScheduleAsync(Guid schedule, CancellationToken cancellationToken = default);
+
+    /// <summary>Submits the schedule's goal now.</summary>
+    Task<GoalView> RunScheduleAsync(Guid schedule, CancellationToken cancellationToken = default);
 }
 
 /// <summary>The server said no. <see cref="Exception.Message"/> is the server's own sentence.</summary>

@@ -47,6 +47,18 @@ public abstract record StepEdit : PlanEdit
     public int? WorkersLostMax { get; init; }
 
     public EffectKeys? EffectKeys { get; init; }
+
+    /// <summary>It is not handed out before this.</summary>
+    public DateTimeOffset? NotBefore { get; init; }
+
+    /// <summary>What has not ended by then becomes a dead letter.</summary>
+    public DateTimeOffset? Deadline { get; init; }
+
+    /// <summary>The tenant's queue it stands in, for the limits set on that.</summary>
+    public string? Queue { get; init; }
+
+    /// <summary>Capabilities a worker must have, such as `gpu` or `os:linux`.</summary>
+    public IReadOnlyList<string>? Requires { get; init; }
 }
 
 public sealed record AddStep : StepEdit

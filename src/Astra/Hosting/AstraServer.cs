@@ -124,7 +124,10 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
         var bus = Owned(new HttpBus(new FleetSecret(await store.ReadFleetSecretAsync(cancellationToken)), TimeProvider.System));
         var ports = new KernelPorts(
             clock, randomness, new IdSource(clock, randomness), Owned(new ThreadPoolDispatcher()), store.Journal, store.Projection, store.Leases, bus,
-            store.Agents);
+            store.Agents)
+        {
+            Controls = store.Controls, Schedules = store.Schedules, ReadSubmission = new Submissions(BuiltIn.Catalog()).ReadAsync,
+        };
         var node = Owned(new KernelNode(ports, new KernelLimits(), new NodeRegistration(held.Node, _address.ToString().TrimEnd('/'), Guid.NewGuid())));
         node.OnNotice = notice => Hear(notice, node.Self.Node);
         return (store, node, bus);

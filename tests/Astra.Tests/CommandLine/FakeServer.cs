@@ -9,7 +9,7 @@ namespace Astra.Tests.CommandLine;
 
 /// <summary>A server as the command line sees it: goals in memory, moved by the test. It outlives the commands that
 /// start and stop it, as a database does.</summary>
-public sealed class FakeServer : IAstraClient
+public sealed partial class FakeServer : IAstraClient
 {
     private readonly ConcurrentDictionary<Guid, Goal> _goals = new();
     private readonly ConcurrentDictionary<string, Guid> _keys = new();
