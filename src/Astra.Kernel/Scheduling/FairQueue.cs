@@ -79,21 +79,28 @@ internal sealed class FairQueue
     /// <param name="longest">The longest that tasks take these days.</param>
     public ReadyTask? Take(Func<ReadyTask, bool> mayRun, Func<ReadyTask, TimeSpan> chargeOf, TimeSpan longest)
     {
+        if (NextLine(mayRun) is not { } next)
+            return null;
+        var waiting = next.Line.Order.Dequeue();
+        var charge = chargeOf(waiting.Task);
+        _order.Serve(next.Tenant, longest, charge);
+        next.Tenant.Order.Serve(next.Agent, longest, charge);
+        _waiting.Remove(waiting.Task.Task);
+        Leave(waiting);
+        return waiting.Task;
+    }
+
+    private (TenantShare Tenant, AgentShare Agent, TaskLine Line)? NextLine(Func<ReadyTask, bool> mayRun)
+    {
+        // Nearly always whoever is first may run; going through a whole order costs an iterator.
+        if (_order.First is not { } first)
+            return null;
+        if (first.Order.First is { } firstAgent && Best(firstAgent, mayRun) is { } firstLine)
+            return (first, firstAgent, firstLine);
         foreach (var tenant in _order.Waiting)
-        {
             foreach (var agent in tenant.Order.Waiting)
-            {
-                if (Best(agent, mayRun) is not { } line)
-                    continue;
-                var waiting = line.Order.Dequeue();
-                var charge = chargeOf(waiting.Task);
-                _order.Serve(tenant, longest, charge);
-                tenant.Order.Serve(agent, longest, charge);
-                _waiting.Remove(waiting.Task.Task);
-                Leave(waiting);
-                return waiting.Task;
-            }
-        }
+                if (Best(agent, mayRun) is { } line)
+                    return (tenant, agent, line);
         return null;
     }
 
@@ -203,7 +210,7 @@ internal sealed class FairQueue
     {
         private readonly Dictionary<TaskClass, TaskLine> _lines = [];
 
-        public IEnumerable<TaskLine> Lines => _lines.Values;
+        public Dictionary<TaskClass, TaskLine>.ValueCollection Lines => _lines.Values;
 
         public TaskLine Line(TaskClass of)
         {

@@ -32,6 +32,8 @@ internal sealed class FairOrder<T> where T : FairShare
 
     public IEnumerable<T> Waiting => _waiting;
 
+    public T? First => _waiting.Min;
+
     public int WaitingCount => _waiting.Count;
 
     public TimeSpan Reached { get; private set; }

@@ -10,7 +10,7 @@ namespace Astra.Kernel.Scheduling;
 /// Hands ready tasks to free slots: one per node, for all its shards, so that being spread over shards earns nothing.
 /// It proposes; the shard that owns the task disposes, and the claim is durable before the worker hears of it.
 /// </summary>
-internal sealed class Scheduler(IClock clock, KernelLimits limits, ShardDoor door, NodeLoad load, WorkerRoster roster, KernelMetrics metrics, Func<int> nodeCount) : Actor
+internal sealed partial class Scheduler(IClock clock, KernelLimits limits, ShardDoor door, NodeLoad load, WorkerRoster roster, KernelMetrics metrics, Func<int> nodeCount) : Actor
 {
     // What a task of an executor nobody has timed lately is charged in advance.
     private static readonly TimeSpan FirstCharge = TimeSpan.FromMilliseconds(10);
@@ -18,14 +18,9 @@ internal sealed class Scheduler(IClock clock, KernelLimits limits, ShardDoor doo
     private static readonly TimeSpan BusyShardDelay = TimeSpan.FromMilliseconds(5);
     private static readonly TimeSpan RefusedClaimDelay = TimeSpan.FromMilliseconds(100);
 
-    // The owner on another node counts a lease from when it has taken the shard over. A report waits that long for it, and
-    // so does the slot.
-    private static readonly TimeSpan AwayPatience = WorkerLink.ReportPatience;
-
     private static readonly object DueTick = new();
     private static readonly object FillTick = new();
     private static readonly object TokenTick = new();
-    private static readonly object AwayTick = new();
 
     private readonly FairQueue _queue = new();
     private readonly PriorityQueue<ReadyTask, DateTimeOffset> _later = new();
@@ -38,7 +33,6 @@ internal sealed class Scheduler(IClock clock, KernelLimits limits, ShardDoor doo
     private readonly Longest _longest = new();
     private DateTimeOffset? _dueTimer;
     private TimeSpan? _tokenTimer;
-    private TimeSpan? _awayTimer;
 
     // What limits hold back must not start for want of knowing them: nothing is handed out before they have been read.
     private bool _hasControls;
@@ -91,8 +85,7 @@ internal sealed class Scheduler(IClock clock, KernelLimits limits, ShardDoor doo
                 FallSilent(silent.Worker, silent.At);
                 break;
             case WorkerHeard heard:
-                _workers.Handle(heard.Worker)?.Pulse.Wake();
-                _workers.SetSilent(heard.Worker, isSilent: false);
+                Wake(heard.Worker);
                 break;
             case WorkerLeft left:
                 Lose(left.Worker);
@@ -223,7 +216,7 @@ internal sealed class Scheduler(IClock clock, KernelLimits limits, ShardDoor doo
     private void Fill(ActorTurn turn)
     {
         var now = clock.Elapsed;
-        while (_hasControls && !load.IsDraining && _workers.HasFreeSlot && _queue.Take(MayRun, ChargeOf, _longest.At(now)) is { } ready)
+        while (_hasControls && !load.IsDraining && _workers.HasFreeSlot && _queue.Count > 0 && _queue.Take(MayRun, ChargeOf, _longest.At(now)) is { } ready)
         {
             Drop(ready.Task);
             var charge = ChargeOf(ready);
@@ -340,53 +333,12 @@ internal sealed class Scheduler(IClock clock, KernelLimits limits, ShardDoor doo
         }
     }
 
-    private void Keep(LeasesKept kept)
-    {
-        foreach (var attempt in kept.Attempts)
-            if (_workers.Find(kept.Worker, attempt) is { AwaySince: not null } taken)
-                taken.AwaySince = clock.Elapsed;
-    }
-
-    private static TimeSpan SilentAt(TakenTask taken) => taken.AwaySince!.Value + taken.Ready.LeaseDuration + AwayPatience;
-
-    private void EndSilence(ActorTurn turn)
-    {
-        foreach (var taken in _workers.TakenAway)
-            if (SilentAt(taken) <= clock.Elapsed)
-            {
-                FallSilent(taken.Claim.Worker.Id, clock.Elapsed);
-                TakeAway(taken, "Its shard is on another node, and the lease was not renewed there.");
-            }
-        WatchSilence(turn);
-    }
-
-    /// <summary>One timer, as for a shard's leases: when it fires it looks, and sets itself again.</summary>
-    private void WatchSilence(ActorTurn turn)
-    {
-        if (_workers.TakenAway is not { Count: > 0 } away)
-            return;
-        var first = away.Min(SilentAt);
-        if (_awayTimer is { } set && set <= first)
-            return;
-        _awayTimer = first;
-        var delay = first - clock.Elapsed;
-        turn.Schedule(delay > TimeSpan.Zero ? delay : TimeSpan.Zero, AwayTick);
-    }
-
     private void TakeAway(TakenTask taken, string reason)
     {
         _workers.Release(taken.Claim.Worker.Id, taken.Attempt);
         End(taken, taken.IsConfirmed ? clock.Elapsed - taken.Since : TimeSpan.Zero);
         if (taken.IsConfirmed)
             taken.Claim.Worker.Worker.Revoke(taken.Ready.Task, taken.Attempt.Attempt, reason);
-    }
-
-    /// <summary>Whatever more it were given would be lost too, each time with a mark against the task, until the connection
-    /// is noticed to be dead. A worker that lives is heard again soon: at the latest when it is told that the attempt is over.</summary>
-    private void FallSilent(WorkerId worker, TimeSpan at)
-    {
-        if (_workers.Handle(worker) is { } handle && handle.Pulse.FallSilent(at))
-            _workers.SetSilent(worker, isSilent: true);
     }
 
     private void Lose(WorkerId worker)

@@ -83,16 +83,24 @@ internal sealed class WorkerPool
     /// <summary>The one with the most free slots, so that work spreads; the first that joined among equals.</summary>
     public WorkerHandle? Choose(TenantId tenant, TaskClass what)
     {
+        // Asked for every task that is handed out, so without an iterator.
+        if (!_byExecutor.TryGetValue(what.Executor, out var offering))
+            return null;
         Member? best = null;
-        foreach (var member in Offering(tenant, what.Executor))
-            if (member.FreeSlots > (best?.FreeSlots ?? 0) && member.Has(what.Requires))
+        foreach (var member in offering)
+            if (member.FreeSlots > (best?.FreeSlots ?? 0) && member.Serves(tenant) && member.Has(what.Requires))
                 best = member;
         return best?.Handle;
     }
 
     public void Take(TakenTask taken)
     {
-        Change(taken.Claim.Worker.Id, member => member.Taken[taken.Ready.Task] = taken);
+        if (_members.TryGetValue(taken.Claim.Worker.Id, out var member))
+        {
+            var before = member.FreeSlots;
+            member.Taken[taken.Ready.Task] = taken;
+            Recount(member, before);
+        }
         TakenCount++;
     }
 
@@ -121,7 +129,10 @@ internal sealed class WorkerPool
     {
         if (Find(worker, attempt) is not { } taken)
             return null;
-        Change(worker, member => member.Taken.Remove(attempt.Task));
+        var member = _members[worker];
+        var before = member.FreeSlots;
+        member.Taken.Remove(attempt.Task);
+        Recount(member, before);
         TakenCount--;
         return taken;
     }
@@ -147,18 +158,20 @@ internal sealed class WorkerPool
 
     private IEnumerable<Member> Offering(TenantId tenant, string executor) =>
         _byExecutor.TryGetValue(executor, out var offering)
-            ? offering.Where(member => member.Handle.Offer.Tenant is null || member.Handle.Offer.Tenant == tenant)
+            ? offering.Where(member => member.Serves(tenant))
             : [];
 
-    /// <summary>The free slots of all are the sum of those of each, whatever changes about one.</summary>
     private void Change(WorkerId worker, Action<Member> change)
     {
         if (!_members.TryGetValue(worker, out var member))
             return;
         var before = member.FreeSlots;
         change(member);
-        _freeSlots += member.FreeSlots - before;
+        Recount(member, before);
     }
+
+    /// <summary>The free slots of all are the sum of those of each, whatever changes about one.</summary>
+    private void Recount(Member member, int before) => _freeSlots += member.FreeSlots - before;
 
     private sealed class Member(WorkerHandle handle, int ordinal)
     {
@@ -175,6 +188,8 @@ internal sealed class WorkerPool
         /// <summary>As the pulse said when this was last set, so that the count of free slots is of one moment.</summary>
         public bool IsSilent { get; set; } = handle.Pulse.SilentSince is not null;
         public TimeSpan? SilentSince => IsSilent ? handle.Pulse.SilentSince : null;
+
+        public bool Serves(TenantId tenant) => handle.Offer.Tenant is not { } own || own == tenant;
 
         public bool IsOpen => !IsDraining && !IsSilent;
         public int FreeSlots => !IsOpen ? 0 : Math.Max(0, Slots - Taken.Count);

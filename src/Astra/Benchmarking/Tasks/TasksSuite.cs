@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace Astra.Benchmarking.Tasks;
 
 /// <summary>
@@ -5,8 +7,8 @@ namespace Astra.Benchmarking.Tasks;
 /// protocol. Submission and completion are durable before they are acknowledged, the whole history is kept, and a
 /// workload ends only when the rows show what the log holds.
 /// </summary>
-/// <remarks>Independent tasks are submitted a thousand to a goal, graphs a hundred. Each workload runs once before it
-/// counts: what a machine does in the first seconds after a start is compile.</remarks>
+/// <remarks>Independent tasks are submitted a thousand to a goal, graphs a hundred. Each workload runs before it counts, a
+/// rate for some fifteen seconds: what a server does for as long after its start is compile what has become hot.</remarks>
 internal sealed class TasksSuite(BenchServer server, Action<string> progress)
 {
     public const string Name = "tasks";
@@ -17,6 +19,7 @@ internal sealed class TasksSuite(BenchServer server, Action<string> progress)
     private const int DrainGoals = 40;
     private const int DrainTasksPerGoal = 1_000;
     private const int Graphs = 1_000;
+    private static readonly TimeSpan WarmUpMin = TimeSpan.FromSeconds(15);
 
     public async Task<IReadOnlyList<Figure>> RunAsync(string workload, int runCount, CancellationToken cancellationToken)
     {
@@ -38,13 +41,14 @@ internal sealed class TasksSuite(BenchServer server, Action<string> progress)
 
     private async Task<IReadOnlyList<Figure>> RateAsync(string workload, RateWorkload rate, int runCount, CancellationToken cancellationToken)
     {
+        progress($"{workload}: warming up");
+        for (var since = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(since) < WarmUpMin;)
+            await rate.RunAsync(cancellationToken);
         var rates = new List<double>();
-        for (var run = 0; run <= runCount; run++)
+        for (var run = 1; run <= runCount; run++)
         {
-            progress(run == 0 ? $"{workload}: warming up" : $"{workload}: run {run} of {runCount}");
-            var tasksPerSecond = await rate.RunAsync(cancellationToken);
-            if (run > 0)
-                rates.Add(tasksPerSecond);
+            progress($"{workload}: run {run} of {runCount}");
+            rates.Add(await rate.RunAsync(cancellationToken));
         }
         return [new Figure(Name, workload, "rate", "tasks/s", rates)];
     }
