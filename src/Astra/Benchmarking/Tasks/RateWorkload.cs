@@ -6,14 +6,15 @@ namespace Astra.Benchmarking.Tasks;
 /// <summary>How many tasks a second go from their submission to the rows that show them done, history kept.</summary>
 internal sealed class RateWorkload(TasksLoad load, int goalCount, IReadOnlyList<PlanEdit> plan)
 {
-    private const int SubmissionsAtOnce = 16;
+    private const int RequestsAtOnce = 16;
 
     public async Task<double> RunAsync(CancellationToken cancellationToken)
     {
         var since = Stopwatch.GetTimestamp();
-        var goals = await load.SubmitAllAsync(goalCount, SubmissionsAtOnce, plan, cancellationToken);
-        foreach (var goal in goals)
-            await load.CompletedAsync(goal, cancellationToken);
+        var goals = await load.SubmitAllAsync(goalCount, RequestsAtOnce, plan, cancellationToken);
+        await Parallel.ForEachAsync(
+            goals, new ParallelOptions { MaxDegreeOfParallelism = RequestsAtOnce, CancellationToken = cancellationToken },
+            async (goal, token) => await load.CompletedAsync(goal, token));
         await load.CaughtUpAsync(cancellationToken);
         var elapsed = Stopwatch.GetElapsedTime(since);
 
