@@ -17,6 +17,16 @@ public sealed record KernelLimits
     /// <summary>Why something failed or was cancelled, in characters; the rest is cut off.</summary>
     public int ReasonLengthMax { get; init; } = 4_000;
 
+    /// <summary>Goals that one goal comes after.</summary>
+    public int GoalDependenciesMax { get; init; } = 100;
+
+    /// <summary>How many ancestors a goal has at most: agents that hand goals to agents come to an end.</summary>
+    public int GoalDepthMax { get; init; } = 8;
+
+    /// <summary>How often a shard asks after the goals that its own wait for. Their shards say so themselves; this is for
+    /// words that are lost.</summary>
+    public TimeSpan GoalWatchInterval { get; init; } = TimeSpan.FromSeconds(5);
+
     public int ActiveGoalsPerTenantMax { get; init; } = 100_000;
     public int ReadyTasksPerNodeMax { get; init; } = 1_000_000;
     public int RunningTasksPerTenantMax { get; init; } = 1_000;

@@ -31,6 +31,7 @@ public sealed partial class KernelNode : IAsyncDisposable
     private readonly NodeParts _parts;
     private readonly ShardDoor _door;
     private readonly Explainer _explainer;
+    private readonly GoalLookup _lookup;
     private IDisposable? _serving;
     private int _isStopping;
     private int _isUnfit;
@@ -54,6 +55,8 @@ public sealed partial class KernelNode : IAsyncDisposable
         _door = new ShardDoor(_map, self.Node, ports.Bus, ports.Dispatcher);
         _parts.Scheduler = Spawn("scheduler", () => new Scheduler(ports.Clock, limits, _door, _parts.Roster, _metrics));
         _parts.Region = Spawn("shards", () => new ShardRegion(_parts, _map, ports.Leases, ports.Journal, ports.Projection, _notices), ShardRegion.ShardSupervision);
+        _lookup = new GoalLookup(_door, ports.Projection);
+        _parts.GoalWatch = Spawn("goal-watch", () => new GoalWatch(_lookup, _door));
         var saver = new AgentSaver(ports.Agents, limits);
         saver.Attach(Spawn("agent-states", () => saver));
         _parts.Agents = Spawn("agents", () => new AgentRegion(new AgentParts(_parts, _map, ports.Agents, saver)), AgentRegion.AgentSupervision);
@@ -135,7 +138,7 @@ public sealed partial class KernelNode : IAsyncDisposable
         if (request.IdempotencyKey is not { } key)
         {
             var anywhere = _map.AnyLocal(_ports.Randomness.NextInt32(ShardId.Count));
-            return anywhere is { } shard ? await SubmitAsync(shard, caller, request, digest, lookedAt) : ShardActor.Starting;
+            return anywhere is { } shard ? await SubmitRelatedAsync(shard, caller, request, digest, lookedAt) : ShardActor.Starting;
         }
 
         // The key decides the shard, so that a repeated submission meets its first one. The rows know those that have
@@ -147,7 +150,7 @@ public sealed partial class KernelNode : IAsyncDisposable
             return before.RequestDigest == digest
                 ? before
                 : new Refusal(RefusalKind.Conflict, $"The Idempotency-Key {key} was used before, for another goal ({before.Id}). Use a new key.");
-        return await SubmitAsync(ShardId.OfName(caller.Tenant, key), caller, request, digest, lookedAt);
+        return await SubmitRelatedAsync(ShardId.OfName(caller.Tenant, key), caller, request, digest, lookedAt);
     }
 
     public ValueTask<Answer<GoalRow>> CancelGoalAsync(Caller caller, GoalId goal, string reason) =>
@@ -258,8 +261,8 @@ public sealed partial class KernelNode : IAsyncDisposable
         Name = name, Create = create, MailboxCapacityMax = NodeMailboxCapacityMax, Children = children ?? SupervisionPolicy.Default,
     });
 
-    private ValueTask<Answer<GoalRow>> SubmitAsync(ShardId shard, Caller caller, GoalRequest request, ulong digest, TimeSpan lookedAt) =>
-        _door.AskAsync<GoalRow>(shard, new ShardRequest.Submit(caller, new GoalId(_ports.Ids.NewId(shard)), request, digest, lookedAt));
+    private ValueTask<Answer<GoalRow>> SubmitAsync(ShardId shard, Caller caller, GoalRequest request, ulong digest, TimeSpan lookedAt, Refusal? unrelated) =>
+        _door.AskAsync<GoalRow>(shard, new ShardRequest.Submit(caller, new GoalId(_ports.Ids.NewId(shard)), request, digest, lookedAt, unrelated));
 
     private Refusal? Check(GoalRequest request)
     {
@@ -277,7 +280,7 @@ public sealed partial class KernelNode : IAsyncDisposable
             return new Refusal(RefusalKind.Invalid, $"The retries of all of a goal's tasks together are 0 to 1000000, and {request.Extras.RetriesMax} is not.");
         if (request.IdempotencyKey is { Length: 0 or > 200 })
             return new Refusal(RefusalKind.Invalid, "An Idempotency-Key has 1 to 200 characters.");
-        return null;
+        return CheckRelations(request.Extras);
     }
 
     /// <summary>A finished goal answers as such: the shard says it is not in memory, the rows say how it ended.</summary>

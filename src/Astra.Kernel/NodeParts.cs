@@ -27,6 +27,7 @@ internal sealed class NodeParts
     public ActorRef Scheduler { get; set; } = null!;
     public ActorRef Projector { get; set; } = null!;
     public ActorRef Agents { get; set; } = null!;
+    public ActorRef GoalWatch { get; set; } = null!;
 }
 
 /// <summary>Whether this node may still speak for its shards, on its own monotonic clock.</summary>

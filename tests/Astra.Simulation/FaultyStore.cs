@@ -88,6 +88,9 @@ internal sealed class FaultyProjection(FaultyStore wire, Action crashSender) : I
     public ValueTask<GoalSnapshot?> LoadGoalAsync(TenantId tenant, GoalId goal, CancellationToken cancellationToken) =>
         wire.CallAsync(() => _rows.LoadGoalAsync(tenant, goal, CancellationToken.None), crashSender);
 
+    public ValueTask<GoalRow?> FindGoalAsync(TenantId tenant, GoalId goal, CancellationToken cancellationToken) =>
+        wire.CallAsync(() => _rows.FindGoalAsync(tenant, goal, CancellationToken.None), crashSender);
+
     public ValueTask<GoalRow?> FindByIdempotencyKeyAsync(TenantId tenant, string idempotencyKey, CancellationToken cancellationToken) =>
         wire.CallAsync(() => _rows.FindByIdempotencyKeyAsync(tenant, idempotencyKey, CancellationToken.None), crashSender);
 

@@ -55,7 +55,7 @@ internal sealed class GoalEndpoints(KernelNode node, ToolCatalog catalog, Replie
                 _ => Kernel.Tasks.DeadTaskPolicy.Doom,
             },
             IdempotencyKey = idempotencyKey,
-            Extras = submission.RetriesMax is { } retries ? new GoalExtras { RetriesMax = retries } : GoalExtras.None,
+            Extras = (submission.RetriesMax is { } retries ? new GoalExtras { RetriesMax = retries } : GoalExtras.None).With(submission),
             Plan = plan.Value,
         };
         return await replies.Of(http, node.SubmitAsync(http.Principal().Caller, request), goal =>
@@ -101,6 +101,8 @@ internal sealed class GoalEndpoints(KernelNode node, ToolCatalog catalog, Replie
             return Invalid($"A priority is between -100 and 100, and {submission.Priority} is not.");
         if (idempotencyKey is { Length: 0 or > IdempotencyKeyLengthMax } || idempotencyKey is not null && !Words.IsPlain(idempotencyKey))
             return Problems.Of(StatusCodes.Status400BadRequest, $"An Idempotency-Key has 1 to {IdempotencyKeyLengthMax} plain characters.");
+        if (RelationMapping.Refuse(submission) is { } unrelated)
+            return Invalid(unrelated);
         if (submission.Plan?.FirstOrDefault(edit => edit is not AddStep) is not null)
             return Invalid("The plan of a new goal only adds steps; there is nothing else to edit yet.");
         foreach (var step in (submission.Plan?.OfType<AddStep>() ?? []).SelectMany(WithParts))

@@ -51,6 +51,13 @@ public sealed class InMemoryProjection : IProjection
             return ValueTask.FromResult(_goals.TryGetValue((tenant.Value, goal.Value), out var stored) ? stored.Snapshot : null);
     }
 
+    public ValueTask<GoalRow?> FindGoalAsync(TenantId tenant, GoalId goal, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        lock (_transaction)
+            return ValueTask.FromResult(_goals.TryGetValue((tenant.Value, goal.Value), out var stored) ? stored.Row : null);
+    }
+
     public ValueTask<GoalRow?> FindByIdempotencyKeyAsync(TenantId tenant, string idempotencyKey, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();

@@ -142,6 +142,10 @@ public static class EventCodec
                     writer.Bytes(input.Span);
                 writer.Text(e.By);
                 break;
+            case KernelEvent.PredecessorEnded e:
+                writer.Id(e.On.Value);
+                writer.Byte((byte)e.State);
+                break;
             case KernelEvent.TaskRemoved or KernelEvent.TaskUnblocked or KernelEvent.TaskBlocked or KernelEvent.TaskSuspended:
                 break;
             default:
@@ -196,6 +200,7 @@ public static class EventCodec
             EventKind.EffectIntended => new KernelEvent.EffectIntended(reader.Text()),
             EventKind.EffectSettled => new KernelEvent.EffectSettled((EffectState)reader.Byte(), reader.Bytes(), reader.OptionalText()),
             EventKind.EffectLost => new KernelEvent.EffectLost(reader.Failure()),
+            EventKind.PredecessorEnded => new KernelEvent.PredecessorEnded(new GoalId(reader.Id()), (GoalState)reader.Byte()),
             EventKind.TaskFixed => new KernelEvent.TaskFixed(reader.OptionalText(), reader.Byte() == 0 ? null : reader.Bytes(), reader.Text()),
             _ => throw new InvalidDataException($"An entry is of the unknown kind {(short)kind}. Run a newer build."),
         };

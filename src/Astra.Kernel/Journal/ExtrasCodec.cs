@@ -26,6 +26,10 @@ public static class ExtrasCodec
     private const byte GoalParent = 1;
     private const byte GoalRetriesMax = 40;
     private const byte GoalRetriesUsed = 41;
+    private const byte GoalAfter = 60;
+    private const byte GoalOnFailedGoal = 61;
+    private const byte GoalOnCancelledParent = 62;
+    private const byte GoalDepth = 63;
 
     public static byte[] Encode(TaskExtras extras)
     {
@@ -84,6 +88,14 @@ public static class ExtrasCodec
         }
         writer.OptionalInt32(GoalRetriesMax, extras.RetriesMax);
         writer.OptionalInt32(GoalRetriesUsed, extras.RetriesUsed == 0 ? null : extras.RetriesUsed);
+        if (extras.After is { } after)
+        {
+            writer.Byte(GoalAfter);
+            writer.GoalDependencies(after);
+        }
+        writer.OptionalByte(GoalOnFailedGoal, (byte?)extras.OnFailedGoal);
+        writer.OptionalByte(GoalOnCancelledParent, (byte?)extras.OnCancelledParent);
+        writer.OptionalInt32(GoalDepth, extras.Depth == 0 ? null : extras.Depth);
         return writer.ToArray();
     }
 
@@ -124,6 +136,10 @@ public static class ExtrasCodec
                 GoalParent => extras with { Parent = new GoalId(reader.Id()) },
                 GoalRetriesMax => extras with { RetriesMax = reader.Int32() },
                 GoalRetriesUsed => extras with { RetriesUsed = reader.Int32() },
+                GoalAfter => extras with { After = reader.GoalDependencies() },
+                GoalOnFailedGoal => extras with { OnFailedGoal = (CascadePolicy)reader.Byte() },
+                GoalOnCancelledParent => extras with { OnCancelledParent = (CascadePolicy)reader.Byte() },
+                GoalDepth => extras with { Depth = reader.Int32() },
                 _ => throw Unknown(tag),
             };
         }

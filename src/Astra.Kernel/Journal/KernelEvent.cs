@@ -35,6 +35,7 @@ public enum EventKind : short
     EffectSettled = 52,
     EffectLost = 53,
     TaskFixed = 54,
+    PredecessorEnded = 60,
 }
 
 /// <summary>
@@ -123,4 +124,8 @@ public abstract record KernelEvent(EventKind Kind)
 
     /// <summary>A person has changed a dead letter before replaying it.</summary>
     public sealed record TaskFixed(string? Executor, ReadOnlyMemory<byte>? Input, string By) : KernelEvent(EventKind.TaskFixed);
+
+    /// <summary>A goal that this one comes after has ended. After the last of them its tasks may run, or, when it did not end
+    /// as it should have, the goal is cancelled in the same commit.</summary>
+    public sealed record PredecessorEnded(GoalId On, GoalState State) : KernelEvent(EventKind.PredecessorEnded);
 }

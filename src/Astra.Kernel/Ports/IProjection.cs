@@ -18,6 +18,9 @@ public interface IProjection
     /// <summary>One goal with its tasks as of the shard's watermark, finished or not.</summary>
     ValueTask<GoalSnapshot?> LoadGoalAsync(TenantId tenant, GoalId goal, CancellationToken cancellationToken);
 
+    /// <summary>One goal without its tasks, finished or not.</summary>
+    ValueTask<GoalRow?> FindGoalAsync(TenantId tenant, GoalId goal, CancellationToken cancellationToken);
+
     /// <summary>The goal that was submitted under an idempotency key, finished or not.</summary>
     ValueTask<GoalRow?> FindByIdempotencyKeyAsync(TenantId tenant, string idempotencyKey, CancellationToken cancellationToken);
 

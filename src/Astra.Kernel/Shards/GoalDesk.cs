@@ -28,6 +28,8 @@ internal sealed class GoalDesk(ShardGoals goals, ShardLog log, GoalDecisions dec
                 : new Refusal(RefusalKind.Conflict, $"The Idempotency-Key {key} was used before, for another goal ({before.Id}). Use a new key.");
         if (goods.IdempotencyKey is not null && !goals.Remembers(submit.LookedAt))
             return ShardActor.Starting;
+        if (submit.Unrelated is { } unrelated)
+            return unrelated;
         if (parts.Load.Refuses(submit.Tenant, parts.Limits) is { } overloaded)
             return overloaded;
 

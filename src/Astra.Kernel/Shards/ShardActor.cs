@@ -30,6 +30,7 @@ internal sealed class ShardActor : Actor
     private readonly ShardGoals _goals = new();
     private readonly GoalDesk _desk;
     private readonly WorkDesk _work;
+    private readonly GoalWaits _waits;
 
     private Epoch _epoch;
     private bool _isOpen;
@@ -45,6 +46,7 @@ internal sealed class ShardActor : Actor
         var decisions = new GoalDecisions(_log, node.Limits);
         _desk = new GoalDesk(_goals, _log, decisions, node);
         _work = new WorkDesk(id, _goals, _log, decisions, node);
+        _waits = new GoalWaits(id, _goals, new GoalCascades(_log, decisions, node.Limits), node);
         (_log.Recorded, _log.Committed) = (OnRecorded, node.Events.Publish);
     }
 
@@ -102,6 +104,16 @@ internal sealed class ShardActor : Actor
             case LeasesDue:
                 _work.ExpireLeases();
                 break;
+            case SeeGoals see:
+                ReplyDurably<GoalsSeen>(turn.Sender, _isHandingOver || !_node.Ownership.Holds ? Starting : _waits.See(see));
+                break;
+            case GoalsEnded ended:
+                if (!_isHandingOver && _node.Ownership.Holds)
+                    _waits.Take(ended.Standings);
+                break;
+            case GoalsDue:
+                _waits.LookAgain(turn);
+                break;
             case TakeImage take:
                 // The mailbox outlives a crash: this may have been meant for the incarnation before.
                 if (take.Epoch == _epoch)
@@ -123,6 +135,7 @@ internal sealed class ShardActor : Actor
         }
 
         _work.WatchLeases(turn);
+        _waits.Look(turn);
         AnnounceDirty(turn.Self);
         Advance(turn);
         return default;
@@ -164,6 +177,8 @@ internal sealed class ShardActor : Actor
             select new RunningTask(_work.ToReady(goal, node, node.Attempt - 1), node.Worker!.Value);
         _node.Scheduler.TrySend(new ShardAdopted(_id, [.. running]));
         foreach (var goal in active)
+            _waits.Add(goal);
+        foreach (var goal in active)
             foreach (var node in goal.Graph.Tasks.OrderBy(node => node.Order).ToList())
                 _work.Adopt(goal, node, activate.LivingProcesses);
     }
@@ -201,7 +216,7 @@ internal sealed class ShardActor : Actor
     private Action? OnRecorded(Goal goal, TaskNode? node, JournalEntry entry)
     {
         Follow(goal, entry);
-        return node is null ? null : _work.EffectOf(goal, node, entry);
+        return node is null ? _waits.EffectOf(goal, entry) : _work.EffectOf(goal, node, entry);
     }
 
     private void Forget()
@@ -231,6 +246,8 @@ internal sealed class ShardActor : Actor
         {
             case ShardRequest.Submit submit:
                 ReplyDurably(turn.Sender, _desk.Submit(submit));
+                if (_goals.Find(submit.Tenant, submit.Goal) is { } submitted)
+                    _waits.Add(submitted);
                 break;
             case ShardRequest.Edit edit:
                 ReplyDurably(turn.Sender, _desk.Edit(edit));
@@ -283,7 +300,7 @@ internal sealed class ShardActor : Actor
 
     private void Refuse(object message, Refusal refusal, ActorTurn turn)
     {
-        if (message is ShardRequest or WorkerReport or RenewLeases)
+        if (message is ShardRequest or WorkerReport or RenewLeases or SeeGoals)
             turn.Sender?.TrySend(refusal);
         else if (message is ClaimTask claim)
             _node.Scheduler.TrySend(new ClaimRefused(claim, IsWorthAnother: false));

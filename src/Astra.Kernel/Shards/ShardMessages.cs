@@ -10,7 +10,8 @@ namespace Astra.Kernel.Shards;
 internal abstract record ShardRequest(TenantId Tenant)
 {
     /// <param name="LookedAt">When somebody began to look for the idempotency key in the rows, on this node's clock.</param>
-    public sealed record Submit(Caller Caller, GoalId Goal, GoalRequest Goods, ulong Digest, TimeSpan LookedAt) : ShardRequest(Caller.Tenant);
+    /// <param name="Unrelated">What it names is not there or not fit; a submission that was taken before is answered all the same.</param>
+    public sealed record Submit(Caller Caller, GoalId Goal, GoalRequest Goods, ulong Digest, TimeSpan LookedAt, Refusal? Unrelated = null) : ShardRequest(Caller.Tenant);
 
     public sealed record Edit(Caller Caller, GoalId Goal, long? IfRevision, IReadOnlyList<GraphEdit> Edits, string? Reason) : ShardRequest(Caller.Tenant);
 

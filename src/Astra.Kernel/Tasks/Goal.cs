@@ -19,6 +19,8 @@ internal sealed class Goal
         (Id, Tenant, Agent, Title, Input, Priority) = (id, tenant, agent, title, input, priority);
         (DeadTaskPolicy, IdempotencyKey, RequestDigest, SubmittedBy, CreatedAt) = (deadTaskPolicy, idempotencyKey, requestDigest, submittedBy, createdAt);
         Extras = extras;
+        if (extras.IsHeld)
+            Graph.Hold();
     }
 
     public GoalId Id { get; }
@@ -102,6 +104,11 @@ internal sealed class Goal
                 break;
             case KernelEvent.GoalReopened:
                 (State, EndedAt, Reason) = (GoalState.Active, null, null);
+                break;
+            case KernelEvent.PredecessorEnded ended:
+                Extras = Extras with { After = [.. Extras.After!.Select(dependency => dependency.On == ended.On ? dependency with { Ended = ended.State } : dependency)] };
+                if (!Extras.IsHeld)
+                    Graph.Release();
                 break;
             case KernelEvent.TaskAdded added:
                 var node = new TaskNode(entry.Task!.Value, added.Spec, entry.At);

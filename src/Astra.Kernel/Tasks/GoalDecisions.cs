@@ -92,6 +92,13 @@ internal sealed class GoalDecisions(IRecorder recorder, KernelLimits limits)
         recorder.RecordGoal(goal, new KernelEvent.GoalCancelled(reason));
     }
 
+    /// <summary>Nothing outside of its graph stands in the goal's way any more.</summary>
+    public void Begin(Goal goal)
+    {
+        foreach (var node in goal.Graph.Tasks.Where(node => node is { State: TaskState.Pending, OpenDependencies: 0 }).OrderBy(node => node.Order).ToList())
+            Step(goal, node, TaskCommand.Unblock, new KernelEvent.TaskUnblocked());
+    }
+
     /// <summary>Gives a dead task fresh attempts and brings back what its death had doomed, unless that still waits for
     /// something else that is dead.</summary>
     public void Redrive(Goal goal, TaskNode dead, string by)

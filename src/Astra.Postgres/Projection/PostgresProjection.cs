@@ -47,6 +47,9 @@ public sealed class PostgresProjection : IProjection
     public ValueTask<GoalSnapshot?> LoadGoalAsync(TenantId tenant, GoalId goal, CancellationToken cancellationToken) =>
         _reads.LoadGoalAsync(tenant, goal, cancellationToken);
 
+    public ValueTask<GoalRow?> FindGoalAsync(TenantId tenant, GoalId goal, CancellationToken cancellationToken) =>
+        _reads.FindGoalAsync(tenant, goal, cancellationToken);
+
     public ValueTask<GoalRow?> FindByIdempotencyKeyAsync(TenantId tenant, string idempotencyKey, CancellationToken cancellationToken) =>
         _reads.FindByIdempotencyKeyAsync(tenant, idempotencyKey, cancellationToken);
 

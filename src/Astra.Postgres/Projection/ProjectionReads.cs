@@ -104,6 +104,14 @@ internal sealed class ProjectionReads
         return new GoalSnapshot(row, await ReadAllAsync(reader, TaskRows.Read, cancellationToken));
     }
 
+    public async ValueTask<GoalRow?> FindGoalAsync(TenantId tenant, GoalId goal, CancellationToken cancellationToken)
+    {
+        await using var query = await TenantQuery.OpenAsync(_database, tenant, LoadGoal, cancellationToken);
+        query.Parameters.Uuid(tenant.Value).Uuid(goal.Value);
+        await using var reader = await query.ExecuteAsync(cancellationToken);
+        return await reader.ReadAsync(cancellationToken) ? GoalRows.Read(reader) : null;
+    }
+
     public async ValueTask<GoalRow?> FindByIdempotencyKeyAsync(TenantId tenant, string idempotencyKey, CancellationToken cancellationToken) =>
         await _submissions.AskAsync((tenant, idempotencyKey), cancellationToken);
 

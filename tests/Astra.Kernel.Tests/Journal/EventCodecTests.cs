@@ -47,6 +47,7 @@ public sealed class EventCodecTests
         { EventKind.EffectSettled, "0203040506010474657874" },
         { EventKind.EffectLost, "0404746578740474657874" },
         { EventKind.TaskFixed, "01047465787401030405060474657874" },
+        { EventKind.PredecessorEnded, "00112233445566778899AABBCCDDEEFF03" },
     };
 
     [Fact]
@@ -133,6 +134,10 @@ public sealed class EventCodecTests
         var wanted = new TaskExtras { WantedOutcomes = [null, "yes"] };
         Assert.Equal("0502000103796573", Convert.ToHexString(ExtrasCodec.Encode(wanted)));
         Assert.Equal([null, "yes"], ExtrasCodec.DecodeTask(Convert.FromHexString("0502000103796573")).WantedOutcomes!);
+        var after = new GoalExtras { After = [new GoalDependency(new GoalId(One), GoalCondition.Completed), new GoalDependency(new GoalId(One), GoalCondition.Ended, GoalState.Failed)] };
+        const string AfterHex = "3C0200112233445566778899AABBCCDDEEFF010000112233445566778899AABBCCDDEEFF0203";
+        Assert.Equal(AfterHex, Convert.ToHexString(ExtrasCodec.Encode(after)));
+        Assert.Equal(after.After, ExtrasCodec.DecodeGoal(Convert.FromHexString(AfterHex)).After);
     }
 
     /// <summary>The third form: outcomes, and the kinds of dependency that came with them.</summary>
@@ -159,6 +164,9 @@ public sealed class EventCodecTests
     [InlineData("0100112233445566778899AABBCCDDEEFF", "parent")]
     [InlineData("280A000000", "retries-max")]
     [InlineData("2903000000", "retries-used")]
+    [InlineData("3D02", "on-failed-goal")]
+    [InlineData("3E01", "on-cancelled-parent")]
+    [InlineData("3F04000000", "depth")]
     public void An_extra_of_a_goal_is_still_written_and_read_as_it_was(string hex, string field)
     {
         var extras = field switch
@@ -166,6 +174,9 @@ public sealed class EventCodecTests
             "parent" => new GoalExtras { Parent = new GoalId(One) },
             "retries-max" => new GoalExtras { RetriesMax = 10 },
             "retries-used" => new GoalExtras { RetriesUsed = 3 },
+            "on-failed-goal" => new GoalExtras { OnFailedGoal = CascadePolicy.GoOn },
+            "on-cancelled-parent" => new GoalExtras { OnCancelledParent = CascadePolicy.Cancel },
+            "depth" => new GoalExtras { Depth = 4 },
             _ => throw new ArgumentOutOfRangeException(nameof(field)),
         };
         Assert.Equal(hex, Convert.ToHexString(ExtrasCodec.Encode(extras)));
@@ -242,6 +253,7 @@ public sealed class EventCodecTests
         EventKind.EffectSettled => new KernelEvent.EffectSettled(number % 2 == 0 ? EffectState.Sent : EffectState.NotSent, bytes, number % 3 == 1 ? null : text),
         EventKind.EffectLost => new KernelEvent.EffectLost(new Failure(FailureKind.UnknownEffect, text, text)),
         EventKind.TaskFixed => new KernelEvent.TaskFixed(number % 2 == 0 ? text : null, number % 3 == 0 ? bytes : null, text),
+        EventKind.PredecessorEnded => new KernelEvent.PredecessorEnded(new GoalId(One), GoalState.Failed),
         _ => throw new InvalidOperationException($"Give {kind} a sample here and a frozen one above."),
     };
 

@@ -29,6 +29,12 @@ public sealed class FrozenNumbersTests
     public void The_kinds_of_dependencies() => Check<DependencyKind>("Completed=1 Ended=2 Outcome=3 Passed=4");
 
     [Fact]
+    public void The_conditions_between_goals() => Check<GoalCondition>("Completed=1 Ended=2");
+
+    [Fact]
+    public void The_policies_between_goals() => Check<CascadePolicy>("Cancel=1 GoOn=2");
+
+    [Fact]
     public void The_kinds_of_failures() => Check<FailureKind>("Transient=1 Permanent=2 Poison=3 UnknownEffect=4");
 
     [Fact]
@@ -42,7 +48,7 @@ public sealed class FrozenNumbersTests
         "GoalSubmitted=1 PlanEdited=2 TaskAdded=3 TaskRemoved=4 TaskRewired=5 TaskPrioritised=6 TaskUnblocked=7 TaskBlocked=8 TaskDoomed=9 TaskClaimed=10 "
         + "TaskCompleted=11 TaskRetried=12 TaskDied=13 TaskExpired=14 TaskSuspended=15 TaskCancelled=16 TaskRedriven=17 "
         + "GoalCompleted=20 GoalFailed=21 GoalCancelled=22 GoalReopened=23 TaskSkipped=30 TaskReplaced=31 TaskExtended=32 "
-        + "TaskReleased=50 EffectIntended=51 EffectSettled=52 EffectLost=53 TaskFixed=54");
+        + "TaskReleased=50 EffectIntended=51 EffectSettled=52 EffectLost=53 TaskFixed=54 PredecessorEnded=60");
 
     [Fact]
     public void The_number_of_shards_is_inside_every_id() => Assert.Equal(4096, ShardId.Count);

@@ -101,6 +101,9 @@ internal sealed class SlowProjection(IProjection rows) : IProjection
     public ValueTask<GoalSnapshot?> LoadGoalAsync(TenantId tenant, GoalId goal, CancellationToken cancellationToken) =>
         HoldAsync(Up(_ => rows.LoadGoalAsync(tenant, goal, cancellationToken), goal, cancellationToken));
 
+    public ValueTask<GoalRow?> FindGoalAsync(TenantId tenant, GoalId goal, CancellationToken cancellationToken) =>
+        Up(_ => rows.FindGoalAsync(tenant, goal, cancellationToken), goal, cancellationToken);
+
     public ValueTask<GoalRow?> FindByIdempotencyKeyAsync(TenantId tenant, string idempotencyKey, CancellationToken cancellationToken) =>
         HoldAsync(Up(_ => rows.FindByIdempotencyKeyAsync(tenant, idempotencyKey, cancellationToken), idempotencyKey, cancellationToken));
 

@@ -50,6 +50,7 @@ public abstract class ProjectionContract : StoreContract
         var loaded = await Store.Projection.LoadGoalAsync(_tenant, goal.Id, None);
         Assert.Equal(Sample.Text(goal), Sample.Text(loaded!.Goal));
         Assert.Equal(Sample.Text(new[] { task }), Sample.Text(loaded.Tasks));
+        Assert.Equal(Sample.Text(goal), Sample.Text((await Store.Projection.FindGoalAsync(_tenant, goal.Id, None))!));
     }
 
     [Fact]
@@ -275,6 +276,7 @@ public abstract class ProjectionContract : StoreContract
         var other = Sample.Tenant();
 
         Assert.Null(await Store.Projection.LoadGoalAsync(other, goal.Id, None));
+        Assert.Null(await Store.Projection.FindGoalAsync(other, goal.Id, None));
         Assert.Null(await Store.Projection.FindByIdempotencyKeyAsync(other, "once", None));
         Assert.Null(await Store.Projection.FindGoalOfTaskAsync(other, task.Id, None));
         Assert.Empty(await Store.Projection.ListGoalsAsync(other, null, null, null, 10, None));
