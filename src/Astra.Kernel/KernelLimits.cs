@@ -23,6 +23,13 @@ public sealed record KernelLimits
     /// <summary>How many ancestors a goal has at most: agents that hand goals to agents come to an end.</summary>
     public int GoalDepthMax { get; init; } = 8;
 
+    /// <summary>Goals that an agent submits for other agents, on each node: so many at once, and then so many a second.</summary>
+    public double AgentGoalsPerSecond { get; init; } = 10;
+    public int AgentGoalsBurst { get; init; } = 100;
+
+    /// <summary>Goals that one task submits, over all its attempts.</summary>
+    public int DelegationsPerTaskMax { get; init; } = 1_000;
+
     /// <summary>How often a shard asks after the goals that its own wait for. Their shards say so themselves; this is for
     /// words that are lost.</summary>
     public TimeSpan GoalWatchInterval { get; init; } = TimeSpan.FromSeconds(5);

@@ -48,7 +48,7 @@ public sealed partial class KernelNode : IAsyncDisposable
             Clock = ports.Clock, Randomness = ports.Randomness, Ids = ports.Ids, Limits = limits, Self = self, Writer = writer,
             Events = new EventHub(), Ownership = new NodeOwnership(ports.Clock), Load = new NodeLoad(),
             Messages = new MessageDesk(ports.Dispatcher, limits),
-            Metrics = _metrics, Roster = new WorkerRoster(),
+            Metrics = _metrics, Roster = new WorkerRoster(), AgentGoals = new AgentGoalRates(ports.Clock, limits),
         };
         writer.Attach(Spawn("journal-writer", () => writer));
         _parts.Projector = Spawn("projector", () => new Projector(ports.Projection, limits, _notices, _projected));
@@ -131,7 +131,7 @@ public sealed partial class KernelNode : IAsyncDisposable
 
     private async ValueTask<Answer<GoalRow>> SubmitOrRefuseAsync(Caller caller, GoalRequest request)
     {
-        if (Check(request) is { } refusal)
+        if ((GoalRequestRules.Check(request, _limits) ?? CheckRelations(request.Extras)) is { } refusal)
             return refusal;
         var digest = RequestDigest.Of(request);
         var lookedAt = _ports.Clock.Elapsed;
@@ -263,25 +263,6 @@ public sealed partial class KernelNode : IAsyncDisposable
 
     private ValueTask<Answer<GoalRow>> SubmitAsync(ShardId shard, Caller caller, GoalRequest request, ulong digest, TimeSpan lookedAt, Refusal? unrelated) =>
         _door.AskAsync<GoalRow>(shard, new ShardRequest.Submit(caller, new GoalId(_ports.Ids.NewId(shard)), request, digest, lookedAt, unrelated));
-
-    private Refusal? Check(GoalRequest request)
-    {
-        if (string.IsNullOrWhiteSpace(request.Title) || request.Title.Length > _limits.NameLengthMax)
-            return new Refusal(RefusalKind.Invalid, $"A goal's title has 1 to {_limits.NameLengthMax} characters.");
-        if (request.Agent is { } agent && (string.IsNullOrWhiteSpace(agent) || agent.Length > _limits.NameLengthMax))
-            return new Refusal(RefusalKind.Invalid, $"An agent's name has 1 to {_limits.NameLengthMax} characters.");
-        if (!PlainText.IsText(request.Title) || !PlainText.IsText(request.Agent) || !PlainText.IsText(request.IdempotencyKey))
-            return new Refusal(RefusalKind.Invalid, $"The title, agent or Idempotency-Key holds {PlainText.WhatIsNot}.");
-        if (request.Input.Length > _limits.PayloadBytesMax)
-            return new Refusal(RefusalKind.Invalid, $"The goal's input has {request.Input.Length} bytes; {_limits.PayloadBytesMax} is the limit.");
-        if (request.Priority is < -100 or > 100)
-            return new Refusal(RefusalKind.Invalid, $"A priority is between -100 and 100, and {request.Priority} is not.");
-        if (request.Extras.RetriesMax is < 0 or > 1_000_000)
-            return new Refusal(RefusalKind.Invalid, $"The retries of all of a goal's tasks together are 0 to 1000000, and {request.Extras.RetriesMax} is not.");
-        if (request.IdempotencyKey is { Length: 0 or > 200 })
-            return new Refusal(RefusalKind.Invalid, "An Idempotency-Key has 1 to 200 characters.");
-        return CheckRelations(request.Extras);
-    }
 
     /// <summary>A finished goal answers as such: the shard says it is not in memory, the rows say how it ended.</summary>
     private async ValueTask<Answer<T>> OnGoalAsync<T>(TenantId tenant, GoalId goal, ShardRequest request)

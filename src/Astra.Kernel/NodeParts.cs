@@ -3,6 +3,7 @@ using Astra.Kernel.Actors;
 using Astra.Kernel.Agents;
 using Astra.Kernel.Journal;
 using Astra.Kernel.Metrics;
+using Astra.Kernel.Shards;
 using Astra.Kernel.Workers;
 
 namespace Astra.Kernel;
@@ -22,6 +23,7 @@ internal sealed class NodeParts
     public required MessageDesk Messages { get; init; }
     public required KernelMetrics Metrics { get; init; }
     public required WorkerRoster Roster { get; init; }
+    public required AgentGoalRates AgentGoals { get; init; }
 
     public ActorRef Region { get; set; } = null!;
     public ActorRef Scheduler { get; set; } = null!;

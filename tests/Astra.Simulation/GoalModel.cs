@@ -25,6 +25,9 @@ internal sealed class TaskModel(TaskId id, string name)
     public Dictionary<int, TaskCommand> Endings { get; } = [];
     public int RedriveCount { get; set; }
 
+    /// <summary>The goals it has submitted, by the names it gave them.</summary>
+    public HashSet<string> Delegations { get; } = [];
+
     /// <summary>What the log says about its effect on the outside world, and the attempts that said they would make it.</summary>
     public EffectState? Effect { get; set; }
     public HashSet<int> Intents { get; } = [];

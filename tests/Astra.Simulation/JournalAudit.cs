@@ -185,6 +185,12 @@ internal sealed class JournalAudit(Verdict verdict, Trace trace)
             case KernelEvent.TaskPrioritised prioritised:
                 task.Priority = prioritised.Priority;
                 break;
+            case KernelEvent.GoalDelegated delegated:
+                var child = Find(Delegation.GoalOf(id, delegated.Name));
+                verdict.Check(task.State == TaskState.Running && entry.Attempt == task.Attempt, $"Attempt {entry.Attempt} of task {task.Name} ({task.State}) submits a goal though it is over.");
+                verdict.Check(child is not null && child.Parent == goal && child.Tenant == goal.Tenant, $"Task {task.Name} submits goal {delegated.Name}, and there is none that is its child.");
+                verdict.Check(task.Delegations.Add(delegated.Name), $"Task {task.Name} submits goal {delegated.Name} twice.");
+                break;
             case KernelEvent.EffectIntended or KernelEvent.EffectSettled or KernelEvent.EffectLost:
                 TakeEffect(task, entry);
                 break;

@@ -146,6 +146,10 @@ public static class EventCodec
                 writer.Id(e.On.Value);
                 writer.Byte((byte)e.State);
                 break;
+            case KernelEvent.GoalDelegated e:
+                writer.Text(e.Name);
+                writer.Int64((long)e.Digest);
+                break;
             case KernelEvent.TaskRemoved or KernelEvent.TaskUnblocked or KernelEvent.TaskBlocked or KernelEvent.TaskSuspended:
                 break;
             default:
@@ -201,6 +205,7 @@ public static class EventCodec
             EventKind.EffectSettled => new KernelEvent.EffectSettled((EffectState)reader.Byte(), reader.Bytes(), reader.OptionalText()),
             EventKind.EffectLost => new KernelEvent.EffectLost(reader.Failure()),
             EventKind.PredecessorEnded => new KernelEvent.PredecessorEnded(new GoalId(reader.Id()), (GoalState)reader.Byte()),
+            EventKind.GoalDelegated => new KernelEvent.GoalDelegated(reader.Text(), (ulong)reader.Int64()),
             EventKind.TaskFixed => new KernelEvent.TaskFixed(reader.OptionalText(), reader.Byte() == 0 ? null : reader.Bytes(), reader.Text()),
             _ => throw new InvalidDataException($"An entry is of the unknown kind {(short)kind}. Run a newer build."),
         };

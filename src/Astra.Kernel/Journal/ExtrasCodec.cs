@@ -22,6 +22,7 @@ public static class ExtrasCodec
     private const byte TaskEffectKeys = 42;
     private const byte TaskEffect = 43;
     private const byte TaskFixCount = 44;
+    private const byte TaskDelegations = 60;
 
     private const byte GoalParent = 1;
     private const byte GoalRetriesMax = 40;
@@ -73,6 +74,11 @@ public static class ExtrasCodec
             writer.Effect(effect);
         }
         writer.OptionalInt32(TaskFixCount, extras.FixCount == 0 ? null : extras.FixCount);
+        if (extras.Delegations is { } delegations)
+        {
+            writer.Byte(TaskDelegations);
+            writer.Delegations(delegations);
+        }
         return writer.ToArray();
     }
 
@@ -119,6 +125,7 @@ public static class ExtrasCodec
                 TaskEffectKeys => extras with { EffectKeys = (EffectKeys)reader.Byte() },
                 TaskEffect => extras with { Effect = reader.Effect() },
                 TaskFixCount => extras with { FixCount = reader.Int32() },
+                TaskDelegations => extras with { Delegations = reader.Delegations() },
                 _ => throw Unknown(tag),
             };
         }

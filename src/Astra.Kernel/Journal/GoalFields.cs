@@ -71,4 +71,39 @@ internal static class GoalFields
             goals[i] = (new TenantId(reader.Id()), new GoalId(reader.Id()));
         return goals;
     }
+
+    /// <summary>What is asked for, but for its plan.</summary>
+    public static void Request(this FieldWriter writer, GoalRequest request)
+    {
+        writer.OptionalText(request.Agent);
+        writer.Text(request.Title);
+        writer.Bytes(request.Input.Span);
+        writer.Int32(request.Priority);
+        writer.Byte((byte)request.DeadTaskPolicy);
+        writer.Bytes(ExtrasCodec.Encode(request.Extras));
+    }
+
+    public static GoalRequest Request(this ref FieldReader reader) => new()
+    {
+        Agent = reader.OptionalText(), Title = reader.Text(), Input = reader.Bytes(), Priority = reader.Int32(), DeadTaskPolicy = (DeadTaskPolicy)reader.Byte(),
+        Extras = ExtrasCodec.DecodeGoal(reader.Span()), Plan = [],
+    };
+
+    public static void Delegations(this FieldWriter writer, IReadOnlyList<Delegation> delegations)
+    {
+        writer.Length(delegations.Count);
+        foreach (var delegation in delegations)
+        {
+            writer.Text(delegation.Name);
+            writer.Int64((long)delegation.Digest);
+        }
+    }
+
+    public static Delegation[] Delegations(this ref FieldReader reader)
+    {
+        var delegations = new Delegation[reader.Count(bytesEachMin: 9)];
+        for (var i = 0; i < delegations.Length; i++)
+            delegations[i] = new Delegation(reader.Text(), (ulong)reader.Int64());
+        return delegations;
+    }
 }

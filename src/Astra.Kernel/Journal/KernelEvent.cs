@@ -36,6 +36,7 @@ public enum EventKind : short
     EffectLost = 53,
     TaskFixed = 54,
     PredecessorEnded = 60,
+    GoalDelegated = 61,
 }
 
 /// <summary>
@@ -128,4 +129,7 @@ public abstract record KernelEvent(EventKind Kind)
     /// <summary>A goal that this one comes after has ended. After the last of them its tasks may run, or, when it did not end
     /// as it should have, the goal is cancelled in the same commit.</summary>
     public sealed record PredecessorEnded(GoalId On, GoalState State) : KernelEvent(EventKind.PredecessorEnded);
+
+    /// <summary>The attempt has submitted a goal for another agent, which begins in the same commit.</summary>
+    public sealed record GoalDelegated(string Name, ulong Digest) : KernelEvent(EventKind.GoalDelegated);
 }

@@ -25,6 +25,7 @@ internal static class BusCodec
         Settled = 42,
         SeeGoals = 50,
         GoalsEnded = 51,
+        Delegated = 52,
     }
 
     private enum AnswerKind : byte
@@ -94,6 +95,12 @@ internal static class BusCodec
                 writer.Id(renew.Worker.Value);
                 writer.Attempts(renew.Attempts);
                 break;
+            case WorkerReport.Delegated delegated:
+                writer.Report(QuestionKind.Delegated, delegated);
+                writer.Text(delegated.Name);
+                writer.Request(delegated.Goods);
+                writer.Edits(delegated.Goods.Plan);
+                break;
             case SeeGoals see:
                 writer.Byte((byte)QuestionKind.SeeGoals);
                 writer.Goals(see.Goals);
@@ -124,6 +131,7 @@ internal static class BusCodec
             QuestionKind.Intended => new WorkerReport.Intended(reader.Attempt(), reader.Worker(), reader.Text()),
             QuestionKind.Settled => new WorkerReport.Settled(reader.Attempt(), reader.Worker(), (EffectState)reader.Byte(), reader.Bytes()),
             QuestionKind.RenewLeases => new RenewLeases(reader.Worker(), reader.Attempts()),
+            QuestionKind.Delegated => new WorkerReport.Delegated(reader.Attempt(), reader.Worker(), reader.Text(), reader.Request() with { Plan = reader.Edits() }),
             QuestionKind.SeeGoals => new SeeGoals(reader.Goals(), reader.Int32() is var by and >= 0 ? new ShardId(by) : null),
             QuestionKind.GoalsEnded => new GoalsEnded(new ShardId(reader.Int32()), reader.Standings()),
             _ => throw new InvalidDataException($"A question is of the unknown kind {(byte)kind}."),

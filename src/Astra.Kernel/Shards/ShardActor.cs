@@ -44,8 +44,9 @@ internal sealed class ShardActor : Actor
         (_id, _node) = (id, node);
         _log = new ShardLog(id, node.Clock, node.Writer);
         var decisions = new GoalDecisions(_log, node.Limits);
-        _desk = new GoalDesk(_goals, _log, decisions, node);
-        _work = new WorkDesk(id, _goals, _log, decisions, node);
+        var submissions = new SubmissionDesk(_goals, _log, decisions, node);
+        _desk = new GoalDesk(_goals, _log, decisions, submissions, node);
+        _work = new WorkDesk(id, _goals, _log, decisions, new DelegationDesk(_goals, decisions, submissions, node), node);
         _waits = new GoalWaits(id, _goals, new GoalCascades(_log, decisions, node.Limits), node);
         (_log.Recorded, _log.Committed) = (OnRecorded, node.Events.Publish);
     }
@@ -97,6 +98,8 @@ internal sealed class ShardActor : Actor
                 break;
             case WorkerReport report:
                 ReplyDurably(turn.Sender, _work.Take(report));
+                if (report is WorkerReport.Delegated delegated && _goals.FindByTask(report.Attempt.Task) is { } parent && _goals.Find(parent.Tenant, delegated.Goal) is { } child)
+                    _waits.Add(child);
                 break;
             case RenewLeases renew:
                 turn.Sender?.TrySend(_work.Renew(renew));

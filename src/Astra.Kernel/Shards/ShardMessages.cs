@@ -56,6 +56,12 @@ internal abstract record WorkerReport(AttemptId Attempt, WorkerId Worker)
     /// <summary>The worker gave the task back. That is no mark against the task.</summary>
     public sealed record Released(AttemptId Attempt, WorkerId Worker, string Reason) : WorkerReport(Attempt, Worker);
 
+    /// <summary>It asks for a goal of another agent, under a name that every attempt uses for the same.</summary>
+    public sealed record Delegated(AttemptId Attempt, WorkerId Worker, string Name, GoalRequest Goods) : WorkerReport(Attempt, Worker)
+    {
+        public GoalId Goal => Delegation.GoalOf(Attempt.Task, Name);
+    }
+
     /// <summary>It is about to act on the outside world.</summary>
     public sealed record Intended(AttemptId Attempt, WorkerId Worker, string What) : WorkerReport(Attempt, Worker);
 

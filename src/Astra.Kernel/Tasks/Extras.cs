@@ -45,6 +45,9 @@ public sealed record TaskExtras
 
     /// <summary>How often a person has changed its input or executor.</summary>
     public int FixCount { get; init; }
+
+    /// <summary>The goals it has submitted for other agents, in all its attempts; null when there are none.</summary>
+    public IReadOnlyList<Delegation>? Delegations { get; init; }
 }
 
 /// <summary>What most goals do not have. Unlike a task's, some of it changes while the goal runs.</summary>

@@ -271,6 +271,9 @@ internal sealed class Goal
             case KernelEvent.EffectIntended or KernelEvent.EffectSettled:
                 ApplyToEffect(node, entry, kernelEvent);
                 return;
+            case KernelEvent.GoalDelegated delegated:
+                node.Spec = node.Spec with { Extras = node.Spec.Extras with { Delegations = [.. node.Spec.Extras.Delegations ?? [], new Delegation(delegated.Name, delegated.Digest)] } };
+                return;
             case KernelEvent.TaskFixed made:
                 node.Spec = node.Spec with
                 {

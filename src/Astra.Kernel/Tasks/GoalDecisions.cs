@@ -54,6 +54,9 @@ internal sealed class GoalDecisions(IRecorder recorder, KernelLimits limits)
     public Transition Release(Goal goal, TaskNode node, string reason) =>
         Move(goal, node, TaskCommand.Expire, new KernelEvent.TaskReleased(reason));
 
+    /// <summary>The attempt has submitted a goal for another agent.</summary>
+    public void Delegate(Goal goal, TaskNode node, string name, ulong digest) => Note(goal, node, new KernelEvent.GoalDelegated(name, digest));
+
     /// <summary>Durable before the attempt acts on the outside world.</summary>
     public void Intend(Goal goal, TaskNode node, string what) => Note(goal, node, new KernelEvent.EffectIntended(what));
 

@@ -37,8 +37,15 @@ public sealed class ServeOptions
 
     public Option<bool> OpenMetrics { get; } = new("--open-metrics") { Description = "Answer /metrics without a key, to whoever reaches the server." };
 
+    public Option<double> AgentGoals { get; } = new("--agent-goals")
+    {
+        Description = "How many goals a second an agent may submit for other agents on this server, after ten times as many at once.", HelpName = "RATE",
+        DefaultValueFactory = _ => ServerOptions.AgentGoalsPerSecondDefault,
+    };
+
     public ServeOptions()
     {
+        AgentGoals.Validators.Add(result => Inputs.Between(result, "--agent-goals", 0.1, 10_000));
         Listen.Validators.Add(result =>
         {
             if (result.GetValueOrDefault<string>() is not { } address || !IPAddress.TryParse(address, out _))
@@ -63,7 +70,7 @@ public sealed class ServeOptions
 
     public void AddTo(Command command)
     {
-        foreach (var option in (Option[])[Listen, Port, Log, Otlp, OpenMetrics])
+        foreach (var option in (Option[])[Listen, Port, Log, Otlp, OpenMetrics, AgentGoals])
             command.Options.Add(option);
     }
 
@@ -78,6 +85,7 @@ public sealed class ServeOptions
             Port = parsed.GetValue(Port),
             IsJsonLog = IsJsonLog(parsed),
             MetricsAreOpen = parsed.GetValue(OpenMetrics),
+            AgentGoalsPerSecond = parsed.GetValue(AgentGoals),
             Traces = collector is not null
                 ? new TraceOptions(new Uri(collector), surroundings.Environment("OTEL_EXPORTER_OTLP_PROTOCOL") is "grpc")
                 : TraceExport.Variables.Any(name => !string.IsNullOrWhiteSpace(surroundings.Environment(name))) ? new TraceOptions(null, false) : null,

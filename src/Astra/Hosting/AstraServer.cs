@@ -122,10 +122,16 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
         var ports = new KernelPorts(
             clock, randomness, new IdSource(clock, randomness), Owned(new ThreadPoolDispatcher()), store.Journal, store.Projection, store.Leases, bus,
             store.Agents);
-        var node = Owned(new KernelNode(ports, new KernelLimits(), new NodeRegistration(held.Node, _address.ToString().TrimEnd('/'), Guid.NewGuid())));
+        var node = Owned(new KernelNode(ports, LimitsOf(options), new NodeRegistration(held.Node, _address.ToString().TrimEnd('/'), Guid.NewGuid())));
         node.OnNotice = notice => Hear(notice, node.Self.Node);
         return (store, node, bus);
     }
+
+    private static KernelLimits LimitsOf(ServerOptions options) => new()
+    {
+        AgentGoalsPerSecond = options.AgentGoalsPerSecond,
+        AgentGoalsBurst = Math.Max(1, (int)(options.AgentGoalsPerSecond * ServerOptions.AgentGoalsBurstPerRate)),
+    };
 
     /// <summary>Null when nobody asked for traces: then nothing is made for them anywhere.</summary>
     private GoalTraces? Trace(KernelNode node)

@@ -4,6 +4,8 @@ namespace Astra.Hosting;
 public sealed record ServerOptions
 {
     public const int DefaultPort = 7777;
+    public const double AgentGoalsPerSecondDefault = 10;
+    public const int AgentGoalsBurstPerRate = 10;
 
     public required string DataDirectory { get; init; }
 
@@ -26,6 +28,9 @@ public sealed record ServerOptions
 
     /// <summary>/metrics takes no key.</summary>
     public bool MetricsAreOpen { get; init; }
+
+    /// <summary>Goals that an agent may submit for other agents.</summary>
+    public double AgentGoalsPerSecond { get; init; } = AgentGoalsPerSecondDefault;
 
     /// <summary>Where traces go; null makes none.</summary>
     public TraceOptions? Traces { get; init; }

@@ -48,6 +48,7 @@ public sealed class EventCodecTests
         { EventKind.EffectLost, "0404746578740474657874" },
         { EventKind.TaskFixed, "01047465787401030405060474657874" },
         { EventKind.PredecessorEnded, "00112233445566778899AABBCCDDEEFF03" },
+        { EventKind.GoalDelegated, "04746578742C01000000000000" },
     };
 
     [Fact]
@@ -134,6 +135,9 @@ public sealed class EventCodecTests
         var wanted = new TaskExtras { WantedOutcomes = [null, "yes"] };
         Assert.Equal("0502000103796573", Convert.ToHexString(ExtrasCodec.Encode(wanted)));
         Assert.Equal([null, "yes"], ExtrasCodec.DecodeTask(Convert.FromHexString("0502000103796573")).WantedOutcomes!);
+        var delegations = new TaskExtras { Delegations = [new Delegation("#1", 7)] };
+        Assert.Equal("3C010223310700000000000000", Convert.ToHexString(ExtrasCodec.Encode(delegations)));
+        Assert.Equal(delegations.Delegations, ExtrasCodec.DecodeTask(Convert.FromHexString("3C010223310700000000000000")).Delegations);
         var after = new GoalExtras { After = [new GoalDependency(new GoalId(One), GoalCondition.Completed), new GoalDependency(new GoalId(One), GoalCondition.Ended, GoalState.Failed)] };
         const string AfterHex = "3C0200112233445566778899AABBCCDDEEFF010000112233445566778899AABBCCDDEEFF0203";
         Assert.Equal(AfterHex, Convert.ToHexString(ExtrasCodec.Encode(after)));
@@ -254,6 +258,7 @@ public sealed class EventCodecTests
         EventKind.EffectLost => new KernelEvent.EffectLost(new Failure(FailureKind.UnknownEffect, text, text)),
         EventKind.TaskFixed => new KernelEvent.TaskFixed(number % 2 == 0 ? text : null, number % 3 == 0 ? bytes : null, text),
         EventKind.PredecessorEnded => new KernelEvent.PredecessorEnded(new GoalId(One), GoalState.Failed),
+        EventKind.GoalDelegated => new KernelEvent.GoalDelegated(text, (ulong)number),
         _ => throw new InvalidOperationException($"Give {kind} a sample here and a frozen one above."),
     };
 
