@@ -160,6 +160,10 @@ public sealed partial class KernelNode : IAsyncDisposable
     public ValueTask<Answer<GoalSnapshot>> EditPlanAsync(Caller caller, GoalId goal, long? ifRevision, IReadOnlyList<GraphEdit> edits, string? reason) =>
         OnGoalAsync<GoalSnapshot>(caller.Tenant, goal, new ShardRequest.Edit(caller, goal, ifRevision, edits, reason is null ? null : Clean(reason)));
 
+    /// <summary>The same, without the plan that it makes: for plans that are much larger than their edits.</summary>
+    public ValueTask<Answer<GoalRow>> AmendPlanAsync(Caller caller, GoalId goal, long? ifRevision, IReadOnlyList<GraphEdit> edits, string? reason) =>
+        OnGoalAsync<GoalRow>(caller.Tenant, goal, new ShardRequest.Edit(caller, goal, ifRevision, edits, reason is null ? null : Clean(reason), IsBrief: true));
+
     /// <summary>Whether an edit would be taken, and which revision it would make. Changes nothing.</summary>
     public ValueTask<Answer<PlanRevision>> ValidatePlanAsync(Caller caller, GoalId goal, long? ifRevision, IReadOnlyList<GraphEdit> edits) =>
         OnGoalAsync<PlanRevision>(caller.Tenant, goal, new ShardRequest.ValidateEdit(caller, goal, ifRevision, edits));

@@ -44,7 +44,9 @@ internal sealed class GoalDesk(ShardGoals goals, ShardLog log, GoalDecisions dec
         return refusal;
     }
 
-    public Answer<GoalSnapshot> Edit(ShardRequest.Edit edit) => OnGoal(edit.Tenant, edit.Goal, goal => Edit(goal, edit));
+    public Answer<GoalSnapshot> Edit(ShardRequest.Edit edit) => OnGoal<GoalSnapshot>(edit.Tenant, edit.Goal, goal => Edit(goal, edit) is { } refusal ? refusal : goal.ToSnapshot());
+
+    public Answer<GoalRow> EditBriefly(ShardRequest.Edit edit) => OnGoal<GoalRow>(edit.Tenant, edit.Goal, goal => Edit(goal, edit) is { } refusal ? refusal : goal.ToRow());
 
     public Answer<PlanRevision> Validate(ShardRequest.ValidateEdit edit) => OnGoal<PlanRevision>(edit.Tenant, edit.Goal, goal =>
         (Refuses(goal, edit.IfRevision) ?? Edit(goal, editor => editor.Check(edit.Edits))) is { } refusal ? refusal : new PlanRevision(goal.Revision + 1));
@@ -66,8 +68,8 @@ internal sealed class GoalDesk(ShardGoals goals, ShardLog log, GoalDecisions dec
     public Answer<TaskReading> Read(ShardRequest.ReadTask read) => OnTask<TaskReading>(
         read.Tenant, read.Task, (goal, task) => new TaskReading(goal.ToRow(task), [.. task.After.Select(edge => edge.Node.Spec.Name)]));
 
-    private Answer<GoalSnapshot> Edit(Goal goal, ShardRequest.Edit edit) =>
-        (Refuses(goal, edit.IfRevision) ?? Edit(goal, editor => editor.Apply(edit.Edits, edit.Caller.Principal, edit.Reason))) is { } refusal ? refusal : goal.ToSnapshot();
+    private Refusal? Edit(Goal goal, ShardRequest.Edit edit) =>
+        Refuses(goal, edit.IfRevision) ?? Edit(goal, editor => editor.Apply(edit.Edits, edit.Caller.Principal, edit.Reason));
 
     private static Refusal? Refuses(Goal goal, long? ifRevision)
     {

@@ -252,6 +252,9 @@ internal sealed class ShardActor : Actor
                 if (_goals.Find(submit.Tenant, submit.Goal) is { } submitted)
                     _waits.Add(submitted);
                 break;
+            case ShardRequest.Edit { IsBrief: true } edit:
+                ReplyDurably(turn.Sender, _desk.EditBriefly(edit));
+                break;
             case ShardRequest.Edit edit:
                 ReplyDurably(turn.Sender, _desk.Edit(edit));
                 break;

@@ -13,7 +13,8 @@ internal abstract record ShardRequest(TenantId Tenant)
     /// <param name="Unrelated">What it names is not there or not fit; a submission that was taken before is answered all the same.</param>
     public sealed record Submit(Caller Caller, GoalId Goal, GoalRequest Goods, ulong Digest, TimeSpan LookedAt, Refusal? Unrelated = null) : ShardRequest(Caller.Tenant);
 
-    public sealed record Edit(Caller Caller, GoalId Goal, long? IfRevision, IReadOnlyList<GraphEdit> Edits, string? Reason) : ShardRequest(Caller.Tenant);
+    /// <param name="IsBrief">Answered with the goal's row: what an edit costs is then what it changes, and not what there is.</param>
+    public sealed record Edit(Caller Caller, GoalId Goal, long? IfRevision, IReadOnlyList<GraphEdit> Edits, string? Reason, bool IsBrief = false) : ShardRequest(Caller.Tenant);
 
     /// <summary>What would an edit do? Answered with the revision it would make; changes nothing.</summary>
     public sealed record ValidateEdit(Caller Caller, GoalId Goal, long? IfRevision, IReadOnlyList<GraphEdit> Edits) : ShardRequest(Caller.Tenant);

@@ -45,6 +45,9 @@ public sealed class AstraClient : IAstraClient, IDisposable
     public Task<PlanView> EditPlanAsync(Guid goal, PlanPatch patch, long? revision, CancellationToken cancellationToken = default) =>
         _requests.SendAsync<PlanView>(HttpMethod.Patch, $"goals/{goal}/plan", patch, cancellationToken, IfMatch(revision));
 
+    public Task<long> AmendPlanAsync(Guid goal, PlanPatch patch, long? revision = null, CancellationToken cancellationToken = default) =>
+        _requests.SendForRevisionAsync(HttpMethod.Patch, $"goals/{goal}/plan", patch, IfMatch(revision), cancellationToken);
+
     public Task<PlanView> GetPlanAtAsync(Guid goal, long revision, CancellationToken cancellationToken = default) =>
         GetAsync<PlanView>($"goals/{goal}/plan?revision={revision}", cancellationToken);
 

@@ -14,6 +14,10 @@ public interface IAstraClient
     /// <param name="revision">What If-Match compares; null edits whatever is there.</param>
     Task<PlanView> EditPlanAsync(Guid goal, PlanPatch patch, long? revision, CancellationToken cancellationToken = default);
 
+    /// <summary>Edits a plan without reading it back: for plans that are much larger than their edits.</summary>
+    /// <returns>The revision that the edit has made.</returns>
+    Task<long> AmendPlanAsync(Guid goal, PlanPatch patch, long? revision = null, CancellationToken cancellationToken = default);
+
     /// <summary>The plan as it was just before the edit that followed a revision.</summary>
     Task<PlanView> GetPlanAtAsync(Guid goal, long revision, CancellationToken cancellationToken = default);
 

@@ -77,6 +77,9 @@ public sealed class FakeServer : IAstraClient
             : GetPlanAsync(goal, cancellationToken);
     }
 
+    public async Task<long> AmendPlanAsync(Guid goal, PlanPatch patch, long? revision = null, CancellationToken cancellationToken = default) =>
+        (await EditPlanAsync(goal, patch, revision, cancellationToken)).Revision;
+
     public Task<PlanView> GetPlanAtAsync(Guid goal, long revision, CancellationToken cancellationToken = default) => GetPlanAsync(goal, cancellationToken);
 
     public Task<PlanDiff> DiffPlanAsync(Guid goal, long? from = null, long? to = null, CancellationToken cancellationToken = default) =>
