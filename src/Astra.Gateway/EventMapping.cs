@@ -45,6 +45,8 @@ internal static class EventMapping
         KernelEvent.TaskExpired e => e.Reason,
         KernelEvent.TaskCancelled e => e.Reason,
         KernelEvent.TaskRedriven e => $"By {e.By}",
+        KernelEvent.GoalReleased e => $"By {e.By}",
+        KernelEvent.GoalDiscarded e => $"{e.Reason} (By {e.By})",
         KernelEvent.GoalDelegated e => e.Name,
         KernelEvent.PredecessorEnded e => $"Goal {e.On} is {e.State.ToString().ToLowerInvariant()}",
         KernelEvent.GoalFailed e => e.Reason,

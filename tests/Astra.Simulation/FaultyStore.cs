@@ -103,6 +103,9 @@ internal sealed class FaultyProjection(FaultyStore wire, Action crashSender) : I
     public ValueTask<IReadOnlyList<TitledTask>> ListDeadTasksAsync(TenantId tenant, string? fingerprint, TaskId? after, int countMax, CancellationToken cancellationToken) =>
         wire.CallAsync(() => _rows.ListDeadTasksAsync(tenant, fingerprint, after, countMax, CancellationToken.None), crashSender);
 
+    public ValueTask<IReadOnlyList<QuarantineRow>> ListQuarantinedAsync(TenantId tenant, int countMax, CancellationToken cancellationToken) =>
+        wire.CallAsync(() => _rows.ListQuarantinedAsync(tenant, countMax, CancellationToken.None), crashSender);
+
     public ValueTask<IReadOnlyList<DeadGroup>> ListDeadGroupsAsync(TenantId tenant, int countMax, CancellationToken cancellationToken) =>
         wire.CallAsync(() => _rows.ListDeadGroupsAsync(tenant, countMax, CancellationToken.None), crashSender);
 

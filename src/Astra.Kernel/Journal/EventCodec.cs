@@ -150,6 +150,13 @@ public static class EventCodec
                 writer.Text(e.Name);
                 writer.Int64((long)e.Digest);
                 break;
+            case KernelEvent.GoalReleased e:
+                writer.Text(e.By);
+                break;
+            case KernelEvent.GoalDiscarded e:
+                writer.Text(e.Reason);
+                writer.Text(e.By);
+                break;
             case KernelEvent.TaskRemoved or KernelEvent.TaskUnblocked or KernelEvent.TaskBlocked or KernelEvent.TaskSuspended:
                 break;
             default:
@@ -206,6 +213,8 @@ public static class EventCodec
             EventKind.EffectLost => new KernelEvent.EffectLost(reader.Failure()),
             EventKind.PredecessorEnded => new KernelEvent.PredecessorEnded(new GoalId(reader.Id()), (GoalState)reader.Byte()),
             EventKind.GoalDelegated => new KernelEvent.GoalDelegated(reader.Text(), (ulong)reader.Int64()),
+            EventKind.GoalReleased => new KernelEvent.GoalReleased(reader.Text()),
+            EventKind.GoalDiscarded => new KernelEvent.GoalDiscarded(reader.Text(), reader.Text()),
             EventKind.TaskFixed => new KernelEvent.TaskFixed(reader.OptionalText(), reader.Byte() == 0 ? null : reader.Bytes(), reader.Text()),
             _ => throw new InvalidDataException($"An entry is of the unknown kind {(short)kind}. Run a newer build."),
         };

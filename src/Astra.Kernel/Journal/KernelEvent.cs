@@ -37,6 +37,8 @@ public enum EventKind : short
     TaskFixed = 54,
     PredecessorEnded = 60,
     GoalDelegated = 61,
+    GoalReleased = 62,
+    GoalDiscarded = 63,
 }
 
 /// <summary>
@@ -132,4 +134,10 @@ public abstract record KernelEvent(EventKind Kind)
 
     /// <summary>The attempt has submitted a goal for another agent, which begins in the same commit.</summary>
     public sealed record GoalDelegated(string Name, ulong Digest) : KernelEvent(EventKind.GoalDelegated);
+
+    /// <summary>A person has let a goal out of quarantine: its rows are made anew, whole.</summary>
+    public sealed record GoalReleased(string By) : KernelEvent(EventKind.GoalReleased);
+
+    /// <summary>A person has given a goal in quarantine up: its rows go, and its history goes with its segments.</summary>
+    public sealed record GoalDiscarded(string Reason, string By) : KernelEvent(EventKind.GoalDiscarded);
 }

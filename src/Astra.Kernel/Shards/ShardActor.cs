@@ -31,6 +31,7 @@ internal sealed class ShardActor : Actor
     private readonly GoalDesk _desk;
     private readonly WorkDesk _work;
     private readonly GoalWaits _waits;
+    private readonly QuarantineDesk _quarantine;
 
     private Epoch _epoch;
     private bool _isOpen;
@@ -48,6 +49,7 @@ internal sealed class ShardActor : Actor
         _desk = new GoalDesk(_goals, _log, decisions, submissions, node);
         _work = new WorkDesk(id, _goals, _log, decisions, new DelegationDesk(_goals, decisions, submissions, node), node);
         _waits = new GoalWaits(id, _goals, new GoalCascades(_log, decisions, node.Limits), node);
+        _quarantine = new QuarantineDesk(_goals, _log, decisions);
         (_log.Recorded, _log.Committed) = (OnRecorded, node.Events.Publish);
     }
 
@@ -163,8 +165,10 @@ internal sealed class ShardActor : Actor
         (_epoch, _isOpen, _isHandingOver) = (activate.Epoch, true, false);
         foreach (var snapshot in activate.Snapshot.Goals)
             Add(Goal.Restore(snapshot));
+        foreach (var goal in _quarantine.Restore(activate))
+            Add(goal);
         foreach (var entry in activate.Tail)
-            Replay(entry);
+            Replay(entry, activate.Snapshot);
         _projectedSeq = _imagedSeq = activate.Snapshot.Watermark;
         _log.Open(activate.Epoch, activate.Tail.Count > 0 ? activate.Tail[^1].Seq : activate.Snapshot.Watermark);
         _node.Load.AddBacklog((int)(_log.LastSeq - _projectedSeq));
@@ -186,12 +190,16 @@ internal sealed class ShardActor : Actor
                 _work.Adopt(goal, node, activate.LivingProcesses);
     }
 
-    private void Replay(JournalEntry entry)
+    private void Replay(JournalEntry entry, ShardSnapshot snapshot)
     {
+        if (_quarantine.IsGivenUp(entry))
+            return;
         var kernelEvent = entry.Event;
         if (kernelEvent is KernelEvent.GoalSubmitted submitted)
         {
-            Add(Goal.Begin(entry, submitted));
+            var begun = Goal.Begin(entry, submitted);
+            QuarantineDesk.Mark(begun, snapshot);
+            Add(begun);
             return;
         }
         var goal = _goals.Find(entry.Tenant, entry.Goal)
@@ -264,6 +272,12 @@ internal sealed class ShardActor : Actor
             case ShardRequest.CancelGoal cancel:
                 ReplyDurably(turn.Sender, _desk.Cancel(cancel));
                 break;
+            case ShardRequest.ReleaseGoal release:
+                ReplyDurably(turn.Sender, _quarantine.Release(release));
+                break;
+            case ShardRequest.DiscardGoal discard:
+                ReplyDurably(turn.Sender, _quarantine.Discard(discard));
+                break;
             case ShardRequest.Redrive redrive:
                 ReplyDurably(turn.Sender, _desk.Redrive(redrive));
                 break;
@@ -330,10 +344,20 @@ internal sealed class ShardActor : Actor
         var tasks = new List<TaskRow>();
         var changes = new List<TaskRowChange>();
         var removed = new List<RemovedTask>();
+        var released = new List<(TenantId, GoalId)>();
+        var discarded = new List<(TenantId, GoalId)>();
         foreach (var goal in _goals.All)
-            if (goal.IsDirty)
-                goal.TakeImage(goals, tasks, changes, removed);
-        var image = new ShardProjection(_id, _epoch, _log.LastSeq, goals, tasks, removed) { Changes = changes };
+        {
+            if (!goal.IsDirty)
+                continue;
+            if (goal.IsDiscarded)
+                discarded.Add((goal.Tenant, goal.Id));
+            else if (goal.IsReleasing)
+                released.Add((goal.Tenant, goal.Id));
+            goal.IsReleasing = false;
+            goal.TakeImage(goals, tasks, changes, removed);
+        }
+        var image = new ShardProjection(_id, _epoch, _log.LastSeq, goals, tasks, removed) { Changes = changes, Released = released, Discarded = discarded };
         (_isDirtyAnnounced, _imagedSeq) = (false, _log.LastSeq);
         _log.Defer(() => _node.Projector.TrySend(new ShardImage(image, self)));
     }
@@ -342,6 +366,7 @@ internal sealed class ShardActor : Actor
     {
         _node.Load.AddBacklog((int)(_projectedSeq - projected.Watermark));
         _projectedSeq = projected.Watermark;
+        _quarantine.OnProjected(projected);
         _goals.Evict(projected.Watermark, _node.Clock.Elapsed);
     }
 }

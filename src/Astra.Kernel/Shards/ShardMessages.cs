@@ -21,6 +21,11 @@ internal abstract record ShardRequest(TenantId Tenant)
 
     public sealed record CancelGoal(Caller Caller, GoalId Goal, string Reason) : ShardRequest(Caller.Tenant);
 
+    /// <summary>Out of quarantine, or given up in it.</summary>
+    public sealed record ReleaseGoal(Caller Caller, GoalId Goal) : ShardRequest(Caller.Tenant);
+
+    public sealed record DiscardGoal(Caller Caller, GoalId Goal, string Reason) : ShardRequest(Caller.Tenant);
+
     public sealed record Redrive(Caller Caller, TaskId Task) : ShardRequest(Caller.Tenant);
 
     public sealed record Discard(Caller Caller, TaskId Task, string Reason) : ShardRequest(Caller.Tenant);
@@ -84,7 +89,11 @@ internal sealed record WorkerHandle(WorkerId Id, WorkerOffer Offer, IWorker Work
 /// <summary>From the region: the shard is owned under this epoch, and this is what it was when it was last committed.</summary>
 /// <param name="Incarnation">The one it is meant for: the next one may run on nothing that an earlier one still appends to.</param>
 internal sealed record ActivateShard(
-    int Incarnation, Epoch Epoch, ShardSnapshot Snapshot, IReadOnlyList<JournalEntry> Tail, IReadOnlySet<Guid> LivingProcesses);
+    int Incarnation, Epoch Epoch, ShardSnapshot Snapshot, IReadOnlyList<JournalEntry> Tail, IReadOnlySet<Guid> LivingProcesses)
+{
+    /// <summary>Of each goal in quarantine, what the log has up to the watermark.</summary>
+    public IReadOnlyList<IReadOnlyList<JournalEntry>> Histories { get; init; } = [];
+}
 
 /// <summary>From the region: take nothing more, finish what is on its way to the log, answer <see cref="ShardHandedOver"/>.</summary>
 internal sealed record HandOverShard;
@@ -109,7 +118,9 @@ internal sealed record LeasesDue
 internal sealed record TakeImage(Epoch Epoch);
 
 /// <summary>From the projector: the rows show the shard as of this entry.</summary>
-internal sealed record Projected(long Watermark);
+/// <param name="Quarantined">Of the goals in that image, those that the tables refuse.</param>
+/// <param name="Released">Of the goals in that image, those that were to leave quarantine.</param>
+internal sealed record Projected(long Watermark, IReadOnlyList<GoalId> Quarantined, IReadOnlyList<(TenantId Tenant, GoalId Goal)> Released);
 
 /// <summary>The shard cannot go on under its epoch; it is rebuilt from the database under a new one.</summary>
 internal sealed class ShardLostException(string reason) : Exception(reason);

@@ -47,6 +47,15 @@ internal sealed class Goal
     /// <summary>Changed since the projection last took its image.</summary>
     public bool IsDirty { get; private set; }
 
+    /// <summary>The tables refuse it. Its owner's memory and the log are all there is of it.</summary>
+    public bool IsQuarantined { get; set; }
+
+    /// <summary>The next image is to make its rows anew.</summary>
+    public bool IsReleasing { get; set; }
+
+    /// <summary>Given up in quarantine; its rows go with the next image.</summary>
+    public bool IsDiscarded { get; private set; }
+
     public TaskCounts Counts => new(
         _counts[(int)TaskState.Pending], _counts[(int)TaskState.Ready], _counts[(int)TaskState.Running],
         _counts[(int)TaskState.Completed], _counts[(int)TaskState.Cancelled], _counts[(int)TaskState.Dead]);
@@ -104,6 +113,17 @@ internal sealed class Goal
                 break;
             case KernelEvent.GoalReopened:
                 (State, EndedAt, Reason) = (GoalState.Active, null, null);
+                break;
+            case KernelEvent.GoalReleased:
+                IsReleasing = true;
+                foreach (var every in Graph.Tasks)
+                {
+                    MarkDirty(every);
+                    every.WasPlain = null;
+                }
+                break;
+            case KernelEvent.GoalDiscarded:
+                IsDiscarded = true;
                 break;
             case KernelEvent.PredecessorEnded ended:
                 Extras = Extras with { After = [.. Extras.After!.Select(dependency => dependency.On == ended.On ? dependency with { Ended = ended.State } : dependency)] };

@@ -15,7 +15,7 @@ public sealed class LogSegments
             JOIN shard_watermarks AS w ON w.shard = l.shard
             LEFT JOIN goals AS g ON g.tenant = l.tenant AND g.id = l.goal
             LEFT JOIN quarantined_goals AS q ON q.tenant = l.tenant AND q.goal = l.goal
-            WHERE l.segment = $1 AND (l.seq > w.watermark OR g.id IS NULL OR g.state = 1 OR q.goal IS NOT NULL))
+            WHERE l.segment = $1 AND (l.seq > w.watermark OR (q.discarded_at IS NULL AND (g.id IS NULL OR g.state = 1 OR q.goal IS NOT NULL))))
         """;
 
     /// <summary>Everything else on these connections goes by an index; see Database.</summary>

@@ -40,6 +40,15 @@ internal sealed class FailureReads(Database database)
         return await ProjectionReads.ReadAllAsync(reader, ReadGroup, cancellationToken);
     }
 
+    public async ValueTask<IReadOnlyList<QuarantineRow>> ListQuarantinedAsync(TenantId tenant, int countMax, CancellationToken cancellationToken)
+    {
+        await using var query = await TenantQuery.OpenAsync(database, tenant, QuarantineSql.List, cancellationToken);
+        query.Parameters.Uuid(tenant.Value).Integer(countMax);
+        await using var reader = await query.ExecuteAsync(cancellationToken);
+        return await ProjectionReads.ReadAllAsync(
+            reader, row => new QuarantineRow(new GoalId(row.GetGuid(0)), row.OptionalText(1), row.GetString(2), row.GetFieldValue<DateTimeOffset>(3)), cancellationToken);
+    }
+
     private async ValueTask<IReadOnlyList<TitledTask>> ListAsync(
         string sql, TenantId tenant, string? fingerprint, TaskId? after, int countMax, CancellationToken cancellationToken)
     {

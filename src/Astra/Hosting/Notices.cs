@@ -15,7 +15,7 @@ internal static class Notices
             $"This node has given itself up and stops, because {failed.Actor} failed beyond repair: {failed.Reason.TrimEnd('.')}. "
             + "Start it again; a service manager does that by itself.",
         KernelNotice.ActorCommanded command => $"actor {command.Path}: {command.Command}, asked for by {command.By}",
-        KernelNotice.GoalQuarantined goal => $"goal {goal.Goal} is in quarantine, its rows are not kept up: {goal.Reason}",
+        KernelNotice.GoalQuarantined goal => $"goal {goal.Goal} is in quarantine, its rows are not kept up: {goal.Reason}. See `astra goal quarantine list`",
         _ => notice.ToString(),
     };
 

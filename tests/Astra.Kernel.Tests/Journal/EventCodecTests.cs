@@ -49,6 +49,8 @@ public sealed class EventCodecTests
         { EventKind.TaskFixed, "01047465787401030405060474657874" },
         { EventKind.PredecessorEnded, "00112233445566778899AABBCCDDEEFF03" },
         { EventKind.GoalDelegated, "04746578742C01000000000000" },
+        { EventKind.GoalReleased, "0474657874" },
+        { EventKind.GoalDiscarded, "04746578740474657874" },
     };
 
     [Fact]
@@ -259,6 +261,8 @@ public sealed class EventCodecTests
         EventKind.TaskFixed => new KernelEvent.TaskFixed(number % 2 == 0 ? text : null, number % 3 == 0 ? bytes : null, text),
         EventKind.PredecessorEnded => new KernelEvent.PredecessorEnded(new GoalId(One), GoalState.Failed),
         EventKind.GoalDelegated => new KernelEvent.GoalDelegated(text, (ulong)number),
+        EventKind.GoalReleased => new KernelEvent.GoalReleased(text),
+        EventKind.GoalDiscarded => new KernelEvent.GoalDiscarded(text, text),
         _ => throw new InvalidOperationException($"Give {kind} a sample here and a frozen one above."),
     };
 

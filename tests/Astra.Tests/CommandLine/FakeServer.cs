@@ -67,6 +67,21 @@ public sealed class FakeServer : IAstraClient
         return GetGoalAsync(goal, cancellationToken);
     }
 
+    public Task<IReadOnlyList<QuarantinedGoalView>> ListQuarantinedAsync(CancellationToken cancellationToken = default) =>
+        Task.FromResult<IReadOnlyList<QuarantinedGoalView>>([.. _goals.Values.Select(goal => new QuarantinedGoalView(goal.Id, goal.View.Title, "goal_ended_iff_final", DateTimeOffset.UnixEpoch))]);
+
+    public Task<GoalView> ReleaseGoalAsync(Guid goal, CancellationToken cancellationToken = default)
+    {
+        Calls.Add($"release {goal}");
+        return GetGoalAsync(goal, cancellationToken);
+    }
+
+    public Task<GoalView> DiscardGoalAsync(Guid goal, string reason, CancellationToken cancellationToken = default)
+    {
+        Calls.Add($"discard goal {goal} {reason}");
+        return GetGoalAsync(goal, cancellationToken);
+    }
+
     public Task<PlanView> GetPlanAsync(Guid goal, CancellationToken cancellationToken = default) => Task.FromResult(Find(goal).Plan);
 
     public Task<PlanView> EditPlanAsync(Guid goal, PlanPatch patch, long? revision, CancellationToken cancellationToken = default)

@@ -97,6 +97,16 @@ public sealed class LogSegmentsTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.Single(await _store.Journal.ReadGoalAsync(_goal.Tenant, _goal.Id, 0, 100, CancellationToken.None));
     }
 
+    [Fact]
+    public async Task A_segment_of_a_goal_that_was_given_up_in_quarantine_goes()
+    {
+        await AppendAsync(1);
+        await RollAsync();
+        await ProjectAsync(_goal with { State = GoalState.Completed }, 1);
+        await _store.Projection.ProjectAsync([new ShardProjection(Shard, _epoch, 1, [], [], []) { Discarded = [(_goal.Tenant, _goal.Id)] }], CancellationToken.None);
+        Assert.Equal(1, await DropAsync());
+    }
+
     private ValueTask<bool> RollAsync() => _store.Segments.RollAsync(CancellationToken.None);
 
     private ValueTask<int> DropAsync(TimeSpan promisedHistory = default) =>
