@@ -43,8 +43,15 @@ public sealed class ServeOptions
         DefaultValueFactory = _ => ServerOptions.AgentGoalsPerSecondDefault,
     };
 
+    public Option<double> KeepHistory { get; } = new("--keep-history")
+    {
+        Description = "How many days the history of goals that are over is kept at least; what a goal came to stays for good.", HelpName = "DAYS",
+        DefaultValueFactory = _ => ServerOptions.HistoryDaysDefault,
+    };
+
     public ServeOptions()
     {
+        KeepHistory.Validators.Add(result => Inputs.Between(result, "--keep-history", 1, 36_500));
         AgentGoals.Validators.Add(result => Inputs.Between(result, "--agent-goals", 0.1, 10_000));
         Listen.Validators.Add(result =>
         {
@@ -70,7 +77,7 @@ public sealed class ServeOptions
 
     public void AddTo(Command command)
     {
-        foreach (var option in (Option[])[Listen, Port, Log, Otlp, OpenMetrics, AgentGoals])
+        foreach (var option in (Option[])[Listen, Port, Log, Otlp, OpenMetrics, AgentGoals, KeepHistory])
             command.Options.Add(option);
     }
 
@@ -86,6 +93,7 @@ public sealed class ServeOptions
             IsJsonLog = IsJsonLog(parsed),
             MetricsAreOpen = parsed.GetValue(OpenMetrics),
             AgentGoalsPerSecond = parsed.GetValue(AgentGoals),
+            HistoryKept = TimeSpan.FromDays(parsed.GetValue(KeepHistory)),
             Traces = collector is not null
                 ? new TraceOptions(new Uri(collector), surroundings.Environment("OTEL_EXPORTER_OTLP_PROTOCOL") is "grpc")
                 : TraceExport.Variables.Any(name => !string.IsNullOrWhiteSpace(surroundings.Environment(name))) ? new TraceOptions(null, false) : null,

@@ -167,6 +167,7 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
 
     private async Task KeepSegmentsAsync(PostgresStore store)
     {
+        var keeper = new SegmentKeeper(store.Segments, options.HistoryKept, TimeProvider.System, Say);
         using var timer = new PeriodicTimer(SegmentCheckPeriod);
         try
         {
@@ -174,7 +175,7 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
             {
                 try
                 {
-                    await store.Segments.RollAsync(_stopping.Token);
+                    await keeper.LookAsync(_stopping.Token);
                 }
                 catch (Exception e) when (e is not OperationCanceledException)
                 {
