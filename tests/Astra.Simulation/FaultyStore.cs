@@ -75,12 +75,19 @@ internal sealed class FaultyJournal(FaultyStore wire, Action crashSender, Action
         wire.CallAsync(() => wire.Store.Journal.ReadGoalAsync(tenant, goal, afterSeq, countMax, CancellationToken.None), crashSender);
 }
 
-internal sealed class FaultyProjection(FaultyStore wire, Action crashSender) : IProjection
+internal sealed class FaultyProjection(FaultyStore wire, Action crashSender, StoreTrace? recording) : IProjection
 {
     private readonly InMemoryProjection _rows = wire.Store.Projection;
 
     public ValueTask<IReadOnlyList<ProjectionOutcome>> ProjectAsync(IReadOnlyList<ShardProjection> batch, CancellationToken cancellationToken) =>
-        wire.CallAsync(() => _rows.ProjectAsync(batch, CancellationToken.None), crashSender);
+        wire.CallAsync(
+            async () =>
+            {
+                var outcomes = await _rows.ProjectAsync(batch, CancellationToken.None);
+                recording?.Projected(batch, outcomes);
+                return outcomes;
+            },
+            crashSender);
 
     public ValueTask<IReadOnlyList<ShardSnapshot>> LoadAsync(IReadOnlyList<ShardId> shards, CancellationToken cancellationToken) =>
         wire.CallAsync(() => _rows.LoadAsync(shards, CancellationToken.None), crashSender);
