@@ -119,6 +119,7 @@ class Worker:
         self.held = {}                  # (task, attempt) -> lease in seconds
         self.effects = {}               # (task, attempt) -> where the answer to an effect frame goes
         self.lock = threading.Lock()
+        self.stir = threading.Event()   # a heartbeat is due before its time
 
     def run(self):
         self.web.send_json({"type": "hello", "name": f"python-{os.getpid()}", "slots": self.slots,
@@ -136,6 +137,7 @@ class Worker:
         task = frame["task"]
         with self.lock:
             self.held[task["taskId"], task["attempt"]] = task["leaseSeconds"]
+        self.stir.set()
         say(f"task {task['name']} attempt {task['attempt']}")
         threading.Thread(target=self.work, args=(task,), daemon=True).start()
 
@@ -149,6 +151,7 @@ class Worker:
 
     def on_revoke(self, frame):
         self.forget(frame)
+        self.stir.set()                 # perhaps the server has not heard of us, and gives us nothing until it does
         say(f"revoked attempt {frame['attempt']}: {frame['reason']}")
 
     def on_refused(self, frame):
@@ -171,14 +174,14 @@ class Worker:
     # ---- what the worker says ----
 
     def beat(self, period):
-        """One frame for all tasks, at a third of the shortest lease."""
+        """One frame for all tasks, at a third of the shortest lease, and also when there are none."""
         while True:
             with self.lock:
                 held = list(self.held)
                 pause = min([period] + [lease / 3 for lease in self.held.values()])
-            if held:
-                self.web.send_json({"type": "heartbeat", "tasks": [{"taskId": task, "attempt": attempt} for task, attempt in held]})
-            time.sleep(min(pause, 0.3) if not held else pause)
+            self.web.send_json({"type": "heartbeat", "tasks": [{"taskId": task, "attempt": attempt} for task, attempt in held]})
+            self.stir.wait(pause)
+            self.stir.clear()
 
     def work(self, task):
         try:

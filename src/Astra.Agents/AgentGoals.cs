@@ -24,9 +24,7 @@ public static class AgentGoals
             Title = goal.Title ?? $"A goal for {goal.Agent}",
             Input = WorkMapping.ToBytes(goal.Input),
             Priority = goal.Priority,
-            Extras = goal.OnCancelledParent is { } policy
-                ? new GoalExtras { OnCancelledParent = policy == Sdk.CascadePolicy.GoOn ? Kernel.Tasks.CascadePolicy.GoOn : Kernel.Tasks.CascadePolicy.Cancel }
-                : GoalExtras.None,
+            Extras = new GoalExtras { OnCancelledParent = GoalRelations.ToKernel(goal.OnCancelledParent) },
             Plan = plan.Value,
         });
     }

@@ -63,9 +63,9 @@ public static class WorkMapping
     };
 
     /// <summary>What a step asks for beyond what every step has.</summary>
-    public static TaskExtras ExtrasOf(AddStep step)
+    public static TaskExtras ExtrasOf(StepEdit step)
     {
-        if (step is { Retry: null, WorkersLostMax: null, EffectKeys: null, Group: null, FanOut: null or { Count: 0 } })
+        if (step is { Retry: null, WorkersLostMax: null, EffectKeys: null, Group: null, FanOut: null or { Count: 0 }, NotBefore: null, Deadline: null, Queue: null, Requires: null or { Count: 0 } })
             return TaskExtras.None;
         return TaskExtras.None with
         {
@@ -79,6 +79,10 @@ public static class WorkMapping
                 WireEffectKeys.PerAttempt => Kernel.Effects.EffectKeys.PerAttempt,
                 _ => Kernel.Effects.EffectKeys.PerTask,
             },
+            NotBefore = step.NotBefore?.ToUniversalTime(),
+            Deadline = step.Deadline?.ToUniversalTime(),
+            Queue = step.Queue,
+            Requires = Capabilities.Join(step.Requires),
         };
     }
 

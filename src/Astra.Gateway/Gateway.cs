@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
+using Astra.Agents;
 using Astra.Sdk;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -78,15 +79,20 @@ public static class Gateway
         app.MapOpenApi("/openapi.json").For(Access.Anyone);
         parts.Bus.Map(app);
         var api = app.MapGroup("/api/v1");
-        new ServerEndpoints(parts, options, metrics).Map(app, api);
+        var server = new ServerEndpoints(parts, options, metrics);
+        server.Map(app, api);
+        new ControlEndpoints(parts, replies, server.StatusAsync).Map(api);
+        new ScheduleEndpoints(parts.Node, replies).Map(api);
         new ActorEndpoints(parts, options, replies).Map(api);
-        new GoalEndpoints(parts.Node, parts.Catalog, replies).Map(api);
+        new GoalEndpoints(parts.Node, new Submissions(parts.Catalog), replies).Map(api);
         new PlanEndpoints(parts.Node, replies).Map(api);
         new EventEndpoints(parts.Node, parts.Progress, parts.Keys, options, replies, app.Lifetime.ApplicationStopping).Map(api);
         var tasks = new TaskEndpoints(parts.Node, replies);
         tasks.Map(api);
         new DeadLetterEndpoints(parts.Node, parts.Catalog, replies, tasks).Map(api);
         new QuarantineEndpoints(parts.Node, replies).Map(api);
+        if (parts.Hooks is { } hooks)
+            new HookEndpoints(hooks, replies).Map(api);
         new ArtifactEndpoints(parts.Node, parts.Artifacts, replies).Map(api);
         new AgentEndpoints(parts, replies).Map(api);
         new AgentMessageEndpoint(parts.Node, options, replies).Map(api);

@@ -36,6 +36,7 @@ public static class WireMapping
         After = RelationMapping.ToView(goal.Extras.After),
         Parent = goal.Extras.Parent?.Value,
         Reason = goal.Reason,
+        Paused = goal.Extras.Pause is { } pause ? new PauseView(pause.By, pause.Reason, pause.At) : null,
     };
 
     /// <param name="nameOf">What the steps it waits for are called; a step knows them by id.</param>
@@ -66,6 +67,10 @@ public static class WireMapping
         Group = task.Spec.Extras.Group,
         Reason = task.Reason,
         Skipped = task.Spec.Extras.IsSkipped,
+        NotBefore = task.Spec.Extras.NotBefore,
+        Deadline = task.Spec.Extras.Deadline,
+        Queue = task.Spec.Extras.Queue,
+        Requires = task.Spec.Extras.Requires is { } requires ? Capabilities.Split(requires) : null,
     };
 
     public static TaskFailure ToView(Failure failure) => new(ToWire(failure.Kind), failure.Reason, failure.Fingerprint);

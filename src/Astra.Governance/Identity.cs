@@ -34,4 +34,7 @@ public interface ITenantStore
 {
     /// <summary>The tenant of this name; made when there is none. The same name is the same tenant on every node.</summary>
     ValueTask<TenantId> EnsureAsync(string name, CancellationToken cancellationToken);
+
+    /// <summary>The tenant of this name, if there is one.</summary>
+    ValueTask<TenantId?> FindAsync(string name, CancellationToken cancellationToken);
 }

@@ -1,15 +1,18 @@
+using System.Globalization;
 using Astra.Kernel.Actors;
 using Astra.Kernel.Effects;
 using Astra.Kernel.Scheduling;
+using Astra.Kernel.Shards;
 using Astra.Kernel.Tasks;
+using Astra.Kernel.Timers;
 
 namespace Astra.Kernel;
 
 /// <summary>The answer to "why is it not done?": one true sentence, and the facts it rests on.</summary>
-/// <param name="Subject">"goal" or "task".</param>
+/// <param name="Subject">"goal", "task", "agent", "worker", "schedule" or "shard". An agent has a name and no id.</param>
 public sealed record Explanation(Guid Id, string Subject, string Sentence, IReadOnlyDictionary<string, string> Evidence);
 
-internal sealed class Explainer(IClock clock, ActorRef scheduler)
+internal sealed class Explainer(IClock clock, ActorRef scheduler, ShardDoor door)
 {
     private static readonly TimeSpan SchedulerTimeout = TimeSpan.FromSeconds(2);
 
@@ -27,6 +30,8 @@ internal sealed class Explainer(IClock clock, ActorRef scheduler)
             GoalState.Failed => $"The goal has failed. {row.Reason}",
             GoalState.Cancelled => $"The goal was cancelled: {row.Reason}",
             _ when row.Extras.IsHeld => ExplainHeld(row, evidence),
+            _ when row.Extras.Pause is { } pause && row.Counts.Running > 0 => $"{Paused(row, pause, evidence)} Until then {Names(goal, TaskState.Running)} still runs to its end.",
+            _ when row.Extras.Pause is { } pause => Paused(row, pause, evidence),
             _ when row.Counts.Running > 0 => $"It is being worked on: {Names(goal, TaskState.Running)} running.",
             _ when goal.Tasks.FirstOrDefault(task => task.State == TaskState.Ready) is { } ready =>
                 $"Task {ready.Spec.Name} waits to run. {(await ExplainReadyAsync(goal, ready, evidence))}",
@@ -50,8 +55,10 @@ internal sealed class Explainer(IClock clock, ActorRef scheduler)
         {
             TaskState.Completed => $"Task {task.Spec.Name} is completed.",
             TaskState.Cancelled => $"Task {task.Spec.Name} was cancelled: {task.Reason}",
+            TaskState.Dead when task.FailureCount == 0 => $"Task {task.Spec.Name} is a dead letter ({Word(task.Failure?.Kind)}): {task.Failure?.Reason}",
             TaskState.Dead => $"Task {task.Spec.Name} is a dead letter after {task.FailureCount} failed attempts ({Word(task.Failure?.Kind)}): {task.Failure?.Reason}",
-            TaskState.Running => $"Worker {task.WorkerName} has been running attempt {task.Attempt} for {(clock.UtcNow - task.StartedAt!.Value).TotalSeconds:0.0} seconds.",
+            TaskState.Running => await ExplainRunningAsync(task, evidence),
+            _ when goal.Goal.Extras.Pause is { } pause => Paused(goal.Goal, pause, evidence),
             TaskState.Ready when task.Failure is { } before && task.DueAt > clock.UtcNow =>
                 $"Attempt {task.Attempt} failed ({before.Reason}); the next one is due at {task.DueAt:HH:mm:ss} UTC.",
             TaskState.Ready => await ExplainReadyAsync(goal, task, evidence),
@@ -63,17 +70,62 @@ internal sealed class Explainer(IClock clock, ActorRef scheduler)
 
     private async ValueTask<string> ExplainReadyAsync(GoalSnapshot goal, TaskRow task, Dictionary<string, string> evidence)
     {
-        var question = new ExplainReady(task.Tenant, goal.Goal.Agent, task.Id, task.Spec.Executor);
+        var what = new TaskClass(task.Spec.Executor, task.Spec.Extras.Queue, task.Spec.Extras.Requires);
+        return Take(await AskAsync(new ExplainReady(task.Tenant, goal.Goal.Agent, task.Id, what)), evidence);
+    }
+
+    public async ValueTask<Answer<Explanation>> ExplainAgentAsync(TenantId tenant, string agent, string executor)
+    {
+        var evidence = new Dictionary<string, string>(StringComparer.Ordinal) { ["agent"] = agent };
+        return new Explanation(Guid.Empty, "agent", Take(await AskAsync(new ExplainAgent(tenant, agent, executor)), evidence), evidence);
+    }
+
+    /// <summary>Null when no such worker is connected to this node.</summary>
+    public async ValueTask<Explanation?> ExplainWorkerAsync(TenantId tenant, WorkerId worker) =>
+        await AskAsync(new ExplainWorker(tenant, worker)) is WaitReason reason ? new Explanation(worker.Value, "worker", reason.Sentence, reason.Evidence) : null;
+
+    public Explanation Explain(Schedule schedule)
+    {
+        var evidence = new Dictionary<string, string>(StringComparer.Ordinal)
+        {
+            ["when"] = schedule.When, ["timeZone"] = schedule.TimeZone, ["misfire"] = Word(schedule.Misfire),
+            ["fired"] = schedule.FiredCount.ToString(CultureInfo.InvariantCulture), ["missed"] = schedule.MissedCount.ToString(CultureInfo.InvariantCulture),
+        };
+        if (schedule.NextAt is { } at)
+            evidence["nextAt"] = at.ToString("O", CultureInfo.InvariantCulture);
+        if (schedule.LastProblem is { } problem)
+            evidence["lastProblem"] = problem;
+        var sentence = schedule switch
+        {
+            { PausedBy: { } by } => $"Schedule {schedule.Name} is paused by {by}; `astra schedule resume {schedule.Id}` goes on.",
+            { NextAt: null } => $"Schedule {schedule.Name} has no time left to fire at.",
+            { NextAt: { } due } when due <= clock.UtcNow => $"Schedule {schedule.Name} is being fired for {due:yyyy-MM-dd HH:mm:ss} UTC.",
+            { NextAt: { } due } => $"Schedule {schedule.Name} fires next at {due:yyyy-MM-dd HH:mm:ss} UTC.",
+        };
+        return new Explanation(schedule.Id.Value, "schedule", schedule.LastProblem is null ? sentence : $"{sentence} The last time nothing came of it: {schedule.LastProblem}", evidence);
+    }
+
+    public Explanation ExplainShard(Guid id, Refusal refusal, ShardMap map)
+    {
+        var shard = ShardId.OfId(id);
+        var owner = map.Owner(shard)?.Node.Value ?? "";
+        return new Explanation(
+            id, "shard",
+            owner.Length == 0 ? $"Shard {shard}, where this lives, has no owner at the moment; a living node takes it within seconds."
+            : refusal == ShardActor.Starting ? $"Shard {shard}, where this lives, is being loaded by node {owner}; ask again in a moment."
+            : refusal.Reason,
+            new Dictionary<string, string>(StringComparer.Ordinal) { ["shard"] = shard.ToString(), ["owner"] = owner });
+    }
+
+    private async ValueTask<object?> AskAsync(object question)
+    {
         try
         {
-            var reason = await scheduler.AskAsync<WaitReason>(question, SchedulerTimeout);
-            foreach (var (key, value) in reason.Evidence)
-                evidence[key] = value;
-            return reason.Sentence;
+            return await scheduler.AskAsync<object>(question, SchedulerTimeout);
         }
         catch (Exception e) when (e is AskTimeoutException or ActorStoppedException)
         {
-            return "The node is very busy or stopping; ask again in a moment.";
+            return null;
         }
     }
 
@@ -93,6 +145,34 @@ internal sealed class Explainer(IClock clock, ActorRef scheduler)
         evidence["waitsForGoals"] = string.Join(", ", open.Take(10).Select(dependency => dependency.On));
         var first = $"goal {open[0].On}, which has not {(open[0].Condition == GoalCondition.Completed ? "completed" : "ended")} yet (ask `astra why {open[0].On}`)";
         return open.Count == 1 ? $"It comes after {first}." : $"It comes after {open.Count} goals that have not ended, the first of them {first}.";
+    }
+
+    private static string Take(object? answer, Dictionary<string, string> evidence)
+    {
+        if (answer is not WaitReason reason)
+            return "The node is very busy or stopping; ask again in a moment.";
+        foreach (var (key, value) in reason.Evidence)
+            evidence[key] = value;
+        return reason.Sentence;
+    }
+
+    private static string Paused(GoalRow goal, GoalPause pause, Dictionary<string, string> evidence)
+    {
+        (evidence["pausedBy"], evidence["pausedAt"]) = (pause.By, pause.At.ToString("O", CultureInfo.InvariantCulture));
+        return $"The goal is paused by {pause.By}{(pause.Reason is { } reason ? $" ({reason})" : "")}; `astra goal resume {goal.Id}` goes on.";
+    }
+
+    private async ValueTask<string> ExplainRunningAsync(TaskRow task, Dictionary<string, string> evidence)
+    {
+        var running = $"Worker {task.WorkerName} has been running attempt {task.Attempt} for {(clock.UtcNow - task.StartedAt!.Value).TotalSeconds:0.0} seconds";
+        var asked = await door.AskAsync<LeaseStanding>(task.Id.Shard, new ShardRequest.ReadLease(task.Tenant, task.Id));
+        if (!asked.IsOk)
+            return $"{running}.";
+        var lease = asked.Value;
+        (evidence["silentSeconds"], evidence["leaseEndsInSeconds"]) = ($"{lease.SilentFor.TotalSeconds:0.0}", $"{lease.EndsIn.TotalSeconds:0.0}");
+        // A worker heartbeats at a third of the lease; past half of it one at least was missed.
+        return lease.SilentFor <= task.Spec.LeaseDuration / 2 ? $"{running}."
+            : $"{running} and has been silent for the last {lease.SilentFor.TotalSeconds:0.0}; if it stays so, the task is given to another in {Math.Max(0, lease.EndsIn.TotalSeconds):0.0}.";
     }
 
     private static string ExplainPending(GoalSnapshot goal, TaskRow task, Dictionary<string, string> evidence)

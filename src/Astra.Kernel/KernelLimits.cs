@@ -35,6 +35,9 @@ public sealed record KernelLimits
     public TimeSpan GoalWatchInterval { get; init; } = TimeSpan.FromSeconds(5);
 
     public int ActiveGoalsPerTenantMax { get; init; } = 100_000;
+    /// <summary>Submissions that are taken from one tenant in a second, on each node.</summary>
+    public int SubmissionsPerSecondPerTenantMax { get; init; } = 50_000;
+
     public int ReadyTasksPerNodeMax { get; init; } = 1_000_000;
     public int RunningTasksPerTenantMax { get; init; } = 1_000;
     public int RunningTasksPerAgentMax { get; init; } = 1_000;
@@ -55,7 +58,7 @@ public sealed record KernelLimits
     /// first of them wait.</summary>
     public int EntriesPerCommitMax { get; init; } = 4_000;
 
-    /// <summary>How often rows catch up with the log: a few times a second, so that a task's states coalesce.</summary>
+    /// <summary>How often rows catch up with the log, so that a task's states coalesce; under load up to a second.</summary>
     public TimeSpan ProjectionInterval { get; init; } = TimeSpan.FromMilliseconds(200);
 
     /// <summary>A third of the shard lease, so that two renewals may fail.</summary>

@@ -54,16 +54,6 @@ public sealed partial class KernelNode
         _parts.Self, _map.LocalCount, _parts.Load.ActiveCount, scheduler.ReadyCount, scheduler.RunningCount, _parts.Load.Backlog, scheduler.Workers, _map.Nodes)
     {
         GraphVisits = _parts.Load.GraphVisits,
+        TenantsWaiting = scheduler.TenantsWaiting, LongestTask = scheduler.LongestTask, WaitAtMost = scheduler.WaitAtMost, IsDraining = scheduler.IsDraining,
     };
 }
-
-/// <param name="Backlog">Committed entries that the rows do not show yet.</param>
-public sealed record NodeSummary(
-    NodeRegistration Self, int ShardsOwned, int GoalsActive, int TasksReady, int TasksRunning, long Backlog,
-    IReadOnlyList<WorkerSummary> Workers, IReadOnlyList<NodeStanding> Nodes)
-{
-    /// <summary>Tasks that edits have looked at to keep graphs free of cycles, since the node started.</summary>
-    public long GraphVisits { get; init; }
-}
-
-public sealed record WorkerSummary(WorkerId Id, string Name, TenantId? Tenant, IReadOnlyCollection<string> Executors, int Slots, int SlotsTaken);

@@ -17,6 +17,8 @@ public sealed partial class KernelNode
             : await SubmitAsync(shard, caller, related.IsOk ? related.Value : request, digest, lookedAt, related.Refusal);
     }
 
+    private Refusal? Check(GoalRequest request) => GoalRequestRules.Check(request, _limits) ?? CheckRelations(request.Extras);
+
     private Refusal? CheckRelations(GoalExtras extras)
     {
         if (extras.After is not { } after)

@@ -1,11 +1,13 @@
 using Astra.Kernel.Actors;
 using Astra.Kernel.Agents;
+using Astra.Kernel.Controls;
 using Astra.Kernel.Journal;
 using Astra.Kernel.Metrics;
 using Astra.Kernel.Projecting;
 using Astra.Kernel.Scheduling;
 using Astra.Kernel.Shards;
 using Astra.Kernel.Tasks;
+using Astra.Kernel.Timers;
 using Astra.Kernel.Workers;
 
 namespace Astra.Kernel;
@@ -32,6 +34,7 @@ public sealed partial class KernelNode : IAsyncDisposable
     private readonly ShardDoor _door;
     private readonly Explainer _explainer;
     private readonly GoalLookup _lookup;
+    private readonly ActorRef _controls;
     private IDisposable? _serving;
     private int _isStopping;
     private int _isUnfit;
@@ -46,14 +49,14 @@ public sealed partial class KernelNode : IAsyncDisposable
         _parts = new NodeParts
         {
             Clock = ports.Clock, Randomness = ports.Randomness, Ids = ports.Ids, Limits = limits, Self = self, Writer = writer,
-            Events = new EventHub(), Ownership = new NodeOwnership(ports.Clock), Load = new NodeLoad(),
+            Events = new EventHub(), Ownership = new NodeOwnership(ports.Clock), Load = new NodeLoad(ports.Clock),
             Messages = new MessageDesk(ports.Dispatcher, limits),
             Metrics = _metrics, Roster = new WorkerRoster(), AgentGoals = new AgentGoalRates(ports.Clock, limits),
         };
         writer.Attach(Spawn("journal-writer", () => writer));
         _parts.Projector = Spawn("projector", () => new Projector(ports.Projection, limits, _notices, _projected));
         _door = new ShardDoor(_map, self.Node, ports.Bus, ports.Dispatcher);
-        _parts.Scheduler = Spawn("scheduler", () => new Scheduler(ports.Clock, limits, _door, _parts.Roster, _metrics));
+        _parts.Scheduler = Spawn("scheduler", () => new Scheduler(ports.Clock, limits, _door, _parts.Load, _parts.Roster, _metrics, () => _map.WorkingNodes));
         _parts.Region = Spawn("shards", () => new ShardRegion(_parts, _map, ports.Leases, ports.Journal, ports.Projection, _notices), ShardRegion.ShardSupervision);
         _lookup = new GoalLookup(_door, ports.Projection);
         _parts.GoalWatch = Spawn("goal-watch", () => new GoalWatch(_lookup, _door));
@@ -61,7 +64,11 @@ public sealed partial class KernelNode : IAsyncDisposable
         saver.Attach(Spawn("agent-states", () => saver));
         _parts.Agents = Spawn("agents", () => new AgentRegion(new AgentParts(_parts, _map, ports.Agents, saver)), AgentRegion.AgentSupervision);
         Agents = new AgentDoor(_parts, _map, _door, ports.Agents);
-        _explainer = new Explainer(ports.Clock, _parts.Scheduler);
+        _explainer = new Explainer(ports.Clock, _parts.Scheduler, _door);
+        _controls = Spawn("controls", () => new ControlsKeeper(ports.Controls, _parts.Scheduler, limits, _notices));
+        _door.ControlsChanged = () => _controls.TrySend(ReadControls.Instance);
+        var schedules = Spawn("schedules", () => new ScheduleRunner(ports.Schedules, _map, _parts.Ownership, ports.Clock, _notices, FireAsync));
+        Spawn("calendar", () => new CalendarWatch(ports.Clock, _map, [_parts.Scheduler, schedules]));
     }
 
     public NodeRegistration Self => _parts.Self;
@@ -84,6 +91,9 @@ public sealed partial class KernelNode : IAsyncDisposable
     {
         // Before anybody can learn that this node owns a shard.
         _serving ??= _ports.Bus.Serve(Self, _door.AnswerAsync);
+        // Before anything is handed out that a limit holds back.
+        if ((await _controls.AskAsync<ControlsRead>(ReadControls.Instance, StartTimeout)).Failed is { } why)
+            throw new JournalUnavailableException($"The limits could not be read: {why.Message}", why);
         switch (await _parts.Region.AskAsync<object>(new BeginRegion(), StartTimeout))
         {
             case RegionFailed failed:
@@ -131,14 +141,15 @@ public sealed partial class KernelNode : IAsyncDisposable
 
     private async ValueTask<Answer<GoalRow>> SubmitOrRefuseAsync(Caller caller, GoalRequest request)
     {
-        if ((GoalRequestRules.Check(request, _limits) ?? CheckRelations(request.Extras)) is { } refusal)
+        if (Check(request) is { } refusal)
             return refusal;
         var digest = RequestDigest.Of(request);
         var lookedAt = _ports.Clock.Elapsed;
         if (request.IdempotencyKey is not { } key)
         {
-            var anywhere = _map.AnyLocal(_ports.Randomness.NextInt32(ShardId.Count));
-            return anywhere is { } shard ? await SubmitRelatedAsync(shard, caller, request, digest, lookedAt) : ShardActor.Starting;
+            // A node without shards, such as one that has drained, says who has one.
+            var any = _ports.Randomness.NextInt32(ShardId.Count);
+            return await SubmitRelatedAsync(_map.AnyLocal(any) ?? new ShardId(any), caller, request, digest, lookedAt);
         }
 
         // The key decides the shard, so that a repeated submission meets its first one. The rows know those that have
@@ -211,21 +222,6 @@ public sealed partial class KernelNode : IAsyncDisposable
         return new TaskReading(found, [.. found.After.Select(after => names[after.On])]);
     }
 
-    /// <summary>For the id of a goal or a task: one true sentence about why it is not done, with evidence.</summary>
-    public async ValueTask<Answer<Explanation>> WhyAsync(TenantId tenant, Guid id)
-    {
-        var goal = await GetPlanAsync(tenant, new GoalId(id));
-        if (goal.IsOk)
-            return await _explainer.ExplainAsync(goal.Value);
-        if (goal.Refusal!.Kind != RefusalKind.NotFound)
-            return goal.Refusal;
-        var task = await GetTaskAsync(tenant, new TaskId(id));
-        if (!task.IsOk)
-            return task.Refusal is { Kind: RefusalKind.NotFound } ? new Refusal(RefusalKind.NotFound, $"There is no goal and no task {id} here.") : task.Refusal!;
-        var around = await GetPlanAsync(tenant, task.Value.Goal);
-        return around.IsOk ? await _explainer.ExplainAsync(around.Value, task.Value) : around.Refusal!;
-    }
-
     public async ValueTask<Answer<IReadOnlyList<GoalRow>>> ListGoalsAsync(TenantId tenant, GoalState? state, string? agent, GoalId? after, int countMax) =>
         await CatchUpAsync() is { } refusal ? refusal : await FromDatabaseAsync(
             () => _ports.Projection.ListGoalsAsync(tenant, state, agent, after, countMax, CancellationToken.None));
@@ -250,12 +246,12 @@ public sealed partial class KernelNode : IAsyncDisposable
     public WorkerLink Connect(WorkerOffer offer, IWorker worker)
     {
         var id = new WorkerId(_ports.Ids.NewId(default));
-        var handle = new WorkerHandle(id, offer, worker);
+        var handle = new WorkerHandle(id, offer, worker, new WorkerPulse());
         _parts.Roster.Add(handle);
         _parts.Scheduler.TrySend(new WorkerJoined(handle));
         if (offer.TakesMessages && worker is IMessageWorker takesMessages)
             _parts.Messages.Join(id, offer, takesMessages);
-        return new WorkerLink(id, _door, _parts);
+        return new WorkerLink(id, handle.Pulse, _door, _parts);
     }
 
     // ---- Inside ---------------------------------------------------------------------------------------------------
@@ -340,7 +336,17 @@ public sealed partial class KernelNode : IAsyncDisposable
 /// <summary>Everything the kernel is handed; see ARCHITECTURE.md for who implements what.</summary>
 public sealed record KernelPorts(
     IClock Clock, IRandomness Randomness, IIdSource Ids, IDispatcher Dispatcher, IJournal Journal, IProjection Projection, IShardLeases Leases, IBus Bus,
-    IAgentStore Agents);
+    IAgentStore Agents)
+{
+    public required IControls Controls { get; init; }
+    public required ISchedules Schedules { get; init; }
+
+    /// <summary>What a schedule submits is kept as it was sent; the kernel does not know that form.</summary>
+    public required SubmissionReader ReadSubmission { get; init; }
+
+/// <param name="classOf">Whose code runs an agent, by its name.</param>
+public delegate ValueTask<Answer<GoalRequest>> SubmissionReader(ReadOnlyMemory<byte> submission, Func<string, ValueTask<Answer<string>>> classOf);
+}
 
 public sealed record GoalRequest
 {

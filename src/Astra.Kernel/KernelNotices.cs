@@ -13,6 +13,10 @@ public abstract record KernelNotice
 
     public sealed record ProjectionDelayed(string Reason) : KernelNotice;
 
+    public sealed record ControlsNotRead(string Reason) : KernelNotice;
+
+    public sealed record SchedulesDelayed(string Reason) : KernelNotice;
+
     /// <summary>
     /// This node serves no longer: a part of it that nobody above can mend has failed, or more handlers than it can
     /// carry did not come back. Its host ends the process, and a new one takes the shards over. Told once.

@@ -3,6 +3,7 @@ using Astra.Kernel.Actors;
 using Astra.Kernel.Agents;
 using Astra.Kernel.Journal;
 using Astra.Kernel.Metrics;
+using Astra.Kernel.Scheduling;
 using Astra.Kernel.Shards;
 using Astra.Kernel.Workers;
 
@@ -49,12 +50,32 @@ internal sealed class NodeOwnership(IClock clock)
 }
 
 /// <summary>How full the node is: what admission looks at.</summary>
-internal sealed class NodeLoad
+internal sealed class NodeLoad(IClock clock)
 {
+    // Tenants whose bucket is full again are forgotten when there are this many.
+    private const int BucketsMax = 10_000;
+
     private readonly ConcurrentDictionary<TenantId, int> _activeGoals = [];
     private int _activeCount;
     private long _backlog;
     private long _graphVisits;
+    private volatile int _ready;
+    private volatile bool _isDraining;
+    private readonly Dictionary<TenantId, TokenBucket> _submissions = [];
+
+    /// <summary>The node hands out nothing, and its shards go to others.</summary>
+    public bool IsDraining
+    {
+        get => _isDraining;
+        set => _isDraining = value;
+    }
+
+    /// <summary>Ready tasks, as the scheduler last counted them.</summary>
+    public int Ready
+    {
+        get => _ready;
+        set => _ready = value;
+    }
 
     public int ActiveCount => Volatile.Read(ref _activeCount);
 
@@ -89,7 +110,30 @@ internal sealed class NodeLoad
         if (_activeGoals.GetValueOrDefault(tenant) is var active && active >= limits.ActiveGoalsPerTenantMax)
             return new Refusal(RefusalKind.Overloaded,
                 $"The tenant has {active} active goals (limit {limits.ActiveGoalsPerTenantMax}). Wait for some to end, or cancel some.", TimeSpan.FromSeconds(5));
-        return null;
+        if (Ready is var ready && ready >= limits.ReadyTasksPerNodeMax)
+            return new Refusal(RefusalKind.Overloaded,
+                $"{ready} tasks of this node are ready and wait for a worker (limit {limits.ReadyTasksPerNodeMax}). Start workers, or try again in a few seconds.", TimeSpan.FromSeconds(5));
+        return TakeSubmission(tenant, limits.SubmissionsPerSecondPerTenantMax);
+    }
+
+    private Refusal? TakeSubmission(TenantId tenant, int perSecondMax)
+    {
+        lock (_submissions)
+        {
+            var now = clock.Elapsed;
+            if (!_submissions.TryGetValue(tenant, out var bucket))
+            {
+                if (_submissions.Count >= BucketsMax)
+                    foreach (var (idle, _) in _submissions.Where(one => one.Value.IsFull(now)).ToList())
+                        _submissions.Remove(idle);
+                _submissions[tenant] = bucket = new TokenBucket(perSecondMax, TimeSpan.FromSeconds(1), now);
+            }
+            if (!bucket.HasToken(now))
+                return new Refusal(RefusalKind.Overloaded,
+                    $"The tenant has submitted {perSecondMax} goals within a second here, which is the limit. Try again in a moment.", bucket.NextAt(now) - now);
+            bucket.Take();
+            return null;
+        }
     }
 }
 

@@ -8,6 +8,7 @@ internal static class Parameters
 {
     public static NpgsqlParameterCollection Uuid(this NpgsqlParameterCollection to, Guid value) => Put(to, value);
     public static NpgsqlParameterCollection Smallint(this NpgsqlParameterCollection to, int value) => Put(to, (short)value);
+    public static NpgsqlParameterCollection Boolean(this NpgsqlParameterCollection to, bool value) => Put(to, value);
     public static NpgsqlParameterCollection Integer(this NpgsqlParameterCollection to, int value) => Put(to, value);
     public static NpgsqlParameterCollection Bigint(this NpgsqlParameterCollection to, long value) => Put(to, value);
     public static NpgsqlParameterCollection Interval(this NpgsqlParameterCollection to, TimeSpan value) => Put(to, value);
@@ -19,6 +20,7 @@ internal static class Parameters
     /// <summary>Null is a value too: "any".</summary>
     public static NpgsqlParameterCollection OptionalUuid(this NpgsqlParameterCollection to, Guid? value) => PutOptional(to, value, NpgsqlDbType.Uuid);
     public static NpgsqlParameterCollection OptionalSmallint(this NpgsqlParameterCollection to, short? value) => PutOptional(to, value, NpgsqlDbType.Smallint);
+    public static NpgsqlParameterCollection OptionalInteger(this NpgsqlParameterCollection to, int? value) => PutOptional(to, value, NpgsqlDbType.Integer);
     public static NpgsqlParameterCollection OptionalText(this NpgsqlParameterCollection to, string? value) => PutOptional(to, value, NpgsqlDbType.Text);
 
     public static NpgsqlParameterCollection OptionalInterval(this NpgsqlParameterCollection to, TimeSpan? value) => PutOptional(to, value, NpgsqlDbType.Interval);

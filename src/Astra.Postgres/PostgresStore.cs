@@ -3,7 +3,9 @@ using Astra.Postgres.Governance;
 using Astra.Postgres.Journal;
 using Astra.Postgres.Leases;
 using Astra.Postgres.Projection;
+using Astra.Postgres.Scheduling;
 using Astra.Postgres.Schema;
+using Astra.Postgres.Webhooks;
 using Npgsql;
 
 namespace Astra.Postgres;
@@ -20,18 +22,24 @@ public sealed class PostgresStore : IAsyncDisposable
         Segments = new LogSegments(database, options);
         Projection = new PostgresProjection(database);
         Leases = new PostgresShardLeases(database, options.LeaseDuration);
+        Controls = new PostgresControls(database);
+        Schedules = new PostgresSchedules(database);
         ApiKeys = new PostgresApiKeyStore(database);
         Tenants = new PostgresTenantStore(database);
         Agents = new PostgresAgentStore(database);
+        Hooks = new PostgresHookStore(database);
     }
 
     public PostgresJournal Journal { get; }
     public LogSegments Segments { get; }
     public PostgresProjection Projection { get; }
     public PostgresShardLeases Leases { get; }
+    public PostgresControls Controls { get; }
+    public PostgresSchedules Schedules { get; }
     public PostgresApiKeyStore ApiKeys { get; }
     public PostgresTenantStore Tenants { get; }
     public PostgresAgentStore Agents { get; }
+    public PostgresHookStore Hooks { get; }
 
     /// <exception cref="DatabaseException">The database cannot be used; the message says why and what to do.</exception>
     public static async ValueTask<PostgresStore> OpenAsync(PostgresOptions options, IProgress<string>? progress, CancellationToken cancellationToken)

@@ -14,6 +14,7 @@ internal sealed class TenantQuery : IAsyncDisposable
 
     private readonly NpgsqlConnection _connection;
     private readonly NpgsqlBatch _batch;
+    private readonly NpgsqlBatchCommand _first;
     private NpgsqlBatchCommand _last;
 
     private TenantQuery(NpgsqlConnection connection, TenantId tenant, string sql)
@@ -21,12 +22,15 @@ internal sealed class TenantQuery : IAsyncDisposable
         _connection = connection;
         var set = new NpgsqlBatchCommand(SetTenant);
         set.Parameters.Text(tenant.Value.ToString());
-        _last = new NpgsqlBatchCommand(sql);
+        _first = _last = new NpgsqlBatchCommand(sql);
         _batch = new NpgsqlBatch(connection) { BatchCommands = { set, _last } };
     }
 
     /// <summary>Of the latest statement.</summary>
     public NpgsqlParameterCollection Parameters => _last.Parameters;
+
+    /// <summary>How many rows the first statement has written; known once its result was reached.</summary>
+    public ulong TouchedByFirst => _first.Rows;
 
     public static async ValueTask<TenantQuery> OpenAsync(Database database, TenantId tenant, string sql, CancellationToken cancellationToken) =>
         new(await database.App.OpenConnectionAsync(cancellationToken), tenant, sql);

@@ -287,6 +287,9 @@ internal sealed class JournalAudit(Verdict verdict, Trace trace)
             case KernelEvent.TaskCompleted completed:
                 (task.Output, task.Outcome) = (completed.Output, completed.Outcome);
                 break;
+            // A deadline that passes is no attempt that failed.
+            case KernelEvent.TaskDied when entry.Command == TaskCommand.Lapse:
+                break;
             case KernelEvent.TaskRetried or KernelEvent.TaskDied:
                 task.FailureCount++;
                 break;

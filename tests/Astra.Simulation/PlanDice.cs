@@ -1,5 +1,6 @@
 using Astra.Kernel;
 using Astra.Kernel.Tasks;
+using Astra.Testing.Time;
 
 namespace Astra.Simulation;
 
@@ -52,8 +53,22 @@ internal sealed class PlanDice(SimulationOptions options)
         AttemptCountMax = dice.Between(1, 4),
         LeaseDuration = dice.Pick([TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(6)]),
         Kind = dice.Chance(0.1) ? LastKind : "",
-        Extras = dice.Chance(0.2) ? new TaskExtras { Group = dice.Pick(Groups) } : TaskExtras.None,
+        Extras = DrawExtras(dice),
     };
+
+    private static TaskExtras DrawExtras(IRandomness dice)
+    {
+        var group = dice.Chance(0.2) ? dice.Pick(Groups) : null;
+        if (dice.Chance(0.85))
+            return group is null ? TaskExtras.None : new TaskExtras { Group = group };
+        return new TaskExtras
+        {
+            Group = group,
+            Queue = dice.Pick<string?>([null, "emails", "calls"]),
+            NotBefore = dice.Chance(0.5) ? VirtualClock.Beginning.AddSeconds(dice.Between(0, 30)) : null,
+            Deadline = dice.Chance(0.3) ? VirtualClock.Beginning.AddSeconds(dice.Between(31, 60)) : null,
+        };
+    }
 
     /// <returns>One to four edits, and whether they make a circle of their own.</returns>
     public (List<GraphEdit> Edits, bool MustFail) DrawEdits(GoalSnapshot plan, IRandomness dice, string prefix)

@@ -1,5 +1,6 @@
 using Astra.Kernel;
 using Astra.Kernel.Effects;
+using Astra.Kernel.Controls;
 using Astra.Kernel.Tasks;
 
 namespace Astra.Simulation;
@@ -42,7 +43,7 @@ internal sealed class SimulatedClient
         IsDone = true;
     }
 
-    private Task ActAsync() => _dice.NextInt32(20) switch
+    private Task ActAsync() => _dice.NextInt32(22) switch
     {
         < 5 => SubmitAsync(),
         5 => SubmitAgainAsync(),
@@ -53,6 +54,8 @@ internal sealed class SimulatedClient
         14 => WhyAsync(),
         15 => ListAsync(),
         < 18 => ReadAsync(),
+        20 => PauseAsync(),
+        21 => LimitAsync(),
         _ => ReadPlanAsync(),
     };
 
@@ -134,6 +137,27 @@ internal sealed class SimulatedClient
 
     private Task CancelAsync() => OnGoalAsync((node, goal) => node.CancelGoalAsync(_caller, goal, "the dice"), row =>
         _run.Verdict.Check(row.State == GoalState.Cancelled, $"A cancelled goal is shown as {row.State}."));
+
+    /// <summary>Whoever pauses a goal lets it go on again, and asks until somebody has heard it.</summary>
+    private async Task PauseAsync()
+    {
+        if (_goals.Count == 0)
+            return;
+        var goal = _dice.Pick(_goals);
+        await CallAsync(node => node.PauseGoalAsync(_caller, goal, "the dice"), patience: 2);
+        await _run.Network.DelayAsync(RestMax * _dice.NextDouble());
+        while (await CallAsync(node => node.ResumeGoalAsync(_caller, goal), patience: 5) is not { } reply || (!reply.IsOk && IsPassing(reply.Refusal!)))
+            await _run.Network.DelayAsync(RestMax);
+    }
+
+    private async Task LimitAsync()
+    {
+        var change = _dice.Pick<ControlChange>([
+            new ControlChange.SetLimit(new Limit(LimitScope.Queue, "emails", _dice.Between(1, 3), null, null)),
+            new ControlChange.SetLimit(new Limit(LimitScope.Tenant, "", null, _dice.Between(1, 20), null)),
+            new ControlChange.RemoveLimit(LimitScope.Tenant, ""), new ControlChange.SetWeight(new Weight("", _dice.Between(50, 200)))]);
+        await CallAsync(node => node.ChangeControlsAsync(_caller.Tenant, change), patience: 2);
+    }
 
     private async Task RedriveAsync()
     {

@@ -1,5 +1,6 @@
 using Astra.Kernel;
 using Astra.Kernel.Actors;
+using Astra.Kernel.Tasks;
 using Astra.Testing.Time;
 
 namespace Astra.Simulation;
@@ -49,7 +50,11 @@ internal sealed class SimulatedNode
             new FaultyProjection(_run.Store, CrashSender, _run.Recording),
             new FaultyLeases(_run.Store, new FewShards(_run.Store.Store.Leases, _run.Options.ShardCount), CrashSender, _run.Journal.Granted),
             _run.Bus.For(process),
-            _run.Store.Store.Agents);
+            _run.Store.Store.Agents)
+        {
+            Controls = _run.Store.Store.Controls, Schedules = _run.Store.Store.Schedules,
+            ReadSubmission = (title, _) => new(new GoalRequest { Title = System.Text.Encoding.UTF8.GetString(title.Span), Plan = [new GraphEdit.Add(new TaskSpec { Name = "fired", Executor = SimulatedWorker.Executors[0] }, [])] }),
+        };
         _run.Trace.Note($"{Name} starts");
         process.Post(() => _run.Verdict.Watch(() => StartAsync(process, new KernelNode(ports, SimulationOptions.Limits, self))));
     }

@@ -12,6 +12,7 @@ internal sealed class SimulatedWorker : IWorker
     public static readonly IReadOnlyList<string> Executors = ["agent:writer", "tool:fetch", "tool:build"];
 
     private static readonly TimeSpan WorkMax = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan IdleHeartbeatPeriod = TimeSpan.FromSeconds(5);
 
     private enum Fate
     {
@@ -43,6 +44,7 @@ internal sealed class SimulatedWorker : IWorker
         var executors = dice.Chance(0.5) ? Executors : [.. Executors.Where(_ => dice.Chance(0.6))];
         var offer = new WorkerOffer(name, Tenant: null, name.EndsWith("-0", StringComparison.Ordinal) ? Executors : executors, Slots: dice.Between(1, 4), isInProcess);
         _link = kernel.Connect(offer, this);
+        StayHeard();
     }
 
     public void Assign(Assignment assignment)
@@ -55,8 +57,20 @@ internal sealed class SimulatedWorker : IWorker
         _site.Schedule(TimeSpan.FromMilliseconds(_dice.Between(0, 5)), () => _run.Verdict.Watch(() => WorkAsync(assignment)));
     }
 
-    public void Revoke(TaskId task, int attempt, string reason) =>
-        _site.Schedule(TimeSpan.FromMilliseconds(_dice.Between(0, 5)), () => _held.Remove(new AttemptId(task, attempt)));
+    public void Revoke(TaskId task, int attempt, string reason) => _site.Schedule(TimeSpan.FromMilliseconds(_dice.Between(0, 5)), () =>
+    {
+        _held.Remove(new AttemptId(task, attempt));
+        _ = CallAsync(() => _link.HeartbeatAsync([]));
+    });
+
+    /// <summary>Also while there is nothing to renew: a worker that is not heard is given nothing.</summary>
+    private void StayHeard() => _site.Schedule(IdleHeartbeatPeriod, () =>
+    {
+        if (!_isConnected || _process.HasCrashed)
+            return;
+        _ = CallAsync(() => _link.HeartbeatAsync([]));
+        StayHeard();
+    });
 
     private async Task WorkAsync(Assignment assignment)
     {

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Astra.Kernel;
 using Astra.Kernel.Workers;
 using Astra.Sdk;
@@ -15,6 +16,10 @@ public sealed record AgentHostParts
     public required ToolGate Tools { get; init; }
     public required FileArtifacts Artifacts { get; init; }
     public required ProgressFeed Progress { get; init; }
+
+    /// <summary>What the machine has beside the agents and tools; its system and processor if nobody says more.</summary>
+    public IReadOnlyCollection<string> Capabilities { get; init; } =
+        [$"os:{(OperatingSystem.IsMacOS() ? "macos" : OperatingSystem.IsLinux() ? "linux" : "other")}", $"arch:{RuntimeInformation.ProcessArchitecture.ToString().ToLowerInvariant()}"];
 
     /// <summary>How many tasks run at once. Most of them wait for a sandbox, so there are more than cores.</summary>
     public int Slots { get; init; } = Environment.ProcessorCount * 2;
@@ -53,7 +58,7 @@ public sealed class AgentHost : IMessageWorker, IAsyncDisposable
             .. _runner.Agents.Select(agent => AgentRunner.ExecutorOf(agent.Name)),
             .. _parts.Catalog.Labels.Select(label => $"{ToolPrefix}{label}"),
         ];
-        _link.SetResult(_parts.Node.Connect(new WorkerOffer("in-process", Tenant: null, executors, _parts.Slots, IsInProcess: true, TakesMessages: true), this));
+        _link.SetResult(_parts.Node.Connect(new WorkerOffer("in-process", Tenant: null, executors, _parts.Slots, IsInProcess: true, TakesMessages: true) { Capabilities = _parts.Capabilities }, this));
     }
 
     public void Assign(Assignment assignment) => _pool.Start(new PooledTask(

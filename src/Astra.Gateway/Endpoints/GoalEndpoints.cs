@@ -2,7 +2,6 @@ using Astra.Agents;
 using Astra.Kernel;
 using Astra.Kernel.Tasks;
 using Astra.Sdk;
-using Astra.Tools.Catalog;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Mvc;
@@ -12,7 +11,7 @@ using WireGoalState = Astra.Sdk.GoalState;
 namespace Astra.Gateway;
 
 /// <summary>Goals: submit, look at, cancel.</summary>
-internal sealed class GoalEndpoints(KernelNode node, ToolCatalog catalog, Replies replies)
+internal sealed class GoalEndpoints(KernelNode node, Submissions submissions, Replies replies)
 {
     private const int IdempotencyKeyLengthMax = 200;
 
@@ -23,42 +22,19 @@ internal sealed class GoalEndpoints(KernelNode node, ToolCatalog catalog, Replie
         goals.MapGet("", List).Produces<Page<GoalView>>().WithSummary("The tenant's goals, newest first.");
         goals.MapGet("/{id}", Get).Produces<GoalView>().WithSummary("One goal, as last committed.");
         goals.MapPost("/{id}/cancel", Cancel).Produces<GoalView>().WithSummary("Cancel a goal and whatever of it has not ended.");
+        goals.MapPost("/{id}/pause", Pause).Produces<GoalView>().WithSummary("Hand out nothing of it any more; what runs goes on to its end.");
+        goals.MapPost("/{id}/resume", Resume).Produces<GoalView>().WithSummary("Hand it out again.");
         goals.MapGet("/{id}/why", Why).Produces<WhyView>().WithSummary("Why is it not done? One true sentence, with evidence.");
     }
 
     private async Task<IResult> Submit(GoalSubmission submission, [FromHeader(Name = "Idempotency-Key")] string? idempotencyKey, HttpContext http)
     {
-        if (Check(submission, idempotencyKey) is { } problem)
+        if (Check(idempotencyKey) is { } problem)
             return problem;
-        string? agentClass = null;
-        if (submission.Agent is { } named)
-        {
-            // The code of the agent's class does the work; its turn among the others stays the agent's own.
-            var found = await replies.Ask(node.Agents.ClassOfAsync(http.Principal().Tenant, named));
-            if (found.Refusal is { } unknown)
-                return replies.Of(unknown);
-            agentClass = found.Value;
-        }
-        var plan = PlanEditing.ToGraph(InitialPlan(submission, agentClass));
-        if (plan.Refusal is { } refusal)
+        var request = await submissions.ReadAsync(submission, named => replies.Ask(node.Agents.ClassOfAsync(http.Principal().Tenant, named)));
+        if (request.Refusal is { } refusal)
             return replies.Of(refusal);
-        var request = new GoalRequest
-        {
-            Agent = submission.Agent,
-            Title = submission.Title ?? (submission.Agent is { } agent ? $"A goal for {agent}" : "A plan"),
-            Input = WorkMapping.ToBytes(submission.Input),
-            Priority = submission.Priority,
-            DeadTaskPolicy = submission.OnDeadTask switch
-            {
-                Sdk.DeadTaskPolicy.Wait => Kernel.Tasks.DeadTaskPolicy.Wait,
-                Sdk.DeadTaskPolicy.Skip => Kernel.Tasks.DeadTaskPolicy.Skip,
-                _ => Kernel.Tasks.DeadTaskPolicy.Doom,
-            },
-            IdempotencyKey = idempotencyKey,
-            Extras = (submission.RetriesMax is { } retries ? new GoalExtras { RetriesMax = retries } : GoalExtras.None).With(submission),
-            Plan = plan.Value,
-        };
-        return await replies.Of(http, node.SubmitAsync(http.Principal().Caller, request), goal =>
+        return await replies.Of(http, node.SubmitAsync(http.Principal().Caller, request.Value with { IdempotencyKey = idempotencyKey }), goal =>
         {
             http.Response.Headers.Location = $"/api/v1/goals/{goal.Id}";
             return Replies.Json(WireMapping.ToView(goal), StatusCodes.Status201Created);
@@ -89,46 +65,13 @@ internal sealed class GoalEndpoints(KernelNode node, ToolCatalog catalog, Replie
     private Task<IResult> Why(Guid id, HttpContext http) =>
         replies.Of(http, node.WhyAsync(http.Principal().Tenant, id), WireMapping.ToView);
 
-    private IResult? Check(GoalSubmission submission, string? idempotencyKey)
-    {
-        if (submission.Agent is null && submission.Plan is not { Count: > 0 })
-            return Invalid("A goal needs an agent that plans it, or a plan of its own; this one has neither.");
-        if (submission.Agent is { } agent && !AgentRunner.IsName(agent))
-            return Invalid($"'{Words.Clean(agent)}' cannot be an agent's name; names are lower-case letters, digits and dashes.");
-        if (submission.Title is { } title && !Words.IsPlain(title))
-            return Invalid("A title is one line, without control characters.");
-        if (submission.Priority is < -100 or > 100)
-            return Invalid($"A priority is between -100 and 100, and {submission.Priority} is not.");
-        if (idempotencyKey is { Length: 0 or > IdempotencyKeyLengthMax } || idempotencyKey is not null && !Words.IsPlain(idempotencyKey))
-            return Problems.Of(StatusCodes.Status400BadRequest, $"An Idempotency-Key has 1 to {IdempotencyKeyLengthMax} plain characters.");
-        if (RelationMapping.Refuse(submission) is { } unrelated)
-            return Invalid(unrelated);
-        if (submission.Plan?.FirstOrDefault(edit => edit is not AddStep) is not null)
-            return Invalid("The plan of a new goal only adds steps; there is nothing else to edit yet.");
-        foreach (var step in (submission.Plan?.OfType<AddStep>() ?? []).SelectMany(WithParts))
-            if (UnknownTool(step) is { } tool)
-                return Invalid($"Step {step.Name} calls the tool '{tool}', and this server has none of that name; `astra tool list` shows what there is.");
-        return null;
-    }
+    private Task<IResult> Pause(Guid id, ReasonGiven? given, HttpContext http) => replies.Of(
+        http, node.PauseGoalAsync(http.Principal().Caller, new GoalId(id), Words.Clean(given?.Reason) is { Length: > 0 } said ? said : null), WireMapping.ToView);
 
-    /// <summary>Tools run on the server, so one that it does not know would be waited for in vain. An agent may yet come.</summary>
-    private string? UnknownTool(AddStep step) =>
-        step.Executor.StartsWith("tool:", StringComparison.Ordinal) && step.Executor["tool:".Length..] is var tool && catalog.Find(tool) is null ? Words.Clean(tool) : null;
+    private Task<IResult> Resume(Guid id, HttpContext http) => replies.Of(http, node.ResumeGoalAsync(http.Principal().Caller, new GoalId(id)), WireMapping.ToView);
 
-    private static IEnumerable<AddStep> WithParts(AddStep step) => [step, .. (step.FanOut ?? []).Where(part => part?.Step is not null).SelectMany(part => WithParts(part.Step))];
-
-    /// <summary>What an agent has to do first: plan, or, when the plan is given, only reflect on it at the end.</summary>
-    private static IReadOnlyList<PlanEdit> InitialPlan(GoalSubmission submission, string? agentClass)
-    {
-        var steps = (submission.Plan ?? []).OfType<AddStep>().ToList();
-        return agentClass switch
-        {
-            null => steps,
-            var label when steps.Count == 0 =>
-                [new AddStep { Name = AgentRunner.PlanStep, Executor = AgentRunner.ExecutorOf(label), Kind = AgentRunner.PlanKind }],
-            var label => [.. steps, AgentRunner.Reflection(label, steps)],
-        };
-    }
-
-    private static IResult Invalid(string detail) => Problems.Of(StatusCodes.Status422UnprocessableEntity, detail);
+    private static IResult? Check(string? idempotencyKey) =>
+        idempotencyKey is { Length: 0 or > IdempotencyKeyLengthMax } || idempotencyKey is not null && !Words.IsPlain(idempotencyKey)
+            ? Problems.Of(StatusCodes.Status400BadRequest, $"An Idempotency-Key has 1 to {IdempotencyKeyLengthMax} plain characters.")
+            : null;
 }

@@ -34,10 +34,12 @@ internal sealed class ServerEndpoints(GatewayParts parts, GatewayOptions options
             : Problems.Of(StatusCodes.Status503ServiceUnavailable, "This node owns no shards yet; it gets its share within seconds.");
     }
 
-    private async Task<IResult> Status(HttpContext http)
+    private async Task<IResult> Status(HttpContext http) => Replies.Json(await StatusAsync(http.RequestAborted));
+
+    public async Task<StatusView> StatusAsync(CancellationToken cancellationToken)
     {
         var summary = await parts.Node.SummariseAsync();
-        return Replies.Json(new StatusView
+        return new StatusView
         {
             Version = options.Version,
             NodeId = summary.Self.Node.Value,
@@ -52,8 +54,11 @@ internal sealed class ServerEndpoints(GatewayParts parts, GatewayOptions options
             WorkersConnected = summary.Workers.Count,
             SandboxTier = options.SandboxTier,
             ResidentBytes = Environment.WorkingSet,
-            DatabaseCommits = await parts.DatabaseCommits(http.RequestAborted),
-        });
+            DatabaseCommits = await parts.DatabaseCommits(cancellationToken),
+            Draining = summary.IsDraining,
+            TenantsWaiting = summary.TenantsWaiting,
+            WaitAtMostSeconds = summary.WaitAtMost?.TotalSeconds,
+        };
     }
 
     private IResult Stop(HttpContext http)

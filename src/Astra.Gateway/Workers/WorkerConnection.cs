@@ -58,7 +58,7 @@ internal sealed class WorkerConnection(FrameSocket<WorkerFrame, ServerFrame> soc
         {
             var hello = await ReceiveHelloAsync();
             var link = parts.Node.Connect(
-                new WorkerOffer(hello.Name, principal.Tenant, [.. hello.Agents.Select(agent => AgentRunner.ExecutorOf(agent.Name))], hello.Slots, TakesMessages: hello.Messages), this);
+                new WorkerOffer(hello.Name, principal.Tenant, [.. hello.Agents.Select(agent => AgentRunner.ExecutorOf(agent.Name))], hello.Slots, TakesMessages: hello.Messages) { Capabilities = [.. hello.Capabilities ?? []] }, this);
             if (hello.Together)
                 socket.SendTogether();
             socket.TrySend(new ServerFrame.Welcome(link.Id.ToString(), HeartbeatSeconds));
@@ -142,6 +142,8 @@ internal sealed class WorkerConnection(FrameSocket<WorkerFrame, ServerFrame> soc
             throw new BadFrameException($"A worker has 1 to {SlotsMax} slots, not {hello.Slots}.");
         if (hello.Agents.Count is 0 or > AgentsMax)
             throw new BadFrameException($"A worker offers 1 to {AgentsMax} agents, not {hello.Agents.Count}.");
+        if (hello.Capabilities is { } capabilities && Kernel.Tasks.Capabilities.Refuse(capabilities) is { } bad)
+            throw new BadFrameException($"These are no capabilities: {bad}");
         foreach (var agent in hello.Agents)
             if (agent is null || AgentEndpoints.Refuse(agent) is not null)
                 throw new BadFrameException(agent is null ? "An agent has a name and a description." : AgentEndpoints.Refuse(agent)!);
@@ -162,6 +164,7 @@ internal sealed class WorkerConnection(FrameSocket<WorkerFrame, ServerFrame> soc
                 // Sent away already: what still comes in is read only so that the goodbye arrives.
                 if (_end.Task.IsCompleted)
                     continue;
+                link.Heard();
                 switch (frame)
                 {
                     case WorkerFrame.Drain:

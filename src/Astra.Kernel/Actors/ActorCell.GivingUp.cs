@@ -6,9 +6,12 @@ internal sealed partial class ActorCell
     /// <summary>Asks it to stop, and has its supervisor see to it that this comes to an end.</summary>
     internal void RequestStop()
     {
-        Tell(new StopCommand());
+        RequestOwnStop();
         Parent?.Supervisor.Departures.Expect(this);
     }
+
+    /// <summary>By the actor itself, which is therefore not stuck: its supervisor hears of it if it has to wait.</summary>
+    internal void RequestOwnStop() => Tell(new StopCommand());
 
     // A handler and a farewell that use up their deadlines come to an end by themselves; an eighth more, so that the
     // two do not race. Never less than a second: a turn may have to wait for its thread.
@@ -17,6 +20,9 @@ internal sealed partial class ActorCell
 
     /// <summary>It has seen the stop: what is awaited now has deadlines of its own.</summary>
     internal bool HasTakenStop => _state is ActorState.Stopping or ActorState.Stopped;
+
+    /// <summary>This incarnation, or the actor, must not have another child.</summary>
+    internal bool IsEnding => _state is not (ActorState.Starting or ActorState.Running or ActorState.Suspended);
 
     /// <summary>
     /// Any thread. Nobody waits for this actor any more: a thread seems to be stuck in it and to look at nothing. If

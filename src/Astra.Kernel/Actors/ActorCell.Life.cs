@@ -9,6 +9,7 @@ internal sealed partial class ActorCell
     private int _incarnationCount;
     private ActivityKind _dueHook = ActivityKind.Starting;
     private bool _hasSaidFarewell;
+    private volatile bool _isBuried;
 
     private Activity? Pending
     {
@@ -62,6 +63,9 @@ internal sealed partial class ActorCell
         ?? Interlocked.CompareExchange(ref Extras.Watchers, new Watchers(this), null)
         ?? Extras.Watchers!;
 
+    /// <summary>From here on whoever begins to watch is answered at once.</summary>
+    internal bool IsBuried => _isBuried;
+
     /// <summary>Nothing is left of this incarnation but its farewell.</summary>
     private bool IsEmptied =>
         _state is ActorState.Halting or ActorState.Stopping && (SupervisorIfAny is not { } supervisor || supervisor.IsEmpty);
@@ -108,6 +112,9 @@ internal sealed partial class ActorCell
         _incarnation?.End();
         LimitPatience();
         StopChildren();
+        // Who leaves at once, of its own accord, need not be looked after.
+        if (Pending is not null || !IsEmptied)
+            Parent?.Supervisor.Departures.Expect(this);
     }
 
     /// <summary>
@@ -239,20 +246,20 @@ internal sealed partial class ActorCell
         return true;
     }
 
-    // A handler may be spawning its first child on another thread at this very moment: it must find either a supervisor
-    // that takes the child and is then told to stop it, or one that is closed.
-    private void StopChildren() =>
-        (Interlocked.CompareExchange(ref Extras.Supervisor, Supervisor.Childless, null) ?? Supervisor.Childless).StopAll();
+    // A handler may be spawning its first child on another thread at this very moment. It first makes a supervisor and
+    // then looks whether we are ending; we are ending and then look for a supervisor. One of the two sees the other.
+    private void StopChildren()
+    {
+        Interlocked.MemoryBarrier();
+        SupervisorIfAny?.StopAll();
+    }
 
     private void Incarnate()
     {
         _incarnation = null;
         var actor = Options.Create();
         _incarnation = new Incarnation(this, actor, ++_incarnationCount);
-        if (SupervisorIfAny is not null
-            && Interlocked.CompareExchange(ref Extras.Supervisor, null, Supervisor.Childless) is { } supervisor
-            && supervisor != Supervisor.Childless)
-            supervisor.Reopen();
+        SupervisorIfAny?.Reopen();
         if (Options.MessageDeadline is not null)
             System.Watchdog.Add(_incarnation);
     }
@@ -270,7 +277,10 @@ internal sealed partial class ActorCell
         if (failure is not null)
             Fail(failure, message, sender);
         else if (kind == ActivityKind.Starting && TryMove(LifeCommand.Started))
-            System.Publish(new ActorStarted(this, _incarnationCount));
+        {
+            if (System.IsObserved)
+                System.Publish(new ActorStarted(this, _incarnationCount));
+        }
     }
 
     private void TakeLeave()
@@ -331,12 +341,16 @@ internal sealed partial class ActorCell
         var spinner = new SpinWait();
         for (DrainToDeadLetters(); !_mailbox.IsDrained; DrainToDeadLetters())
             spinner.SpinOnce();
-        ServeWaiting();
+        Waiting?.Serve(_mailbox.TakenCount);
 
         // The parent hears of it first: by the time a watcher does, the name is free again.
         Parent?.Tell(new ChildStopped(this));
-        System.Publish(new ActorStopped(this, LastFailure));
-        Watchers.TellAll();
+        if (System.IsObserved)
+            System.Publish(new ActorStopped(this, LastFailure));
+        // Whoever begins to watch first writes himself down and then looks here.
+        _isBuried = true;
+        Interlocked.MemoryBarrier();
+        Volatile.Read(ref _extras)?.Watchers?.TellAll();
         if (Parent is null)
             System.RootIsGone();
     }

@@ -17,7 +17,6 @@ internal sealed partial class ActorCell : ActorRef, IThreadPoolWorkItem
     private SystemLane _lane;
     private SystemMessage? _commands;
     private CellExtras? _extras;
-    private bool _isAskedToShrink;
 
     public ActorCell(ActorSystem system, ActorCell? parent, ActorOptions options, long spawnNumber)
     {
@@ -25,7 +24,6 @@ internal sealed partial class ActorCell : ActorRef, IThreadPoolWorkItem
         Parent = parent;
         Options = options;
         SpawnNumber = spawnNumber;
-        _mailbox = new Mailbox(options.MailboxCapacityMax);
     }
 
     /// <summary>What most actors never have, made when the first of it is needed, by whichever thread.</summary>
@@ -72,22 +70,22 @@ internal sealed partial class ActorCell : ActorRef, IThreadPoolWorkItem
             return new ValueTask<SendResult>(SendResult.Stopped);
 
         // Those who wait already go first.
-        var result = _extras?.Waiting is { IsEmpty: false } ? SendResult.Full : Enqueue(message, sender);
+        var result = Waiting is not null ? SendResult.Full : Enqueue(message, sender);
         return result == SendResult.Full
-            ? new ValueTask<SendResult>(WaitForRoom(message, sender, ct))
+            ? WaitForRoom(message, sender, ct).Answer
             : new ValueTask<SendResult>(result);
     }
 
     /// <summary>For messages that must arrive even if the mailbox is full, in their place in the order.</summary>
     internal void SendWithoutFail(object message, ActorRef? sender)
     {
-        if (_extras?.Waiting is { IsEmpty: false } || Enqueue(message, sender) == SendResult.Full)
-            _ = WaitForRoom(message, sender, CancellationToken.None);
+        if (Waiting is not null || Enqueue(message, sender) == SendResult.Full)
+            WaitForRoom(message, sender, CancellationToken.None);
     }
 
     internal SendResult Enqueue(object message, ActorRef? sender)
     {
-        var result = _mailbox.TrySend(message, sender, out bool wake);
+        var result = _mailbox.TrySend(message, sender, Options.MailboxCapacityMax, out bool wake);
         if (wake)
             System.Dispatcher.Post(this);
         else if (result == SendResult.Stopped)
@@ -95,7 +93,7 @@ internal sealed partial class ActorCell : ActorRef, IThreadPoolWorkItem
         return result;
     }
 
-    private Task<SendResult> WaitForRoom(object message, ActorRef? sender, CancellationToken ct)
+    private WaitingSend WaitForRoom(object message, ActorRef? sender, CancellationToken ct)
     {
         ref var place = ref Extras.Waiting;
         var waiting = place ?? Interlocked.CompareExchange(ref place, new WaitingSends(this), null) ?? place;
@@ -172,16 +170,15 @@ internal sealed partial class ActorCell : ActorRef, IThreadPoolWorkItem
                     continue;
             }
 
-            if (_mailbox.HasGrown && !_isAskedToShrink)
+            if (_mailbox.HasGrown && _extras is not { IsAskedToShrink: true })
                 AskToShrinkLater();
             if (isReceptive && !_mailbox.TryGoIdle())
             {
                 if (quantum > 0 && spins < PublishSpinsMax)
                     continue;
-                // More mail than one turn may read, or a message half written: back to the end of the queue. Senders that
-                // wait are let in when half of the mailbox is free: letting them in one by one would cost each a wait.
-                if (_mailbox.Depth <= Options.MailboxCapacityMax / 2)
-                    ServeWaiting();
+                // More mail than one turn may read, or a message half written: back to the end of the queue.
+                if (Waiting is { } waiting && (System.Metronome.Beats != beats || waiting.AreDue(_mailbox.TakenCount)))
+                    waiting.Serve(_mailbox.TakenCount);
                 System.Dispatcher.Requeue(this);
                 return;
             }
@@ -191,7 +188,7 @@ internal sealed partial class ActorCell : ActorRef, IThreadPoolWorkItem
 
             // The turn is given up and may be running elsewhere already. A command that was pushed just before has
             // woken nobody, so look once more.
-            ServeWaiting();
+            Waiting?.Serve(_mailbox.TakenCount);
             if (_lane.IsEmpty || !_mailbox.TryWake())
                 return;
         }
@@ -201,7 +198,7 @@ internal sealed partial class ActorCell : ActorRef, IThreadPoolWorkItem
     {
         if (_state == ActorState.Stopped)
             return;
-        _isAskedToShrink = true;
+        Extras.IsAskedToShrink = true;
         Extras.TakenCountWhenAsked = _mailbox.TakenCount;
         System.IdleRings.Add(this);
     }
@@ -209,7 +206,7 @@ internal sealed partial class ActorCell : ActorRef, IThreadPoolWorkItem
     /// <summary>Some seconds after the ring has grown, and again for as long as it is in use.</summary>
     internal void ShrinkUnlessUsed()
     {
-        _isAskedToShrink = false;
+        Extras.IsAskedToShrink = false;
         if (_state != ActorState.Stopped && _mailbox.TakenCount == Extras.TakenCountWhenAsked)
             _mailbox.TryShrink();
     }
@@ -219,17 +216,15 @@ internal sealed partial class ActorCell : ActorRef, IThreadPoolWorkItem
     private void LeaveIncarnation() =>
         SynchronizationContext.SetSynchronizationContext(System.Dispatcher.Continuations);
 
-    private void ServeWaiting()
-    {
-        if (Volatile.Read(ref _extras) is { Waiting: { IsEmpty: false } waiting })
-            waiting.Serve();
-    }
+    private WaitingSends? Waiting =>
+        Volatile.Read(ref _extras) is { Waiting: { IsEmpty: false } waiting } ? waiting : null;
 
     /// <summary>False: the turn was taken away from this thread; return without touching anything.</summary>
     private bool HandleMessages(ref int quantum, int beats)
     {
         var incarnation = _incarnation!;
         bool isGuarded = Options.MessageDeadline is not null;
+        bool isTiny = Mailbox.IsTiny(Options.MailboxCapacityMax);
         var metronome = System.Metronome;
         SynchronizationContext.SetSynchronizationContext(incarnation);
         object message = null!;
@@ -241,6 +236,8 @@ internal sealed partial class ActorCell : ActorRef, IThreadPoolWorkItem
             while (quantum > 0 && _lane.IsEmpty && _mailbox.TryTake(out message, out sender))
             {
                 quantum--;
+                if (isTiny)
+                    _mailbox.PublishHead();
                 incarnation.CurrentSender = sender;
                 if (isGuarded)
                     System.Watchdog.Enter(incarnation, message);

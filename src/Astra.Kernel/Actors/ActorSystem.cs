@@ -128,6 +128,9 @@ public sealed class ActorSystem : IAsyncDisposable
 
     internal LostHandlers Lost => _lost;
 
+    /// <summary>Spares the event where nobody listens.</summary>
+    internal bool IsObserved => Options.Observe is not null;
+
     internal bool IsStopping => Volatile.Read(ref _stopRequests) != 0;
 
     /// <summary>Starts an actor at the top of the tree.</summary>
@@ -217,7 +220,12 @@ public sealed class ActorSystem : IAsyncDisposable
             _stopped.TrySetResult(new StopReport([.. _abandoned]));
     }
 
-    internal void IncarnationRevoked() => _hasRevocations = true;
+    internal void IncarnationRevoked()
+    {
+        // Every send reads it: written once, it stays in everybody's cache.
+        if (!_hasRevocations)
+            _hasRevocations = true;
+    }
 
     /// <summary>
     /// True when this thread runs what is left of a revoked incarnation; the message then ends in the dead-letter

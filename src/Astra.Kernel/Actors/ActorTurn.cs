@@ -64,7 +64,11 @@ public abstract class ActorTurn : SynchronizationContext
             (actor as ActorCell)?.RequestStop();
     }
 
-    public void StopSelf() => Stop(Self);
+    public void StopSelf()
+    {
+        if (!IsRevoked)
+            Life.Cell.RequestOwnStop();
+    }
 
     /// <summary>
     /// Asks for a <see cref="Terminated"/> message when the actor is gone, at once if it is gone already.

@@ -12,11 +12,11 @@ public interface IMailReader
 /// </summary>
 public sealed class BareMailbox(int capacityMax, IMailReader reader)
 {
-    private Mailbox _mailbox = new(capacityMax);
+    private Mailbox _mailbox;
 
     /// <summary>Any thread. <paramref name="wake"/> says that nobody is reading, and that somebody must.</summary>
     public SendResult TrySend(object message, ActorRef? sender, out bool wake) =>
-        _mailbox.TrySend(message, sender, out wake);
+        _mailbox.TrySend(message, sender, capacityMax, out wake);
 
     /// <summary>Reads until there is nothing left. One thread at a time: the one that was told to wake it.</summary>
     public void ReadAll()

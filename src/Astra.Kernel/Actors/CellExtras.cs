@@ -18,6 +18,7 @@ internal sealed class CellExtras
     public Exception? LastFailure;
     public long DrainedCount;
     public long TakenCountWhenAsked;
+    public bool IsAskedToShrink;
 
     // Written on the parent's turn.
     public RestartGroup? RestartGroup;

@@ -5,7 +5,7 @@ namespace Astra.Kernel.Actors;
 
 /// <summary>
 /// A bounded queue from many senders to the one owner of the actor's turn, and the word that says who that owner is.
-/// A send costs one locked instruction and no allocation.
+/// A send costs one locked instruction and no allocation. A new one is empty, and owned by whoever makes it.
 /// </summary>
 /// <remarks>
 /// Everything that senders and owner must agree on is in one word: how many messages were ever claimed (the tail), and
@@ -44,32 +44,25 @@ internal struct Mailbox
     private const int FirstRingLength = 8;
     private const int RingGrowth = 4;
 
-    // Telling the senders about every message read would move a cache line each time; a tiny mailbox has to.
-    private const int PublishIntervalMax = 64;
+    // Telling the senders about every message read would move a cache line each time.
+    private const int PublishInterval = 64;
 
-    private readonly int _capacityMax;
-    private readonly int _publishMask;
     private long _state;
     private long _head;
     private long _publishedHead;
     private Ring? _writeRing;
     private Ring? _readRing;
 
-    /// <summary>Empty, and owned by whoever makes it.</summary>
-    public Mailbox(int capacityMax)
-    {
-        _capacityMax = capacityMax;
-        _publishMask = Math.Min(PublishIntervalMax, (int)BitOperations.RoundUpToPowerOf2((uint)capacityMax) / 4) - 1;
-        _publishMask = Math.Max(_publishMask, 0);
-    }
-
     public readonly int Depth => (int)Math.Max(
         (Volatile.Read(in _state) >> TailShift) - Volatile.Read(in _publishedHead), 0);
 
     public readonly int SlotCount => Volatile.Read(in _writeRing)?.Slots.Length ?? 0;
 
-    /// <summary>Any thread. After <paramref name="wake"/> the caller owns the turn and must have it run.</summary>
-    public SendResult TrySend(object message, ActorRef? sender, out bool wake)
+    /// <summary>
+    /// Any thread. After <paramref name="wake"/> the caller owns the turn and must have it run. The bound is the owner's
+    /// to remember, always the same one: a million mailboxes need not.
+    /// </summary>
+    public SendResult TrySend(object message, ActorRef? sender, int capacityMax, out bool wake)
     {
         wake = false;
         var spinner = new SpinWait();
@@ -86,13 +79,13 @@ internal struct Mailbox
 
             long tail = state >> TailShift;
             long head = Volatile.Read(ref _publishedHead);
-            if (tail - head >= _capacityMax)
+            if (tail - head >= capacityMax)
                 return SendResult.Full;
 
             var ring = Volatile.Read(ref _writeRing);
             if (ring is null || tail - Math.Max(head, ring.Start) >= ring.Slots.Length)
             {
-                Grow(state, ring);
+                Grow(state, ring, capacityMax);
                 continue;
             }
 
@@ -107,9 +100,9 @@ internal struct Mailbox
         }
     }
 
-    private void Grow(long state, Ring? full)
+    private void Grow(long state, Ring? full, int capacityMax)
     {
-        int bound = (int)BitOperations.RoundUpToPowerOf2((uint)_capacityMax);
+        int bound = (int)BitOperations.RoundUpToPowerOf2((uint)capacityMax);
         int length = Math.Min(full is null ? FirstRingLength : full.Slots.Length * RingGrowth, bound);
         Debug.Assert(full is null || length > full.Slots.Length, "a ring of the bound's size never fills below it");
 
@@ -172,7 +165,7 @@ internal struct Mailbox
                 slot.Sender = null;
                 slot.Message = null;
                 _head++;
-                if ((_head & _publishMask) == 0)
+                if (_head % PublishInterval == 0)
                     Volatile.Write(ref _publishedHead, _head);
                 return true;
             }
@@ -187,6 +180,9 @@ internal struct Mailbox
         sender = null;
         return false;
     }
+
+    /// <summary>Whether senders have to be told of every single message read, or they would find it full too often.</summary>
+    public static bool IsTiny(int capacityMax) => capacityMax < 4 * PublishInterval;
 
     /// <summary>Owner only: whether every message ever claimed has been read.</summary>
     public readonly bool IsDrained => Volatile.Read(in _state) >> TailShift == _head;

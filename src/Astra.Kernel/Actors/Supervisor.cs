@@ -12,11 +12,7 @@ internal sealed class Supervisor(ActorCell cell)
     private bool _isClosed;
     private RestartHistory? _history;
     private List<ActorCell>? _escalated;
-
     private Departures? _departures;
-
-    /// <summary>Stands in for the supervisor of an actor that ends without ever having had a child.</summary>
-    public static readonly Supervisor Childless = new(null!) { _isClosed = true };
 
     private SupervisionPolicy Policy => cell.Options.Children;
 
@@ -38,7 +34,7 @@ internal sealed class Supervisor(ActorCell cell)
         ActorCell child;
         lock (_gate)
         {
-            if (_isClosed || by is { IsRevoked: true })
+            if (_isClosed || cell.IsEnding || by is { IsRevoked: true })
                 throw new ActorStoppedException(parent.ToString());
             child = new ActorCell(cell.System, cell, options, ++_spawnedCount);
             if (!_children.TryAdd(child))

@@ -18,11 +18,16 @@ internal sealed class Watchers(ActorCell watched)
                     _watchers.RemoveAll(static other => other.IsRevoked);
                 if (!_watchers.Contains(watcher))
                     _watchers.Add(watcher);
-                return;
+            }
+            else
+            {
+                Tell(watcher);
             }
         }
 
-        Tell(watcher);
+        // The end may have come while nobody was written down here, and then nobody else tells.
+        if (watched.IsBuried)
+            TellAll();
     }
 
     public void Remove(Incarnation watcher)
@@ -31,7 +36,7 @@ internal sealed class Watchers(ActorCell watched)
             _watchers?.Remove(watcher);
     }
 
-    /// <summary>The end has come. Whoever asks from here on is answered at once.</summary>
+    /// <summary>The end has come: each is told once. Whoever asks from here on is answered at once.</summary>
     public void TellAll()
     {
         List<Incarnation>? watchers;

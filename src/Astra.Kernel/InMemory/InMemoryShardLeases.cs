@@ -33,8 +33,7 @@ public sealed class InMemoryShardLeases : IShardLeases
                 Free(release.Where(shard => _owners[shard.Value] == self.Node));
             _leases[self.Node.Value] = new Lease(self, _clock.Elapsed + _leaseDuration);
 
-            // Rounded up, so that the shares of all living nodes always cover every shard.
-            var fairShare = (ShardId.Count + LivingCount - 1) / LivingCount;
+            var fairShare = FairShareOf(self);
             TakeFree(self.Node, fairShare, before);
             return ValueTask.FromResult(Describe(self.Node, fairShare));
         }
@@ -58,7 +57,17 @@ public sealed class InMemoryShardLeases : IShardLeases
     /// <summary>The fence. The caller holds the store's lock, so the answer stays true until its transaction is over.</summary>
     internal bool IsCurrent(ShardId shard, Epoch epoch) => _epochs[shard.Value] == epoch.Value;
 
-    private int LivingCount => _leases.Values.Count(IsAlive);
+    /// <summary>Rounded up, so that the shares of all nodes that take any always cover every shard. When all of them drain,
+    /// draining means nothing: somebody has to have the shards.</summary>
+    private int FairShareOf(NodeRegistration self)
+    {
+        var taking = _leases.Values.Count(lease => IsAlive(lease) && !lease.Registration.IsDraining);
+        if (taking == 0)
+            taking = _leases.Values.Count(IsAlive);
+        else if (self.IsDraining)
+            return 0;
+        return (ShardId.Count + taking - 1) / taking;
+    }
 
     private bool IsAlive(Lease lease) => lease.ExpiresAt > _clock.Elapsed;
 

@@ -16,10 +16,14 @@ public sealed class InMemoryStore
         Journal = new InMemoryJournal(transaction, Leases);
         Projection = new InMemoryProjection(transaction, Leases);
         Agents = new InMemoryAgentStore(transaction, Leases, clock);
+        Controls = new InMemoryControls(transaction);
+        Schedules = new InMemorySchedules(transaction);
     }
 
     public InMemoryJournal Journal { get; }
     public InMemoryProjection Projection { get; }
     public InMemoryShardLeases Leases { get; }
     public InMemoryAgentStore Agents { get; }
+    public InMemoryControls Controls { get; }
+    public InMemorySchedules Schedules { get; }
 }

@@ -157,6 +157,13 @@ public static class EventCodec
                 writer.Text(e.Reason);
                 writer.Text(e.By);
                 break;
+            case KernelEvent.GoalPaused e:
+                writer.Text(e.By);
+                writer.OptionalText(e.Reason);
+                break;
+            case KernelEvent.GoalResumed e:
+                writer.Text(e.By);
+                break;
             case KernelEvent.TaskRemoved or KernelEvent.TaskUnblocked or KernelEvent.TaskBlocked or KernelEvent.TaskSuspended:
                 break;
             default:
@@ -216,6 +223,8 @@ public static class EventCodec
             EventKind.GoalReleased => new KernelEvent.GoalReleased(reader.Text()),
             EventKind.GoalDiscarded => new KernelEvent.GoalDiscarded(reader.Text(), reader.Text()),
             EventKind.TaskFixed => new KernelEvent.TaskFixed(reader.OptionalText(), reader.Byte() == 0 ? null : reader.Bytes(), reader.Text()),
+            EventKind.GoalPaused => new KernelEvent.GoalPaused(reader.Text(), reader.OptionalText()),
+            EventKind.GoalResumed => new KernelEvent.GoalResumed(reader.Text()),
             _ => throw new InvalidDataException($"An entry is of the unknown kind {(short)kind}. Run a newer build."),
         };
     }

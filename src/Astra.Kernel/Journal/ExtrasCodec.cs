@@ -22,11 +22,14 @@ public static class ExtrasCodec
     private const byte TaskEffectKeys = 42;
     private const byte TaskEffect = 43;
     private const byte TaskFixCount = 44;
+    private const byte TaskQueue = 22;
+    private const byte TaskRequires = 23;
     private const byte TaskDelegations = 60;
 
     private const byte GoalParent = 1;
     private const byte GoalRetriesMax = 40;
     private const byte GoalRetriesUsed = 41;
+    private const byte GoalPaused = 20;
     private const byte GoalAfter = 60;
     private const byte GoalOnFailedGoal = 61;
     private const byte GoalOnCancelledParent = 62;
@@ -74,6 +77,8 @@ public static class ExtrasCodec
             writer.Effect(effect);
         }
         writer.OptionalInt32(TaskFixCount, extras.FixCount == 0 ? null : extras.FixCount);
+        writer.OptionalText(TaskQueue, extras.Queue);
+        writer.OptionalText(TaskRequires, extras.Requires);
         if (extras.Delegations is { } delegations)
         {
             writer.Byte(TaskDelegations);
@@ -94,6 +99,13 @@ public static class ExtrasCodec
         }
         writer.OptionalInt32(GoalRetriesMax, extras.RetriesMax);
         writer.OptionalInt32(GoalRetriesUsed, extras.RetriesUsed == 0 ? null : extras.RetriesUsed);
+        if (extras.Pause is { } pause)
+        {
+            writer.Byte(GoalPaused);
+            writer.Text(pause.By);
+            writer.OptionalText(pause.Reason);
+            writer.Time(pause.At);
+        }
         if (extras.After is { } after)
         {
             writer.Byte(GoalAfter);
@@ -125,6 +137,8 @@ public static class ExtrasCodec
                 TaskEffectKeys => extras with { EffectKeys = (EffectKeys)reader.Byte() },
                 TaskEffect => extras with { Effect = reader.Effect() },
                 TaskFixCount => extras with { FixCount = reader.Int32() },
+                TaskQueue => extras with { Queue = reader.Text() },
+                TaskRequires => extras with { Requires = reader.Text() },
                 TaskDelegations => extras with { Delegations = reader.Delegations() },
                 _ => throw Unknown(tag),
             };
@@ -143,6 +157,7 @@ public static class ExtrasCodec
                 GoalParent => extras with { Parent = new GoalId(reader.Id()) },
                 GoalRetriesMax => extras with { RetriesMax = reader.Int32() },
                 GoalRetriesUsed => extras with { RetriesUsed = reader.Int32() },
+                GoalPaused => extras with { Pause = new GoalPause(reader.Text(), reader.OptionalText(), reader.Time()) },
                 GoalAfter => extras with { After = reader.GoalDependencies() },
                 GoalOnFailedGoal => extras with { OnFailedGoal = (CascadePolicy)reader.Byte() },
                 GoalOnCancelledParent => extras with { OnCancelledParent = (CascadePolicy)reader.Byte() },

@@ -30,6 +30,8 @@ public enum EventKind : short
     TaskSkipped = 30,
     TaskReplaced = 31,
     TaskExtended = 32,
+    GoalPaused = 40,
+    GoalResumed = 41,
     TaskReleased = 50,
     EffectIntended = 51,
     EffectSettled = 52,
@@ -127,6 +129,10 @@ public abstract record KernelEvent(EventKind Kind)
 
     /// <summary>A person has changed a dead letter before replaying it.</summary>
     public sealed record TaskFixed(string? Executor, ReadOnlyMemory<byte>? Input, string By) : KernelEvent(EventKind.TaskFixed);
+
+    public sealed record GoalPaused(string By, string? Reason) : KernelEvent(EventKind.GoalPaused);
+
+    public sealed record GoalResumed(string By) : KernelEvent(EventKind.GoalResumed);
 
     /// <summary>A goal that this one comes after has ended. After the last of them its tasks may run, or, when it did not end
     /// as it should have, the goal is cancelled in the same commit.</summary>

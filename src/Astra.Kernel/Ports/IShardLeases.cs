@@ -19,7 +19,11 @@ public interface IShardLeases
 
 /// <param name="Address">Where other nodes and clients reach it.</param>
 /// <param name="Incarnation">New with every start of the process.</param>
-public sealed record NodeRegistration(NodeId Node, string Address, Guid Incarnation);
+public sealed record NodeRegistration(NodeId Node, string Address, Guid Incarnation)
+{
+    /// <summary>It wants no shards while another node can have them: its fair share is none.</summary>
+    public bool IsDraining { get; init; }
+}
 
 /// <param name="Duration">How long the ownership holds, counted by the node's monotonic clock from before it asked.</param>
 /// <param name="Owned">Every shard of this node, with its epoch.</param>

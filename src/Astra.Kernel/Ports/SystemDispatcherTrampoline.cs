@@ -9,16 +9,18 @@ namespace Astra.Kernel;
 /// share. What a turn posts meanwhile is pushed here, with a few plain stores.
 /// </summary>
 /// <remarks>
-/// The newest turn runs next, because its actor's message is still in this core's cache; the others in their order.
-/// The queue is the owner's alone, with one exception: when a turn does not end, the monitor takes everything behind
-/// it away, for good. That costs the owner no locked instruction: it says that it touches the queue, then looks whether
-/// it has been taken from; the monitor says that it takes, makes every core of the process see and be seen, then waits
-/// until nobody touches.
+/// The newest turn runs next, because its actor's message is still in this core's cache, and because a tree that grows
+/// is then walked to its leaves before it is widened. After a few dozen of these comes whoever has waited longest: by
+/// turns the oldest of those that have run out their share and the oldest of the others.
+/// The queues are the owner's alone, with one exception: when a turn does not end, the monitor takes everything behind
+/// it away, for good. That costs the owner no locked instruction: it says that it touches them, then looks whether
+/// they have been taken from; the monitor says that it takes, makes every core of the process see and be seen, then
+/// waits until nobody touches.
 /// </remarks>
 internal sealed class Trampoline : IThreadPoolWorkItem
 {
     // Two actors that talk to each other would otherwise keep those behind them waiting until the next beat.
-    private const int NewestRunsMax = 64;
+    private const int NewestRunsMax = 1024;
 
     // Beats come from another thread, which may be late when every core is taken.
     private const int TurnsMax = 16_384;
@@ -26,16 +28,14 @@ internal sealed class Trampoline : IThreadPoolWorkItem
     // Behind a turn that is still running and posts many others.
     private const int HandedOverInsideTurn = 16;
 
-    private const int FirstQueueLength = 16;
-
     [ThreadStatic]
     private static Trampoline? _current;
 
-    private IThreadPoolWorkItem? _newest;
-    private IThreadPoolWorkItem?[] _queue = [];
-    private int _first;
-    private int _count;
+    private Turns _fresh = new();
+    private Turns _requeued = new();
     private int _newestRuns;
+    private bool _isRequeuedNext;
+    private bool _isCrowded;
     private int _turnCount;
     private bool _isTouched;
     private bool _isTakenFrom;
@@ -47,18 +47,18 @@ internal sealed class Trampoline : IThreadPoolWorkItem
     /// <summary>For the monitor: a turn has ended when this has moved.</summary>
     public int TurnCount => Volatile.Read(ref _turnCount);
 
-    public bool HasQueued => Volatile.Read(ref _newest) is not null || Volatile.Read(ref _count) > 0;
+    public bool HasQueued => QueuedCount > 0;
+
+    private int QueuedCount => _fresh.Count + _requeued.Count;
 
     /// <summary>Runs next. False: this trampoline has been taken from and takes nothing any more.</summary>
     public bool TryPush(IThreadPoolWorkItem turn)
     {
         if (!TryTouch())
             return false;
-        if (_newest is { } older)
-            Enqueue(older);
-        _newest = turn;
+        _fresh.Add(turn);
         Untouch();
-        if (_count >= HandedOverInsideTurn && Trampolines.HasIdleCore)
+        if (_fresh.Count >= HandedOverInsideTurn && Trampolines.HasIdleCore)
             HandOverHalf();
         return true;
     }
@@ -68,7 +68,7 @@ internal sealed class Trampoline : IThreadPoolWorkItem
     {
         if (!TryTouch())
             return false;
-        Enqueue(turn);
+        _requeued.Add(turn);
         Untouch();
         return true;
     }
@@ -79,7 +79,7 @@ internal sealed class Trampoline : IThreadPoolWorkItem
         if (!TryTouch())
             return false;
         _isOver = false;
-        _newest = turn;
+        _fresh.Add(turn);
         Untouch();
         return true;
     }
@@ -93,6 +93,8 @@ internal sealed class Trampoline : IThreadPoolWorkItem
         DispatcherMonitor.Wake();
         _current = this;
         int turnsLeft = TurnsMax;
+        // The beat before may have passed without anybody's coming to who has waited longest.
+        _newestRuns = NewestRunsMax;
         while (TryTake(out var turn))
         {
             turn.Execute();
@@ -110,7 +112,7 @@ internal sealed class Trampoline : IThreadPoolWorkItem
     {
         if (!TryTouch())
             return;
-        bool isEmpty = _newest is null && _count == 0;
+        bool isEmpty = !HasQueued;
         if (isEmpty)
             Trampolines.Ended();
         _isOver = isEmpty;
@@ -123,25 +125,30 @@ internal sealed class Trampoline : IThreadPoolWorkItem
 
     private bool TryTake(out IThreadPoolWorkItem turn)
     {
-        if (_count > 0 && (_count > 1 || _newest is not null) && Trampolines.HasIdleCore)
+        // Two may be a receiver and the sender it has just let in, who are at their quickest on one core.
+        int queuedCount = QueuedCount;
+        if (queuedCount > (_isCrowded ? 1 : 2) && Trampolines.HasIdleCore)
             HandOverHalf();
+        _isCrowded = queuedCount > 1;
         turn = null!;
         if (!TryTouch())
             return false;
-        if (_newest is { } newest && (_count == 0 || ++_newestRuns < NewestRunsMax))
-        {
-            _newest = null;
-            turn = newest;
-        }
-        else if (_count > 0)
-        {
-            _newestRuns = 0;
-            turn = Dequeue();
-        }
-
+        if (_fresh.Count > 0 && (QueuedCount == 1 || ++_newestRuns < NewestRunsMax))
+            turn = _fresh.TakeNewest();
+        else if (QueuedCount > 0)
+            turn = TakeWhoWaitedLongest();
         _turnCount++;
         Untouch();
         return turn is not null;
+    }
+
+    private IThreadPoolWorkItem TakeWhoWaitedLongest()
+    {
+        _newestRuns = 0;
+        _isRequeuedNext = !_isRequeuedNext;
+        return _fresh.Count == 0 || (_isRequeuedNext && _requeued.Count > 0)
+            ? _requeued.TakeOldest()
+            : _fresh.TakeOldest();
     }
 
     private void HandOverHalf()
@@ -149,8 +156,9 @@ internal sealed class Trampoline : IThreadPoolWorkItem
         var other = new Trampoline { _isOver = false };
         if (!TryTouch())
             return;
-        for (int left = (_count + 1) / 2; left > 0; left--)
-            other.Enqueue(Dequeue());
+        // Of two, the one that has just been woken stays with what woke it.
+        _fresh.MoveOldestTo(ref other._fresh, _fresh.Count / 2);
+        _requeued.MoveOldestTo(ref other._requeued, (_requeued.Count + 1) / 2);
         Untouch();
         Trampolines.Start(other);
     }
@@ -172,11 +180,8 @@ internal sealed class Trampoline : IThreadPoolWorkItem
         if (_isOver)
             return;
 
-        var other = new Trampoline
-        {
-            _newest = _newest, _queue = _queue, _first = _first, _count = _count, _isOver = false,
-        };
-        (_newest, _queue, _first, _count) = (null, [], 0, 0);
+        var other = new Trampoline { _fresh = _fresh, _requeued = _requeued, _isOver = false };
+        (_fresh, _requeued) = (new(), new());
         // It is counted already: it stands in for the one that is stuck.
         if (other.HasQueued)
             ThreadPool.UnsafeQueueUserWorkItem(other, preferLocal: false);
@@ -194,30 +199,4 @@ internal sealed class Trampoline : IThreadPoolWorkItem
     }
 
     private void Untouch() => Volatile.Write(ref _isTouched, false);
-
-    private void Enqueue(IThreadPoolWorkItem turn)
-    {
-        if (_count == _queue.Length)
-            Grow();
-        _queue[(_first + _count) & (_queue.Length - 1)] = turn;
-        _count++;
-    }
-
-    private IThreadPoolWorkItem Dequeue()
-    {
-        ref var place = ref _queue[_first];
-        var turn = place!;
-        place = null;
-        _first = (_first + 1) & (_queue.Length - 1);
-        _count--;
-        return turn;
-    }
-
-    private void Grow()
-    {
-        var bigger = new IThreadPoolWorkItem?[Math.Max(_queue.Length * 2, FirstQueueLength)];
-        for (int i = 0; i < _count; i++)
-            bigger[i] = _queue[(_first + i) & (_queue.Length - 1)];
-        (_queue, _first) = (bigger, 0);
-    }
 }

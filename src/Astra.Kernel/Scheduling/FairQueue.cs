@@ -1,44 +1,67 @@
+using Astra.Kernel.Controls;
+
 namespace Astra.Kernel.Scheduling;
 
 /// <summary>
-/// Ready tasks in the order they should run: tenants share alike, agents of a tenant share the tenant's part alike, and
-/// among one agent's tasks priority and waiting time decide. Pure data; knows no actors and no clock.
+/// Ready tasks in the order they should run: tenants share by weight, the agents of a tenant share the tenant's part by
+/// weight, and among one agent's tasks priority and waiting time decide. Pure data; knows no actors and no clock.
 /// </summary>
 /// <remarks>
-/// Virtual time as in Linux's completely fair scheduler: whoever has used the least slot time is next. A newcomer starts
-/// where the last one served stood, so that absence earns no credit. Priority is a head start in waiting time, which
-/// makes ageing free: the order of two tasks never changes while they wait.
+/// Virtual time as in Linux's completely fair scheduler: whoever has used the least slot time for its weight is next.
+/// Priority is a head start in waiting time, which makes ageing free: the order of two tasks never changes while they
+/// wait, and the lowest priority is overtaken only by what comes within 200 seconds after it.
 /// </remarks>
 internal sealed class FairQueue
 {
     /// <summary>One point of priority is worth having waited this much longer.</summary>
     private static readonly TimeSpan PointOfPriority = TimeSpan.FromSeconds(1);
 
+    // Who is neither waiting nor in debt is remembered only until there are twice as many.
+    private const int IdleSharesMin = 1_024;
+
     private readonly Dictionary<TenantId, TenantShare> _tenants = [];
     private readonly Dictionary<TaskId, Waiting> _waiting = [];
     private readonly FairOrder<TenantShare> _order = new();
+    private readonly Dictionary<(TenantId, string), double> _weights = [];
     private long _arrivals;
+    private int _shareCount;
+    private int _sweepAt = IdleSharesMin;
 
     public int Count => _waiting.Count;
 
+    public int TenantsWaiting => _order.WaitingCount;
+
     public bool Contains(TaskId task) => _waiting.ContainsKey(task);
+
+    /// <summary>Takes effect with the next task that is charged.</summary>
+    public void Weigh(IEnumerable<TenantControls> controls)
+    {
+        _weights.Clear();
+        foreach (var tenant in controls)
+            foreach (var weight in tenant.Weights)
+                _weights[(tenant.Tenant, weight.Agent)] = weight.Value / (double)Weight.Default;
+        foreach (var (id, tenant) in _tenants)
+        {
+            tenant.Weight = _weights.GetValueOrDefault((id, ""), 1);
+            foreach (var (name, agent) in tenant.Agents)
+                agent.Weight = AgentWeight(id, name);
+        }
+    }
 
     public void Add(ReadyTask task, TimeSpan now)
     {
         Remove(task.Task);
-        if (!_tenants.TryGetValue(task.Tenant, out var tenant))
-            _tenants[task.Tenant] = tenant = new TenantShare(task.Tenant, _tenants.Count);
-        var agent = tenant.Agent(task.Agent ?? "");
-
+        var tenant = TenantOf(task.Tenant);
+        var agent = AgentOf(task.Tenant, tenant, task.Agent ?? "");
         if (tenant.WaitingCount == 0)
             _order.Join(tenant);
         if (agent.WaitingCount == 0)
             tenant.Order.Join(agent);
-        var queue = agent.Queue(task.Executor);
-        var waiting = new Waiting(task, tenant, agent, queue);
+        var line = agent.Line(task.Class);
+        var waiting = new Waiting(task, tenant, agent, line);
         _waiting[task.Task] = waiting;
-        queue.WaitingCount++;
-        queue.Order.Enqueue(waiting, ((now - PointOfPriority * task.Priority).Ticks, _arrivals++));
+        line.WaitingCount++;
+        line.Order.Enqueue(waiting, ((now - PointOfPriority * task.Priority).Ticks, _arrivals++));
         tenant.WaitingCount++;
         agent.WaitingCount++;
     }
@@ -51,156 +74,149 @@ internal sealed class FairQueue
         return true;
     }
 
-    /// <summary>The next task that <paramref name="mayRun"/> lets run, charged with what it will probably use.</summary>
-    /// <param name="mayRun">Asked for tenant, agent and executor label: are there a slot and room below the limits?</param>
-    public ReadyTask? Take(Func<TenantId, string?, string, bool> mayRun, TimeSpan estimate)
+    /// <summary>The next task that <paramref name="mayRun"/> lets run, charged with what it will at most use.</summary>
+    /// <param name="mayRun">Asked for the first of each line: are there a slot and room below the limits?</param>
+    /// <param name="longest">The longest that tasks take these days.</param>
+    public ReadyTask? Take(Func<ReadyTask, bool> mayRun, Func<ReadyTask, TimeSpan> chargeOf, TimeSpan longest)
     {
         foreach (var tenant in _order.Waiting)
         {
             foreach (var agent in tenant.Order.Waiting)
             {
-                if (Best(agent, mayRun) is not { } queue)
+                if (Best(agent, mayRun) is not { } line)
                     continue;
-                _order.Serve(tenant);
-                tenant.Order.Serve(agent);
-                var waiting = queue.Order.Dequeue();
+                var waiting = line.Order.Dequeue();
+                var charge = chargeOf(waiting.Task);
+                _order.Serve(tenant, longest, charge);
+                tenant.Order.Serve(agent, longest, charge);
                 _waiting.Remove(waiting.Task.Task);
                 Leave(waiting);
-                Charge(waiting.Task, estimate);
                 return waiting.Task;
             }
         }
         return null;
     }
 
-    /// <summary>Slot time that a task has used, beyond what it was charged before; negative gives back.</summary>
-    public void Charge(ReadyTask task, TimeSpan used)
+    /// <summary>A task that was taken has used this, of what it was charged.</summary>
+    public void Settle(ReadyTask task, TimeSpan charged, TimeSpan used)
     {
         if (!_tenants.TryGetValue(task.Tenant, out var tenant))
             return;
-        _order.Charge(tenant, used);
-        tenant.Order.Charge(tenant.Agent(task.Agent ?? ""), used);
+        _order.Settle(tenant, charged, used);
+        if (tenant.Agents.TryGetValue(task.Agent ?? "", out var agent))
+            tenant.Order.Settle(agent, charged, used);
     }
 
     /// <summary>How many wait, by tenant and executor label; only those who wait are visited.</summary>
     public IEnumerable<(TenantId Tenant, string Executor, int Count)> WaitingCounts() =>
         from tenant in _order.Waiting
         from agent in tenant.Order.Waiting
-        from queue in agent.Queues
-        where queue.WaitingCount > 0
-        select (tenant.Id, queue.Executor, queue.WaitingCount);
+        from line in agent.Lines
+        where line.WaitingCount > 0
+        select (tenant.Id, line.Executor, line.WaitingCount);
 
-    private static ExecutorQueue? Best(AgentShare agent, Func<TenantId, string?, string, bool> mayRun)
+    private static TaskLine? Best(AgentShare agent, Func<ReadyTask, bool> mayRun)
     {
-        ExecutorQueue? best = null;
+        TaskLine? best = null;
         (long, long) bestKey = default;
-        foreach (var queue in agent.Queues)
+        foreach (var line in agent.Lines)
         {
-            while (queue.Order.TryPeek(out var head, out var key))
+            while (line.Order.TryPeek(out var head, out var key))
             {
                 if (head.HasLeft)
                 {
-                    queue.Order.Dequeue();
+                    line.Order.Dequeue();
                     continue;
                 }
-                if ((best is null || key.CompareTo(bestKey) < 0) && mayRun(head.Task.Tenant, head.Task.Agent, head.Task.Executor))
-                    (best, bestKey) = (queue, key);
+                if ((best is null || key.CompareTo(bestKey) < 0) && mayRun(head.Task))
+                    (best, bestKey) = (line, key);
                 break;
             }
         }
         return best;
     }
 
+    private TenantShare TenantOf(TenantId id)
+    {
+        if (_tenants.TryGetValue(id, out var tenant))
+            return tenant;
+        Sweep();
+        _shareCount++;
+        return _tenants[id] = new TenantShare(id) { Weight = _weights.GetValueOrDefault((id, ""), 1) };
+    }
+
+    private AgentShare AgentOf(TenantId id, TenantShare tenant, string name)
+    {
+        if (tenant.Agents.TryGetValue(name, out var agent))
+            return agent;
+        _shareCount++;
+        return tenant.Agents[name] = new AgentShare { Weight = AgentWeight(id, name) };
+    }
+
+    // The empty name is the tenant's own weight, and the share of goals without an agent has none.
+    private double AgentWeight(TenantId tenant, string agent) => agent.Length == 0 ? 1 : _weights.GetValueOrDefault((tenant, agent), 1);
+
     private void Leave(Waiting waiting)
     {
         waiting.HasLeft = true;
-        waiting.Queue.WaitingCount--;
+        waiting.Line.WaitingCount--;
         if (--waiting.Agent.WaitingCount == 0)
             waiting.Tenant.Order.Leave(waiting.Agent);
         if (--waiting.Tenant.WaitingCount == 0)
             _order.Leave(waiting.Tenant);
     }
 
-    private sealed record Waiting(ReadyTask Task, TenantShare Tenant, AgentShare Agent, ExecutorQueue Queue)
+    /// <summary>Forgets those who would start anew where they stand.</summary>
+    private void Sweep()
+    {
+        if (_shareCount < _sweepAt)
+            return;
+        foreach (var (id, tenant) in _tenants.ToList())
+        {
+            foreach (var (name, agent) in tenant.Agents.ToList())
+                if (IsIdle(agent, tenant.Order.Reached))
+                    tenant.Agents.Remove(name);
+            if (tenant.Agents.Count == 0 && IsIdle(tenant, _order.Reached))
+                _tenants.Remove(id);
+        }
+        _shareCount = _tenants.Count + _tenants.Values.Sum(tenant => tenant.Agents.Count);
+        _sweepAt = Math.Max(IdleSharesMin, 2 * _shareCount);
+    }
+
+    private static bool IsIdle(FairShare share, TimeSpan reached) => share.WaitingCount == 0 && share.VirtualTime <= reached;
+
+    private sealed record Waiting(ReadyTask Task, TenantShare Tenant, AgentShare Agent, TaskLine Line)
     {
         public bool HasLeft { get; set; }
     }
 
-    private abstract class Share(int ordinal)
-    {
-        public static readonly IComparer<Share> ByVirtualTime = Comparer<Share>.Create(
-            (a, b) => (a.VirtualTime, a._ordinal).CompareTo((b.VirtualTime, b._ordinal)));
-
-        private readonly int _ordinal = ordinal;
-
-        public TimeSpan VirtualTime { get; set; }
-        public int WaitingCount { get; set; }
-    }
-
-    /// <summary>Those who wait, by the virtual time they have used, and how far the whole has come.</summary>
-    private sealed class FairOrder<T> where T : Share
-    {
-        private readonly SortedSet<T> _waiting = new(Share.ByVirtualTime);
-        private TimeSpan _reached;
-
-        public IEnumerable<T> Waiting => _waiting;
-
-        public void Join(T share)
-        {
-            if (share.VirtualTime < _reached)
-                share.VirtualTime = _reached;
-            _waiting.Add(share);
-        }
-
-        public void Leave(T share) => _waiting.Remove(share);
-
-        // Those ahead of it in line could not run, for want of a slot that suits them; they keep their place.
-        public void Serve(T share)
-        {
-            if (share.VirtualTime > _reached)
-                _reached = share.VirtualTime;
-        }
-
-        public void Charge(T share, TimeSpan used)
-        {
-            var isWaiting = _waiting.Remove(share);
-            share.VirtualTime += used;
-            if (isWaiting)
-                _waiting.Add(share);
-        }
-    }
-
-    private sealed class TenantShare(TenantId id, int ordinal) : Share(ordinal)
+    private sealed class TenantShare(TenantId id) : FairShare
     {
         public TenantId Id => id;
 
-        private readonly Dictionary<string, AgentShare> _agents = new(StringComparer.Ordinal);
+        public Dictionary<string, AgentShare> Agents { get; } = new(StringComparer.Ordinal);
 
         public FairOrder<AgentShare> Order { get; } = new();
-
-        public AgentShare Agent(string name)
-        {
-            if (!_agents.TryGetValue(name, out var agent))
-                _agents[name] = agent = new AgentShare(_agents.Count);
-            return agent;
-        }
     }
 
-    private sealed class AgentShare(int ordinal) : Share(ordinal)
+    private sealed class AgentShare : FairShare
     {
-        private readonly Dictionary<string, ExecutorQueue> _queues = new(StringComparer.Ordinal);
+        private readonly Dictionary<TaskClass, TaskLine> _lines = [];
 
-        public IEnumerable<ExecutorQueue> Queues => _queues.Values;
+        public IEnumerable<TaskLine> Lines => _lines.Values;
 
-        public ExecutorQueue Queue(string executor)
+        public TaskLine Line(TaskClass of)
         {
-            if (!_queues.TryGetValue(executor, out var queue))
-                _queues[executor] = queue = new ExecutorQueue(executor);
-            return queue;
+            if (_lines.TryGetValue(of, out var line))
+                return line;
+            // Lines that have run empty go when another comes.
+            foreach (var (empty, _) in _lines.Where(one => one.Value.WaitingCount == 0).ToList())
+                _lines.Remove(empty);
+            return _lines[of] = new TaskLine(of.Executor);
         }
     }
 
-    private sealed class ExecutorQueue(string executor)
+    private sealed class TaskLine(string executor)
     {
         public string Executor => executor;
         public PriorityQueue<Waiting, (long, long)> Order { get; } = new();

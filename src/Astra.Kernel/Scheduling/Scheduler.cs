@@ -1,4 +1,5 @@
 using Astra.Kernel.Actors;
+using Astra.Kernel.Controls;
 using Astra.Kernel.Metrics;
 using Astra.Kernel.Shards;
 using Astra.Kernel.Workers;
@@ -9,10 +10,10 @@ namespace Astra.Kernel.Scheduling;
 /// Hands ready tasks to free slots: one per node, for all its shards, so that being spread over shards earns nothing.
 /// It proposes; the shard that owns the task disposes, and the claim is durable before the worker hears of it.
 /// </summary>
-internal sealed class Scheduler(IClock clock, KernelLimits limits, ShardDoor door, WorkerRoster roster, KernelMetrics metrics) : Actor
+internal sealed class Scheduler(IClock clock, KernelLimits limits, ShardDoor door, NodeLoad load, WorkerRoster roster, KernelMetrics metrics, Func<int> nodeCount) : Actor
 {
-    // What a task of an executor nobody has timed yet is charged in advance.
-    private static readonly TimeSpan FirstEstimate = TimeSpan.FromMilliseconds(10);
+    // What a task of an executor nobody has timed lately is charged in advance.
+    private static readonly TimeSpan FirstCharge = TimeSpan.FromMilliseconds(10);
 
     private static readonly TimeSpan BusyShardDelay = TimeSpan.FromMilliseconds(5);
     private static readonly TimeSpan RefusedClaimDelay = TimeSpan.FromMilliseconds(100);
@@ -23,6 +24,7 @@ internal sealed class Scheduler(IClock clock, KernelLimits limits, ShardDoor doo
 
     private static readonly object DueTick = new();
     private static readonly object FillTick = new();
+    private static readonly object TokenTick = new();
     private static readonly object AwayTick = new();
 
     private readonly FairQueue _queue = new();
@@ -30,9 +32,16 @@ internal sealed class Scheduler(IClock clock, KernelLimits limits, ShardDoor doo
     private readonly Dictionary<TaskId, ReadyTask> _laterById = [];
     private readonly Dictionary<ShardId, HashSet<TaskId>> _byShard = [];
     private readonly WorkerPool _workers = new();
-    private readonly Dictionary<string, TimeSpan> _estimates = new(StringComparer.Ordinal);
+    private readonly LimitBook _book = new(clock, limits, nodeCount);
+    private readonly Dictionary<AttemptId, (ReadyTask Ready, WorkerId Worker)> _adopted = [];
+    private readonly Dictionary<string, Longest> _longestOf = new(StringComparer.Ordinal);
+    private readonly Longest _longest = new();
     private DateTimeOffset? _dueTimer;
+    private TimeSpan? _tokenTimer;
     private TimeSpan? _awayTimer;
+
+    // What limits hold back must not start for want of knowing them: nothing is handed out before they have been read.
+    private bool _hasControls;
 
     /// <summary>A successor finds the workers where they are. What they hold it learns from the shards, which are started
     /// anew along with it.</summary>
@@ -78,6 +87,13 @@ internal sealed class Scheduler(IClock clock, KernelLimits limits, ShardDoor doo
             case WorkerResized resized:
                 _workers.Resize(resized.Worker, resized.Slots);
                 break;
+            case WorkerSilent silent:
+                FallSilent(silent.Worker, silent.At);
+                break;
+            case WorkerHeard heard:
+                _workers.Handle(heard.Worker)?.Pulse.Wake();
+                _workers.SetSilent(heard.Worker, isSilent: false);
+                break;
             case WorkerLeft left:
                 Lose(left.Worker);
                 break;
@@ -90,14 +106,30 @@ internal sealed class Scheduler(IClock clock, KernelLimits limits, ShardDoor doo
             case LeasesKept kept:
                 Keep(kept);
                 break;
+            case ControlSet controls:
+                _hasControls = true;
+                _queue.Weigh(controls.Tenants);
+                _book.Load(controls.Tenants);
+                break;
+            case DrainingChanged:
+                break;
+            case CalendarJumped:
+                PlaceAnew(turn);
+                break;
             case ExplainReady explain:
-                turn.Reply(Explain(explain));
+                turn.Reply(Why.Of(explain));
+                return default;
+            case ExplainWorker explain:
+                turn.Reply(Why.Of(explain));
+                return default;
+            case ExplainAgent explain:
+                turn.Reply(Why.Of(explain));
                 return default;
             case Summarise:
-                turn.Reply(Summary);
+                turn.Reply(Why.Summarise());
                 return default;
             case TakeCensus:
-                turn.Reply(SchedulerCensus.Of(Summary, _queue, _workers, _byShard, _laterById.Values));
+                turn.Reply(SchedulerCensus.Of(Why.Summarise(), _queue, _workers, _byShard, _laterById.Values));
                 return default;
             case var tick when ReferenceEquals(tick, DueTick):
                 _dueTimer = null;
@@ -107,14 +139,18 @@ internal sealed class Scheduler(IClock clock, KernelLimits limits, ShardDoor doo
                 _awayTimer = null;
                 EndSilence(turn);
                 break;
+            case var tick when ReferenceEquals(tick, TokenTick):
+                _tokenTimer = null;
+                break;
             case var tick when ReferenceEquals(tick, FillTick):
                 break;
         }
         Fill(turn);
+        load.Ready = _queue.Count + _laterById.Count;
         return default;
     }
 
-    private SchedulerSummary Summary => new(_queue.Count + _laterById.Count, _workers.TakenCount, _workers.Summary);
+    private SchedulerWhy Why => new(clock, _queue, _workers, _book, _laterById, _longest, load.IsDraining);
 
     private void Offer(ReadyTask ready, ActorTurn turn)
     {
@@ -123,7 +159,7 @@ internal sealed class Scheduler(IClock clock, KernelLimits limits, ShardDoor doo
             _byShard[ready.Shard] = tasks = [];
         tasks.Add(ready.Task);
 
-        if (ready.DueAt is { } due && due > clock.UtcNow)
+        if (DueOf(ready) is { } due && due > clock.UtcNow)
         {
             _later.Enqueue(ready, due);
             _laterById[ready.Task] = ready;
@@ -137,6 +173,22 @@ internal sealed class Scheduler(IClock clock, KernelLimits limits, ShardDoor doo
     {
         ready.WaitingSince ??= clock.Elapsed;
         _queue.Add(ready, clock.Elapsed);
+    }
+
+    /// <summary>Not before either. A calendar that was set back does not make a retry wait longer than any retry does.</summary>
+    private DateTimeOffset? DueOf(ReadyTask ready)
+    {
+        var retry = ready.DueAt is { } due && due > clock.UtcNow + limits.RetryDelayMax ? clock.UtcNow + limits.RetryDelayMax : ready.DueAt;
+        return ready.NotBefore is { } start && !(start < retry) ? start : retry;
+    }
+
+    private void PlaceAnew(ActorTurn turn)
+    {
+        _dueTimer = null;
+        _later.Clear();
+        foreach (var ready in _laterById.Values.OrderBy(ready => ready.Task.Value).ToList())
+            Offer(ready, turn);
+        WatchDue(turn);
     }
 
     private void Drop(TaskId task)
@@ -170,49 +222,80 @@ internal sealed class Scheduler(IClock clock, KernelLimits limits, ShardDoor doo
 
     private void Fill(ActorTurn turn)
     {
-        while (_workers.HasFreeSlot && _queue.Take(MayRun, FirstEstimate) is { } ready)
+        var now = clock.Elapsed;
+        while (_hasControls && !load.IsDraining && _workers.HasFreeSlot && _queue.Take(MayRun, ChargeOf, _longest.At(now)) is { } ready)
         {
             Drop(ready.Task);
-            var estimate = _estimates.GetValueOrDefault(ready.Executor, FirstEstimate);
-            _queue.Charge(ready, estimate - FirstEstimate);
-            var worker = _workers.Choose(ready.Tenant, ready.Executor)!;
+            var charge = ChargeOf(ready);
+            var worker = _workers.Choose(ready.Tenant, ready.Class)!;
             var claim = new ClaimTask(ready.Task, ready.AttemptBefore, ready.Epoch, worker);
             switch (ready.Owner.TrySend(claim, turn.Self))
             {
                 case SendResult.Ok:
-                    _workers.Take(new TakenTask(ready, claim, clock.Elapsed, estimate));
+                    _workers.Take(new TakenTask(ready, claim, now, charge));
+                    _book.Enter(ready);
                     break;
                 case SendResult.Full:
                     // The shard is busy. Its task goes back in line, and the slots wait a moment for it.
-                    _queue.Charge(ready, -estimate);
+                    _queue.Settle(ready, charge, TimeSpan.Zero);
                     Offer(ready, turn);
                     turn.Schedule(BusyShardDelay, FillTick);
                     return;
             }
         }
+        WatchTokens(turn);
     }
 
-    private bool MayRun(TenantId tenant, string? agent, string executor) =>
-        _workers.RunningOf(tenant) < limits.RunningTasksPerTenantMax
-        && _workers.RunningOf(tenant, agent) < limits.RunningTasksPerAgentMax
-        && _workers.Choose(tenant, executor) is not null;
+    private bool MayRun(ReadyTask ready) => _workers.Choose(ready.Tenant, ready.Class) is not null && _book.Find(ready) is null;
+
+    // As much as it may use, so that nobody is served again on the strength of what has not been counted yet; what it
+    // did not use is given back when it ends. WaitBound rests on this.
+    private TimeSpan ChargeOf(ReadyTask ready) =>
+        _longestOf.TryGetValue(ready.Class.Executor, out var longest) && longest.At(clock.Elapsed) is var charge && charge > TimeSpan.Zero ? charge : FirstCharge;
+
+    /// <summary>Whoever a rate has refused is looked at again when there is something to have.</summary>
+    private void WatchTokens(ActorTurn turn)
+    {
+        if (_book.NextToken is not { } next)
+            return;
+        _book.ForgetNextToken();
+        if (_tokenTimer is { } set && set <= next)
+            return;
+        _tokenTimer = next;
+        var delay = next - clock.Elapsed;
+        turn.Schedule(delay > TimeSpan.Zero ? delay : TimeSpan.Zero, TokenTick);
+    }
 
     private void Free(WorkerId worker, AttemptId attempt)
     {
+        if (_adopted.TryGetValue(attempt, out var adopted) && adopted.Worker == worker)
+        {
+            _adopted.Remove(attempt);
+            _book.Leave(adopted.Ready);
+        }
         if (_workers.Release(worker, attempt) is not { } taken)
             return;
         var used = clock.Elapsed - taken.Since;
+        End(taken, used);
+        if (!_longestOf.TryGetValue(taken.Ready.Class.Executor, out var longest))
+            _longestOf[taken.Ready.Class.Executor] = longest = new Longest();
+        longest.Add(used, clock.Elapsed);
+        _longest.Add(used, clock.Elapsed);
         metrics.Ran(used);
-        _queue.Charge(taken.Ready, used - taken.Estimate);
-        // An exponential average over about eight tasks: quick enough to follow, slow enough not to jump.
-        _estimates[taken.Ready.Executor] = taken.Estimate + (used - taken.Estimate) / 8;
+    }
+
+    private void End(TakenTask taken, TimeSpan used)
+    {
+        _queue.Settle(taken.Ready, taken.Charge, used);
+        _book.Leave(taken.Ready);
     }
 
     private void TakeBack(ClaimRefused refused, ActorTurn turn)
     {
         if (_workers.TakeBack(refused.Claim) is not { } taken)
             return;
-        _queue.Charge(taken.Ready, -taken.Estimate);
+        _queue.Settle(taken.Ready, taken.Charge, TimeSpan.Zero);
+        _book.TakeBack(taken.Ready);
         if (refused.IsWorthAnother && !IsOnOffer(taken.Ready.Task))
             Offer(taken.Ready with { DueAt = clock.UtcNow + RefusedClaimDelay }, turn);
     }
@@ -223,6 +306,9 @@ internal sealed class Scheduler(IClock clock, KernelLimits limits, ShardDoor doo
     {
         foreach (var task in _byShard.GetValueOrDefault(forget.Shard)?.ToList() ?? [])
             Drop(task);
+        foreach (var attempt in _adopted.Keys.Where(attempt => attempt.Task.Shard == forget.Shard).ToList())
+            if (_adopted.Remove(attempt, out var adopted))
+                _book.Leave(adopted.Ready);
         foreach (var taken in _workers.TakenOf(forget.Shard))
             if (!taken.IsConfirmed)
                 TakeAway(taken, "Its claim was lost with its shard.");
@@ -241,9 +327,17 @@ internal sealed class Scheduler(IClock clock, KernelLimits limits, ShardDoor doo
             else
                 TakeAway(taken, "The attempt is over.");
         // Connected here and not known to hold it: an earlier life of this scheduler gave it to them.
+        // Those of a worker that is not here count for the limits until they end.
         foreach (var task in adopted.Running)
-            if (_workers.Handle(task.Worker) is { } worker && _workers.Find(task.Worker, task.Attempt) is null)
+        {
+            if (_workers.Find(task.Worker, task.Attempt) is not null)
+                continue;
+            if (_workers.Handle(task.Worker) is { } worker)
                 _workers.Take(new TakenTask(task.Ready, new ClaimTask(task.Ready.Task, task.Ready.AttemptBefore, task.Ready.Epoch, worker), clock.Elapsed, TimeSpan.Zero) { IsConfirmed = true });
+            else if (!_adopted.TryAdd(task.Attempt, (task.Ready, task.Worker)))
+                continue;
+            _book.Adopt(task.Ready);
+        }
     }
 
     private void Keep(LeasesKept kept)
@@ -259,7 +353,10 @@ internal sealed class Scheduler(IClock clock, KernelLimits limits, ShardDoor doo
     {
         foreach (var taken in _workers.TakenAway)
             if (SilentAt(taken) <= clock.Elapsed)
+            {
+                FallSilent(taken.Claim.Worker.Id, clock.Elapsed);
                 TakeAway(taken, "Its shard is on another node, and the lease was not renewed there.");
+            }
         WatchSilence(turn);
     }
 
@@ -279,9 +376,17 @@ internal sealed class Scheduler(IClock clock, KernelLimits limits, ShardDoor doo
     private void TakeAway(TakenTask taken, string reason)
     {
         _workers.Release(taken.Claim.Worker.Id, taken.Attempt);
-        _queue.Charge(taken.Ready, (taken.IsConfirmed ? clock.Elapsed - taken.Since : TimeSpan.Zero) - taken.Estimate);
+        End(taken, taken.IsConfirmed ? clock.Elapsed - taken.Since : TimeSpan.Zero);
         if (taken.IsConfirmed)
             taken.Claim.Worker.Worker.Revoke(taken.Ready.Task, taken.Attempt.Attempt, reason);
+    }
+
+    /// <summary>Whatever more it were given would be lost too, each time with a mark against the task, until the connection
+    /// is noticed to be dead. A worker that lives is heard again soon: at the latest when it is told that the attempt is over.</summary>
+    private void FallSilent(WorkerId worker, TimeSpan at)
+    {
+        if (_workers.Handle(worker) is { } handle && handle.Pulse.FallSilent(at))
+            _workers.SetSilent(worker, isSilent: true);
     }
 
     private void Lose(WorkerId worker)
@@ -291,31 +396,10 @@ internal sealed class Scheduler(IClock clock, KernelLimits limits, ShardDoor doo
         var saidGoodbye = _workers.IsDraining(worker);
         foreach (var taken in _workers.Leave(worker))
         {
-            _queue.Charge(taken.Ready, clock.Elapsed - taken.Since - taken.Estimate);
+            End(taken, clock.Elapsed - taken.Since);
             door.Tell(saidGoodbye
                 ? new WorkerReport.Released(taken.Attempt, worker, "its worker stopped in good order")
                 : new WorkerReport.Lost(taken.Attempt, worker, "its worker disconnected"));
         }
-    }
-
-    private WaitReason Explain(ExplainReady explain)
-    {
-        var evidence = new Dictionary<string, string>(StringComparer.Ordinal) { ["executor"] = explain.Executor };
-        if (_laterById.TryGetValue(explain.Task, out var later))
-        {
-            evidence["dueAt"] = later.DueAt!.Value.ToString("O");
-            return new WaitReason($"It is due at {later.DueAt:HH:mm:ss} UTC, not before.", evidence);
-        }
-        var (workerCount, slots, taken) = _workers.Standing(explain.Tenant, explain.Executor);
-        (evidence["workers"], evidence["slots"], evidence["slotsTaken"]) = (workerCount.ToString(), slots.ToString(), taken.ToString());
-        if (workerCount == 0)
-            return new WaitReason($"No connected worker offers {explain.Executor}; start one that does.", evidence);
-        if (taken >= slots)
-            return new WaitReason($"All {slots} slots of the workers that offer {explain.Executor} are taken.", evidence);
-        if (_workers.RunningOf(explain.Tenant) is var tenant && tenant >= limits.RunningTasksPerTenantMax)
-            return new WaitReason($"The tenant runs {tenant} tasks, which is its limit.", evidence);
-        if (_workers.RunningOf(explain.Tenant, explain.Agent) is var agent && agent >= limits.RunningTasksPerAgentMax)
-            return new WaitReason($"The agent runs {agent} tasks, which is its limit.", evidence);
-        return new WaitReason("It is next in line and is being handed to a worker.", evidence);
     }
 }

@@ -42,10 +42,36 @@ internal sealed record WorkerResized(WorkerId Worker, int Slots);
 
 internal sealed record WorkerLeft(WorkerId Worker);
 
+/// <summary>A lease of it has ended at this moment, and it had not been heard.</summary>
+internal sealed record WorkerSilent(WorkerId Worker, TimeSpan At);
+
+/// <summary>One that was believed to be silent.</summary>
+internal sealed record WorkerHeard(WorkerId Worker);
+
+/// <summary>The node has begun to drain, or does not any more: look again.</summary>
+internal sealed record DrainingChanged;
+
+/// <summary>The machine's calendar was set: what was set to it is set anew.</summary>
+internal sealed record CalendarJumped
+{
+    public static readonly CalendarJumped Instance = new();
+}
+
 /// <summary>Answered with a <see cref="WaitReason"/>.</summary>
-internal sealed record ExplainReady(TenantId Tenant, string? Agent, TaskId Task, string Executor);
+internal sealed record ExplainReady(TenantId Tenant, string? Agent, TaskId Task, TaskClass Class);
+
+/// <summary>Answered with a <see cref="WaitReason"/>, or with <see cref="NoReason"/> when no such worker is connected here.</summary>
+internal sealed record ExplainWorker(TenantId Tenant, WorkerId Worker);
+
+/// <summary>Answered with a <see cref="WaitReason"/>.</summary>
+internal sealed record ExplainAgent(TenantId Tenant, string Agent, string Executor);
 
 internal sealed record WaitReason(string Sentence, IReadOnlyDictionary<string, string> Evidence);
+
+internal sealed record NoReason
+{
+    public static readonly NoReason Instance = new();
+}
 
 /// <summary>Answered with a <see cref="SchedulerSummary"/>.</summary>
 internal sealed record Summarise
@@ -53,4 +79,6 @@ internal sealed record Summarise
     public static readonly Summarise Instance = new();
 }
 
-internal sealed record SchedulerSummary(int ReadyCount, int RunningCount, IReadOnlyList<WorkerSummary> Workers);
+/// <param name="WaitAtMost">What a tenant with nothing running waits for its first slot at most; null without a slot.</param>
+internal sealed record SchedulerSummary(
+    int ReadyCount, int RunningCount, IReadOnlyList<WorkerSummary> Workers, int TenantsWaiting, TimeSpan LongestTask, TimeSpan? WaitAtMost, bool IsDraining);

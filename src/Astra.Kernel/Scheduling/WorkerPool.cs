@@ -1,12 +1,13 @@
 using Astra.Kernel.Shards;
+using Astra.Kernel.Tasks;
 using Astra.Kernel.Workers;
 
 namespace Astra.Kernel.Scheduling;
 
 /// <summary>A slot in use, from the moment the task is claimed.</summary>
 /// <param name="Since">On the node's monotonic clock.</param>
-/// <param name="Estimate">What its tenant and agent were charged in advance.</param>
-internal sealed record TakenTask(ReadyTask Ready, ClaimTask Claim, TimeSpan Since, TimeSpan Estimate)
+/// <param name="Charge">What its tenant and agent were charged in advance.</param>
+internal sealed record TakenTask(ReadyTask Ready, ClaimTask Claim, TimeSpan Since, TimeSpan Charge)
 {
     public AttemptId Attempt => new(Ready.Task, Ready.AttemptBefore + 1);
 
@@ -17,13 +18,11 @@ internal sealed record TakenTask(ReadyTask Ready, ClaimTask Claim, TimeSpan Sinc
     public TimeSpan? AwaySince { get; set; }
 }
 
-/// <summary>The connected workers, their free slots, and who runs how much.</summary>
+/// <summary>The connected workers, what they offer, and their free slots.</summary>
 internal sealed class WorkerPool
 {
     private readonly Dictionary<WorkerId, Member> _members = [];
     private readonly Dictionary<string, List<Member>> _byExecutor = new(StringComparer.Ordinal);
-    private readonly Dictionary<TenantId, int> _runningByTenant = [];
-    private readonly Dictionary<(TenantId, string), int> _runningByAgent = [];
     private int _freeSlots;
     private int _joinedCount;
 
@@ -32,19 +31,18 @@ internal sealed class WorkerPool
 
     public IReadOnlyList<WorkerSummary> Summary =>
         [.. _members.Values.OrderBy(member => member.Ordinal).Select(member => new WorkerSummary(
-            member.Handle.Id, member.Handle.Offer.Name, member.Handle.Offer.Tenant, member.Handle.Offer.Executors, member.Slots, member.Taken.Count))];
+            member.Handle.Id, member.Handle.Offer.Name, member.Handle.Offer.Tenant, member.Handle.Offer.Executors, member.Slots, member.Taken.Count)
+        {
+            Capabilities = member.Handle.Offer.Capabilities, IsDraining = member.IsDraining, SilentSince = member.SilentSince,
+        })];
 
-    public IEnumerable<KeyValuePair<TenantId, int>> RunningByTenant => _runningByTenant.Where(running => running.Value > 0);
+    public IEnumerable<KeyValuePair<TenantId, int>> RunningByTenant => _members.Values.SelectMany(member => member.Taken.Values).CountBy(taken => taken.Ready.Tenant);
 
     public IEnumerable<ShardId> ShardsOfTaken => _members.Values.SelectMany(member => member.Taken.Values).Select(taken => taken.Ready.Shard);
 
-    public bool IsOffered(TenantId tenant, string executor) => Offering(tenant, executor).Any(member => !member.IsDraining);
+    public bool IsOffered(TenantId tenant, string executor) => Offering(tenant, executor).Any(member => member.IsOpen);
 
     public WorkerHandle? Handle(WorkerId worker) => _members.GetValueOrDefault(worker)?.Handle;
-
-    public int RunningOf(TenantId tenant) => _runningByTenant.GetValueOrDefault(tenant);
-
-    public int RunningOf(TenantId tenant, string? agent) => _runningByAgent.GetValueOrDefault((tenant, agent ?? ""));
 
     public void Join(WorkerHandle handle)
     {
@@ -57,10 +55,13 @@ internal sealed class WorkerPool
                 _byExecutor[executor] = offering = [];
             offering.Add(member);
         }
-        _freeSlots += handle.Offer.Slots;
+        _freeSlots += member.FreeSlots;
     }
 
     public void Drain(WorkerId worker) => Change(worker, member => member.IsDraining = true);
+
+    /// <summary>A silent worker keeps what it has and is given nothing more.</summary>
+    public void SetSilent(WorkerId worker, bool isSilent) => Change(worker, member => member.IsSilent = isSilent);
 
     public void Resize(WorkerId worker, int slots) => Change(worker, member => member.Slots = slots);
 
@@ -75,17 +76,16 @@ internal sealed class WorkerPool
         foreach (var executor in member.Handle.Offer.Executors)
             if (_byExecutor.TryGetValue(executor, out var offering) && offering.Remove(member) && offering.Count == 0)
                 _byExecutor.Remove(executor);
-        foreach (var taken in member.Taken.Values)
-            Count(taken.Ready, -1);
+        TakenCount -= member.Taken.Count;
         return [.. member.Taken.Values.OrderBy(taken => taken.Since)];
     }
 
     /// <summary>The one with the most free slots, so that work spreads; the first that joined among equals.</summary>
-    public WorkerHandle? Choose(TenantId tenant, string executor)
+    public WorkerHandle? Choose(TenantId tenant, TaskClass what)
     {
         Member? best = null;
-        foreach (var member in Offering(tenant, executor))
-            if (member.FreeSlots > (best?.FreeSlots ?? 0))
+        foreach (var member in Offering(tenant, what.Executor))
+            if (member.FreeSlots > (best?.FreeSlots ?? 0) && member.Has(what.Requires))
                 best = member;
         return best?.Handle;
     }
@@ -93,7 +93,7 @@ internal sealed class WorkerPool
     public void Take(TakenTask taken)
     {
         Change(taken.Claim.Worker.Id, member => member.Taken[taken.Ready.Task] = taken);
-        Count(taken.Ready, +1);
+        TakenCount++;
     }
 
     public TakenTask? Confirm(ClaimTask claim)
@@ -122,15 +122,23 @@ internal sealed class WorkerPool
         if (Find(worker, attempt) is not { } taken)
             return null;
         Change(worker, member => member.Taken.Remove(attempt.Task));
-        Count(taken.Ready, -1);
+        TakenCount--;
         return taken;
     }
 
-    public (int Workers, int Slots, int Taken) Standing(TenantId tenant, string executor)
+    /// <summary>The workers that could ever take such a task, and how full they are.</summary>
+    public PoolStanding Standing(TenantId tenant, TaskClass what)
     {
-        var offering = Offering(tenant, executor).Where(member => !member.IsDraining).ToList();
-        return (offering.Count, offering.Sum(member => member.Slots), offering.Sum(member => member.Taken.Count));
+        var offering = Offering(tenant, what.Executor).ToList();
+        var able = offering.Where(member => member.Has(what.Requires)).ToList();
+        var open = able.Where(member => member.IsOpen).ToList();
+        var missing = Capabilities.Split(what.Requires).Where(one => !offering.Any(member => member.Has(one))).ToList();
+        return new PoolStanding(offering.Count, able.Count, open.Count, open.Sum(member => member.Slots), open.Sum(member => member.Taken.Count), missing,
+            [.. able.Where(member => member.IsSilent).Select(member => (member.Handle.Offer.Name, member.SilentSince ?? default))]);
     }
+
+    public TimeSpan LongestSince(TimeSpan now) =>
+        _members.Values.SelectMany(member => member.Taken.Values).Aggregate(TimeSpan.Zero, (longest, taken) => now - taken.Since > longest ? now - taken.Since : longest);
 
     private TakenTask? Find(ClaimTask claim) =>
         _members.TryGetValue(claim.Worker.Id, out var member) && member.Taken.TryGetValue(claim.Task, out var taken) && ReferenceEquals(taken.Claim, claim)
@@ -152,15 +160,10 @@ internal sealed class WorkerPool
         _freeSlots += member.FreeSlots - before;
     }
 
-    private void Count(ReadyTask ready, int change)
-    {
-        TakenCount += change;
-        _runningByTenant[ready.Tenant] = RunningOf(ready.Tenant) + change;
-        _runningByAgent[(ready.Tenant, ready.Agent ?? "")] = RunningOf(ready.Tenant, ready.Agent) + change;
-    }
-
     private sealed class Member(WorkerHandle handle, int ordinal)
     {
+        private readonly HashSet<string> _capabilities = new(handle.Offer.Capabilities, StringComparer.Ordinal);
+
         public WorkerHandle Handle => handle;
         public int Ordinal => ordinal;
         public Dictionary<TaskId, TakenTask> Taken { get; } = [];
@@ -168,6 +171,23 @@ internal sealed class WorkerPool
 
         /// <summary>What it offers now. It may have taken more when it offered more.</summary>
         public int Slots { get; set; } = handle.Offer.Slots;
-        public int FreeSlots => IsDraining ? 0 : Math.Max(0, Slots - Taken.Count);
+
+        /// <summary>As the pulse said when this was last set, so that the count of free slots is of one moment.</summary>
+        public bool IsSilent { get; set; } = handle.Pulse.SilentSince is not null;
+        public TimeSpan? SilentSince => IsSilent ? handle.Pulse.SilentSince : null;
+
+        public bool IsOpen => !IsDraining && !IsSilent;
+        public int FreeSlots => !IsOpen ? 0 : Math.Max(0, Slots - Taken.Count);
+
+        /// <param name="requires">As in a task; null is nothing.</param>
+        public bool Has(string? requires) => requires is null || _capabilities.Contains(requires) || requires.Split(' ').All(_capabilities.Contains);
     }
 }
+
+/// <param name="Offering">Workers with the executor's label.</param>
+/// <param name="Able">Those among them with every capability that is required.</param>
+/// <param name="Open">Those among them that neither drain nor are silent.</param>
+/// <param name="Missing">Capabilities that none of those offering has.</param>
+/// <param name="Silent">Those among the able that are silent, by name and since when.</param>
+internal readonly record struct PoolStanding(
+    int Offering, int Able, int Open, int Slots, int Taken, IReadOnlyList<string> Missing, IReadOnlyList<(string Name, TimeSpan Since)> Silent);

@@ -1,4 +1,5 @@
 using Astra.Kernel.Effects;
+using Astra.Kernel.Controls;
 using Astra.Kernel.Journal;
 using Astra.Kernel.Tasks;
 using Astra.Kernel.Workers;
@@ -23,6 +24,7 @@ internal static class BusCodec
         Released = 40,
         Intended = 41,
         Settled = 42,
+        ReadControls = 43,
         SeeGoals = 50,
         GoalsEnded = 51,
         Delegated = 52,
@@ -51,7 +53,7 @@ internal static class BusCodec
         CancelGroup = 11,
     }
 
-    /// <param name="question">A <see cref="WorkerReport"/> or a <see cref="RenewLeases"/>.</param>
+    /// <param name="question">A <see cref="WorkerReport"/>, a <see cref="RenewLeases"/> or a <see cref="ReadControls"/>.</param>
     public static byte[] EncodeQuestion(object question)
     {
         var writer = new FieldWriter();
@@ -111,6 +113,9 @@ internal static class BusCodec
                 writer.Int32(ended.Shard.Value);
                 writer.Standings(ended.Standings);
                 break;
+            case ReadControls:
+                writer.Byte((byte)QuestionKind.ReadControls);
+                break;
             default:
                 throw new InvalidOperationException($"{question.GetType().Name} does not travel between nodes.");
         }
@@ -134,6 +139,7 @@ internal static class BusCodec
             QuestionKind.Delegated => new WorkerReport.Delegated(reader.Attempt(), reader.Worker(), reader.Text(), reader.Request() with { Plan = reader.Edits() }),
             QuestionKind.SeeGoals => new SeeGoals(reader.Goals(), reader.Int32() is var by and >= 0 ? new ShardId(by) : null),
             QuestionKind.GoalsEnded => new GoalsEnded(new ShardId(reader.Int32()), reader.Standings()),
+            QuestionKind.ReadControls => ReadControls.Instance,
             _ => throw new InvalidDataException($"A question is of the unknown kind {(byte)kind}."),
         };
     }

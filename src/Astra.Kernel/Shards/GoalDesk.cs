@@ -53,6 +53,22 @@ internal sealed class GoalDesk(ShardGoals goals, ShardLog log, GoalDecisions dec
 
     public Answer<GoalRow> Cancel(ShardRequest.CancelGoal cancel) => OnGoal(cancel.Tenant, cancel.Goal, goal => Cancel(goal, cancel));
 
+    public Answer<GoalRow> Pause(ShardRequest.PauseGoal pause) => OnGoal<GoalRow>(pause.Tenant, pause.Goal, goal =>
+    {
+        if (goal.State != GoalState.Active)
+            return new Refusal(RefusalKind.Conflict, $"The goal has ended ({goal.State.ToString().ToLowerInvariant()}); there is nothing to pause.");
+        if (goal.Extras.Pause is null)
+            decisions.Pause(goal, pause.Caller.Principal, pause.Reason);
+        return goal.ToRow();
+    });
+
+    public Answer<GoalRow> Resume(ShardRequest.ResumeGoal resume) => OnGoal<GoalRow>(resume.Tenant, resume.Goal, goal =>
+    {
+        if (goal.Extras.Pause is not null)
+            decisions.Resume(goal, resume.Caller.Principal);
+        return goal.ToRow();
+    });
+
     public Answer<TaskRow> Redrive(ShardRequest.Redrive redrive) => OnTask(redrive.Tenant, redrive.Task, (goal, task) => Redrive(goal, task, redrive));
 
     public Answer<TaskRow> Discard(ShardRequest.Discard discard) => OnTask(discard.Tenant, discard.Task, (goal, task) => Discard(goal, task, discard));

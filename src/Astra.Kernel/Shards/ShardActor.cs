@@ -32,6 +32,7 @@ internal sealed class ShardActor : Actor
     private readonly WorkDesk _work;
     private readonly GoalWaits _waits;
     private readonly QuarantineDesk _quarantine;
+    private readonly DeadlineDesk _deadlines;
 
     private Epoch _epoch;
     private bool _isOpen;
@@ -50,6 +51,7 @@ internal sealed class ShardActor : Actor
         _work = new WorkDesk(id, _goals, _log, decisions, new DelegationDesk(_goals, decisions, submissions, node), node);
         _waits = new GoalWaits(id, _goals, new GoalCascades(_log, decisions, node.Limits), node);
         _quarantine = new QuarantineDesk(_goals, _log, decisions);
+        _deadlines = new DeadlineDesk(_goals, decisions, node.Clock);
         (_log.Recorded, _log.Committed) = (OnRecorded, node.Events.Publish);
     }
 
@@ -119,6 +121,12 @@ internal sealed class ShardActor : Actor
             case GoalsDue:
                 _waits.LookAgain(turn);
                 break;
+            case DeadlinesDue:
+                _deadlines.Lapse();
+                break;
+            case CalendarJumped:
+                _deadlines.LookAgain();
+                break;
             case TakeImage take:
                 // The mailbox outlives a crash: this may have been meant for the incarnation before.
                 if (take.Epoch == _epoch)
@@ -141,6 +149,7 @@ internal sealed class ShardActor : Actor
 
         _work.WatchLeases(turn);
         _waits.Look(turn);
+        _deadlines.SetTimer(turn);
         AnnounceDirty(turn.Self);
         Advance(turn);
         return default;
@@ -187,7 +196,10 @@ internal sealed class ShardActor : Actor
             _waits.Add(goal);
         foreach (var goal in active)
             foreach (var node in goal.Graph.Tasks.OrderBy(node => node.Order).ToList())
+            {
                 _work.Adopt(goal, node, activate.LivingProcesses);
+                _deadlines.Watch(node);
+            }
     }
 
     private void Replay(JournalEntry entry, ShardSnapshot snapshot)
@@ -227,7 +239,10 @@ internal sealed class ShardActor : Actor
     private Action? OnRecorded(Goal goal, TaskNode? node, JournalEntry entry)
     {
         Follow(goal, entry);
-        return node is null ? _waits.EffectOf(goal, entry) : _work.EffectOf(goal, node, entry);
+        if (entry.Kind is EventKind.TaskAdded or EventKind.TaskReplaced or EventKind.TaskRedriven or EventKind.EffectSettled)
+            _deadlines.Touch(node!);
+        return node is not null ? _work.EffectOf(goal, node, entry)
+            : entry.Kind is EventKind.GoalPaused or EventKind.GoalResumed ? _work.EffectOfPause(goal) : _waits.EffectOf(goal, entry);
     }
 
     private void Forget()
@@ -278,6 +293,12 @@ internal sealed class ShardActor : Actor
             case ShardRequest.DiscardGoal discard:
                 ReplyDurably(turn.Sender, _quarantine.Discard(discard));
                 break;
+            case ShardRequest.PauseGoal pause:
+                ReplyDurably(turn.Sender, _desk.Pause(pause));
+                break;
+            case ShardRequest.ResumeGoal resume:
+                ReplyDurably(turn.Sender, _desk.Resume(resume));
+                break;
             case ShardRequest.Redrive redrive:
                 ReplyDurably(turn.Sender, _desk.Redrive(redrive));
                 break;
@@ -305,6 +326,10 @@ internal sealed class ShardActor : Actor
                 break;
             case ShardRequest.ReadTask read:
                 ReplyDurably(turn.Sender, _desk.Read(read));
+                break;
+            case ShardRequest.ReadLease read:
+                turn.Sender?.TrySend(_goals.FindByTask(read.Tenant, read.Task) is not null && _work.Standing(read.Task) is { } lease
+                    ? lease : new Refusal(RefusalKind.NotFound, $"No attempt at task {read.Task} is running."));
                 break;
             default:
                 throw new InvalidOperationException($"A shard does not serve {request.GetType().Name}.");

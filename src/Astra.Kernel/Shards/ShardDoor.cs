@@ -1,4 +1,5 @@
 using Astra.Kernel.Actors;
+using Astra.Kernel.Controls;
 using Astra.Kernel.Tasks;
 
 namespace Astra.Kernel.Shards;
@@ -16,6 +17,9 @@ internal sealed class ShardDoor(ShardMap map, NodeId self, IBus bus, IDispatcher
     private static readonly TimeSpan BusRetryDelay = TimeSpan.FromMilliseconds(500);
 
     private static readonly Refusal Full = new(RefusalKind.Overloaded, "The shard has more requests than it can queue. Try again in a moment.", TimeSpan.FromMilliseconds(100));
+
+    /// <summary>Called when another node says that somebody has changed the controls.</summary>
+    public Action? ControlsChanged { get; set; }
 
     public async ValueTask<Answer<T>> AskAsync<T>(ShardId shard, object request)
     {
@@ -81,12 +85,24 @@ internal sealed class ShardDoor(ShardMap map, NodeId self, IBus bus, IDispatcher
             _ = ReportAsync(report).AsTask();
     }
 
+    /// <summary>Tells the other nodes, once, that somebody has changed the controls. Where the word is lost they see it
+    /// when they next look at the version.</summary>
+    public void TellControlsChanged()
+    {
+        foreach (var other in map.Nodes)
+            if (other.IsAlive && other.Node.Node != self)
+                _ = AskOverBusAsync<LostLeases>(other.Node, ReadControls.Instance).AsTask();
+    }
+
     /// <summary>What another node asks. Never asks on: two nodes that each take the other for the owner would not stop.</summary>
     public async ValueTask<ReadOnlyMemory<byte>> AnswerAsync(ReadOnlyMemory<byte> question)
     {
         try
         {
-            return BusCodec.EncodeAnswer(BusCodec.DecodeQuestion(question.Span) switch
+            var asked = BusCodec.DecodeQuestion(question.Span);
+            if (asked is ReadControls)
+                ControlsChanged?.Invoke();
+            return BusCodec.EncodeAnswer(asked switch
             {
                 WorkerReport report => Outcome(await AskAsync<TaskState>(report.Attempt.Task.Shard, report)),
                 RenewLeases { Attempts: [var first, ..] } renew => Outcome(await AskAsync<LostLeases>(first.Task.Shard, renew)),

@@ -10,6 +10,7 @@ internal sealed class ShardMap
     private volatile IReadOnlyList<NodeRegistration?> _owners = [];
     private volatile IReadOnlyList<NodeStanding> _nodes = [];
     private int _localCount;
+    private int _workingNodes = 1;
 
     public int LocalCount => Volatile.Read(ref _localCount);
 
@@ -42,5 +43,12 @@ internal sealed class ShardMap
     /// <summary>The shard crashed and is given back before it is taken again: nobody may act in the name of its old epoch.</summary>
     public void ForgetEpoch(ShardId shard) => Volatile.Write(ref _epochs[shard.Value], 0);
 
-    public void SetOwners(IReadOnlyList<NodeRegistration?> owners, IReadOnlyList<NodeStanding> nodes) => (_owners, _nodes) = (owners, nodes);
+    /// <summary>Nodes that hand out work, at least one: by them the limits are divided.</summary>
+    public int WorkingNodes => Volatile.Read(ref _workingNodes);
+
+    public void SetOwners(IReadOnlyList<NodeRegistration?> owners, IReadOnlyList<NodeStanding> nodes)
+    {
+        (_owners, _nodes) = (owners, nodes);
+        Volatile.Write(ref _workingNodes, Math.Max(1, nodes.Count(standing => standing.IsAlive && !standing.Node.IsDraining)));
+    }
 }

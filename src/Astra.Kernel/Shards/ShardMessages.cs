@@ -21,6 +21,10 @@ internal abstract record ShardRequest(TenantId Tenant)
 
     public sealed record CancelGoal(Caller Caller, GoalId Goal, string Reason) : ShardRequest(Caller.Tenant);
 
+    public sealed record PauseGoal(Caller Caller, GoalId Goal, string? Reason) : ShardRequest(Caller.Tenant);
+
+    public sealed record ResumeGoal(Caller Caller, GoalId Goal) : ShardRequest(Caller.Tenant);
+
     /// <summary>Out of quarantine, or given up in it.</summary>
     public sealed record ReleaseGoal(Caller Caller, GoalId Goal) : ShardRequest(Caller.Tenant);
 
@@ -39,6 +43,9 @@ internal abstract record ShardRequest(TenantId Tenant)
     public sealed record ReadPlan(TenantId Of, GoalId Goal) : ShardRequest(Of);
 
     public sealed record ReadTask(TenantId Of, TaskId Task) : ShardRequest(Of);
+
+    /// <summary>Answered with a <see cref="LeaseStanding"/>.</summary>
+    public sealed record ReadLease(TenantId Of, TaskId Task) : ShardRequest(Of);
 
     /// <summary>Brings a finished goal back into memory and then serves what was asked of it, so that a dead letter in it
     /// can be redriven or discarded.</summary>
@@ -84,7 +91,7 @@ internal sealed record RenewLeases(WorkerId Worker, IReadOnlyList<AttemptId> Att
 internal sealed record ClaimTask(TaskId Task, int AttemptBefore, Epoch Epoch, WorkerHandle Worker);
 
 /// <summary>A worker as the kernel holds it.</summary>
-internal sealed record WorkerHandle(WorkerId Id, WorkerOffer Offer, IWorker Worker);
+internal sealed record WorkerHandle(WorkerId Id, WorkerOffer Offer, IWorker Worker, WorkerPulse Pulse);
 
 /// <summary>From the region: the shard is owned under this epoch, and this is what it was when it was last committed.</summary>
 /// <param name="Incarnation">The one it is meant for: the next one may run on nothing that an earlier one still appends to.</param>
@@ -112,6 +119,11 @@ internal sealed record AppendEnded
 internal sealed record LeasesDue
 {
     public static readonly LeasesDue Instance = new();
+}
+
+internal sealed record DeadlinesDue
+{
+    public static readonly DeadlinesDue Instance = new();
 }
 
 /// <summary>From the projector: answer with everything that changed under this epoch.</summary>

@@ -10,6 +10,9 @@ internal sealed record RegionReady;
 
 internal sealed record RegionFailed(Exception Why);
 
+/// <summary>The node has begun to drain, or does not any more: the next renewal says so, now.</summary>
+internal sealed record DrainChanged;
+
 /// <summary>
 /// Owns this node's shards: renews their lease, starts what was gained, hands over what is too much, rebuilds what
 /// crashed. It supervises the shard actors, and it alone decides under which epoch one comes to life.
@@ -84,6 +87,9 @@ internal sealed class ShardRegion(NodeParts parts, ShardMap map, IShardLeases le
             case Terminated terminated when _stopping.Remove(terminated.Actor):
                 RenewSoon(turn);
                 break;
+            case DrainChanged:
+                RenewSoon(turn);
+                break;
             case var again when ReferenceEquals(again, RenewNow):
                 _renewalAsked = false;
                 await TryRenewAsync(turn);
@@ -144,7 +150,7 @@ internal sealed class ShardRegion(NodeParts parts, ShardMap map, IShardLeases le
     {
         var askedAt = parts.Clock.Elapsed;
         var releasing = _release.ToArray();
-        var renewal = await leases.RenewAsync(parts.Self, releasing, CancellationToken.None);
+        var renewal = await leases.RenewAsync(parts.Self with { IsDraining = parts.Load.IsDraining }, releasing, CancellationToken.None);
         // Restarted meanwhile: what this incarnation still does must not undo what its successor has done.
         if (turn.IsRevoked)
             return;

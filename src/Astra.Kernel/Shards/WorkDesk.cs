@@ -25,15 +25,21 @@ internal sealed class WorkDesk(ShardId shard, ShardGoals goals, ShardLog log, Go
         var task = goal?.Graph.Find(claim.Task);
         // It may have been given to other hands by an edit since it was offered; it is on offer to those by then.
         var isForThisWorker = task is not null && claim.Worker.Offer.Executors.Contains(task.Spec.Executor);
-        if (goal is null || task is null || task.State != TaskState.Ready || task.Attempt != claim.AttemptBefore || !isForThisWorker || !isOpen)
+        if (goal is null || task is null || goal.Extras.Pause is not null || task.State != TaskState.Ready || task.Attempt != claim.AttemptBefore || !isForThisWorker || !isOpen)
         {
-            var isStillReady = task is { State: TaskState.Ready } && task.Attempt == claim.AttemptBefore && isForThisWorker;
+            var isStillReady = task is { State: TaskState.Ready } && goal!.Extras.Pause is null && task.Attempt == claim.AttemptBefore && isForThisWorker;
             parts.Scheduler.TrySend(new ClaimRefused(claim, IsWorthAnother: isStillReady));
+            return;
+        }
+        if (task.Spec.Extras.Deadline <= parts.Clock.UtcNow)
+        {
+            decisions.Lapse(goal, task);
+            parts.Scheduler.TrySend(new ClaimRefused(claim, IsWorthAnother: false));
             return;
         }
         // A task is Ready only when no dependency is open. Nobody looks again.
         System.Diagnostics.Debug.Assert(task.OpenDependencies == 0, "A ready task has open dependencies.");
-        Hold(goal, task, new TaskLease(claim.Worker.Id, claim.Worker.Worker, parts.Clock.Elapsed + task.Spec.LeaseDuration));
+        Hold(goal, task, new TaskLease(claim.Worker.Id, claim.Worker.Worker, parts.Clock.Elapsed, task.Spec.LeaseDuration));
         decisions.Claim(goal, task, claim.Worker.Id, claim.Worker.Offer.Name, claim.Worker.Offer.IsInProcess ? parts.Self.Incarnation : null);
         log.Defer(() => parts.Scheduler.TrySend(new ClaimCommitted(claim)));
     }
@@ -46,7 +52,7 @@ internal sealed class WorkDesk(ShardId shard, ShardGoals goals, ShardLog log, Go
             Offer(goal, task);
         if (task.State != TaskState.Running)
             return;
-        Hold(goal, task, new TaskLease(task.Worker!.Value, worker: null, parts.Clock.Elapsed + task.Spec.LeaseDuration));
+        Hold(goal, task, new TaskLease(task.Worker!.Value, worker: null, parts.Clock.Elapsed, task.Spec.LeaseDuration));
         if (task.WorkerProcess is { } process && !livingProcesses.Contains(process))
             decisions.Expire(goal, task, "the server process that ran it is gone");
     }
@@ -83,12 +89,26 @@ internal sealed class WorkDesk(ShardId shard, ShardGoals goals, ShardLog log, Go
         foreach (var attempt in renew.Attempts)
         {
             if (_running.TryGetValue(attempt.Task, out var held) && held.Task.Attempt == attempt.Attempt && held.Task.Lease?.WorkerId == renew.Worker)
-                (held.Task.Lease.Until, held.Task.Lease.HasBeenHeard) = (parts.Clock.Elapsed + held.Task.Spec.LeaseDuration, true);
+                held.Task.Lease.Renew(parts.Clock.Elapsed, held.Task.Spec.LeaseDuration);
             else
                 lost.Add(attempt);
         }
         return new LostLeases(lost);
     }
+
+    /// <summary>How the worker of a running task is heard of; null when it does not run.</summary>
+    public LeaseStanding? Standing(TaskId task) =>
+        _running.GetValueOrDefault(task).Task?.Lease is { } lease ? new LeaseStanding(parts.Clock.Elapsed - lease.RenewedAt, lease.Until - parts.Clock.Elapsed) : null;
+
+    /// <summary>A goal was paused, or goes on.</summary>
+    public Action EffectOfPause(Goal goal) => () =>
+    {
+        foreach (var task in goal.Graph.Tasks.Where(task => task.State == TaskState.Ready).OrderBy(task => task.Order).ToList())
+            if (goal.Extras.Pause is null)
+                Offer(goal, task);
+            else
+                parts.Scheduler.TrySend(new Withdraw(task.Id));
+    };
 
     public void ExpireLeases()
     {
@@ -102,6 +122,8 @@ internal sealed class WorkDesk(ShardId shard, ShardGoals goals, ShardLog log, Go
 
     private void EndSilence(Goal goal, TaskNode task)
     {
+        // Not a decision, and nothing that has to be durable: told first, so that what becomes ready is not offered to it.
+        parts.Scheduler.TrySend(new WorkerSilent(task.Lease!.WorkerId, parts.Clock.Elapsed));
         var reason = $"its worker was silent for {task.Spec.LeaseDuration.TotalSeconds:0.#} seconds";
         if (task.Lease!.HasBeenHeard)
             decisions.Expire(goal, task, reason);
@@ -133,12 +155,15 @@ internal sealed class WorkDesk(ShardId shard, ShardGoals goals, ShardLog log, Go
         {
             _running.Remove(task.Id);
             task.Lease = null;
-            var isRevoked = entry.Command is TaskCommand.Cancel or TaskCommand.Expire or TaskCommand.Suspend
+            var isRevoked = entry.Command is TaskCommand.Cancel or TaskCommand.Expire or TaskCommand.Suspend or TaskCommand.Lapse
                 || entry is { Command: TaskCommand.Exhaust, Event: KernelEvent.TaskDied { Failure.Kind: FailureKind.Poison } };
+            var exhausted = entry.To == TaskState.Dead ? task.Spec : null;
             return () =>
             {
+                if (exhausted is not null)
+                    parts.Metrics.Exhausted(exhausted);
                 if (isRevoked)
-                    held.Worker?.Revoke(task.Id, entry.Attempt, $"The attempt is over: {entry.Kind}.");
+                    held.Worker?.Revoke(task.Id, entry.Attempt, entry.Command == TaskCommand.Lapse ? "The deadline of the task has passed." : $"The attempt is over: {entry.Kind}.");
                 parts.Scheduler.TrySend(new SlotFreed(new AttemptId(task.Id, entry.Attempt), held.WorkerId));
                 if (entry.To == TaskState.Ready)
                     Offer(goal, task);
@@ -162,16 +187,17 @@ internal sealed class WorkDesk(ShardId shard, ShardGoals goals, ShardLog log, Go
     private void Offer(Goal goal, TaskNode task)
     {
         // The effect of an entry runs later than it was decided, and the task may have moved on.
-        if (task.State != TaskState.Ready)
-            return;
-        parts.Scheduler.TrySend(ToReady(goal, task, task.Attempt));
+        if (task.State == TaskState.Ready && goal.Extras.Pause is null)
+            parts.Scheduler.TrySend(ToReady(goal, task, task.Attempt));
     }
 
     /// <summary>The task as the scheduler is told of it.</summary>
     public ReadyTask ToReady(Goal goal, TaskNode task, int attemptBefore) => new()
     {
         Shard = shard, Epoch = _epoch, Owner = _self!, Tenant = goal.Tenant, Agent = goal.Agent, Goal = goal.Id, Task = task.Id, AttemptBefore = attemptBefore,
-        Executor = task.Spec.Executor, Priority = Math.Clamp(goal.Priority + task.Spec.Priority, -100, 100), LeaseDuration = task.Spec.LeaseDuration, DueAt = task.DueAt,
+        Class = new TaskClass(task.Spec.Executor, task.Spec.Extras.Queue, task.Spec.Extras.Requires),
+        Priority = Math.Clamp(goal.Priority + task.Spec.Priority, -100, 100), LeaseDuration = task.Spec.LeaseDuration,
+        DueAt = task.DueAt, NotBefore = task.Spec.Extras.NotBefore,
     };
 
     private Answer<TaskState> Complete(WorkerReport.Completed completed, Goal goal, TaskNode task)
@@ -222,7 +248,9 @@ internal sealed class WorkDesk(ShardId shard, ShardGoals goals, ShardLog log, Go
     private static Answer<TaskState> Answer(Transition transition, TaskNode task) => transition switch
     {
         { IsMove: true } or { No: No.Same } => task.State,
-        { No: No.Late } => Late($"Task {task.Spec.Name} has ended: it is {task.State.ToString().ToLowerInvariant()}."),
+        { No: No.Late } => Late(task.State.IsFinal()
+            ? $"Task {task.Spec.Name} has ended: it is {task.State.ToString().ToLowerInvariant()}."
+            : $"Attempt {task.Attempt} of {task.Spec.Name} is over; the task is {task.State.ToString().ToLowerInvariant()} again."),
         _ => throw new InvalidOperationException($"A report met task {task.Id} in state {task.State}, which cannot be."),
     };
 
@@ -246,5 +274,8 @@ internal sealed class WorkDesk(ShardId shard, ShardGoals goals, ShardLog log, Go
         Now = claim.At,
     };
 }
+
+/// <summary>When the worker was last heard of, and when the lease ends if it is not.</summary>
+internal sealed record LeaseStanding(TimeSpan SilentFor, TimeSpan EndsIn);
 
 internal sealed record LostLeases(IReadOnlyList<AttemptId> Attempts);

@@ -46,6 +46,12 @@ public sealed record TaskExtras
     /// <summary>How often a person has changed its input or executor.</summary>
     public int FixCount { get; init; }
 
+    /// <summary>The tenant's queue it stands in, for the limits that are set on that.</summary>
+    public string? Queue { get; init; }
+
+    /// <summary>What a worker must offer beside the executor's label; see <see cref="Capabilities"/>.</summary>
+    public string? Requires { get; init; }
+
     /// <summary>The goals it has submitted for other agents, in all its attempts; null when there are none.</summary>
     public IReadOnlyList<Delegation>? Delegations { get; init; }
 }
@@ -80,4 +86,10 @@ public sealed record GoalExtras
     public bool IsHeld => After is { } after && after.Any(dependency => dependency.IsOpen);
 
     public bool HasUsedItsRetries => RetriesUsed >= RetriesMax;
+
+    /// <summary>Nothing of the goal is handed out while this is here; attempts that run go on to their end.</summary>
+    public GoalPause? Pause { get; init; }
 }
+
+/// <param name="By">Who asked for it.</param>
+public sealed record GoalPause(string By, string? Reason, DateTimeOffset At);

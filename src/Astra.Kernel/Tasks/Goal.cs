@@ -130,6 +130,12 @@ internal sealed class Goal
                 if (!Extras.IsHeld)
                     Graph.Release();
                 break;
+            case KernelEvent.GoalPaused paused:
+                Extras = Extras with { Pause = new GoalPause(paused.By, paused.Reason, entry.At) };
+                break;
+            case KernelEvent.GoalResumed:
+                Extras = Extras with { Pause = null };
+                break;
             case KernelEvent.TaskAdded added:
                 var node = new TaskNode(entry.Task!.Value, added.Spec, entry.At);
                 Graph.Add(node);
@@ -322,7 +328,9 @@ internal sealed class Goal
                 break;
             case KernelEvent.TaskDied died:
                 node.Failure = died.Failure;
-                node.FailureCount++;
+                // A deadline that passes is no attempt that failed.
+                if (entry.Command != TaskCommand.Lapse)
+                    node.FailureCount++;
                 break;
             case KernelEvent.TaskExpired:
                 node.ExpiryCount++;
@@ -348,6 +356,9 @@ internal sealed class Goal
                 (node.FailureCount, node.ExpiryCount, node.DoomedBy, node.Reason, node.EndedAt, node.DueAt) = (0, 0, null, null, null, null);
                 if (Extras.RetriesUsed > 0)
                     Extras = Extras with { RetriesUsed = 0 };
+                // Whoever asks for it again wants it, late as it is.
+                if (node.Spec.Extras.Deadline <= entry.At)
+                    node.Spec = node.Spec with { Extras = node.Spec.Extras with { Deadline = null } };
                 break;
         }
         Move(node, entry.To!.Value, entry.At);

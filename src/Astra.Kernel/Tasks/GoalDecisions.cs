@@ -85,6 +85,11 @@ internal sealed class GoalDecisions(IRecorder recorder, KernelLimits limits)
                 FailureKind.Poison, $"It lost {node.ExpiryCount + 1} workers, the last time because: {reason}", $"poison:{node.Spec.Executor}/{node.Spec.Kind}")))
             : Move(goal, node, TaskCommand.Expire, new KernelEvent.TaskExpired(reason));
 
+    /// <summary>Its deadline has passed: nobody wants it any more, and no attempt would do better.</summary>
+    public Transition Lapse(Goal goal, TaskNode node) =>
+        Move(goal, node, TaskCommand.Lapse, new KernelEvent.TaskDied(new Failure(
+            FailureKind.Permanent, $"Its deadline passed at {node.Spec.Extras.Deadline:u} before it had ended.", $"deadline:{node.Spec.Executor}/{node.Spec.Kind}")));
+
     public Transition Cancel(Goal goal, TaskNode node, string reason) =>
         Move(goal, node, TaskCommand.Cancel, new KernelEvent.TaskCancelled(reason));
 
@@ -94,6 +99,10 @@ internal sealed class GoalDecisions(IRecorder recorder, KernelLimits limits)
             Step(goal, node, TaskCommand.Cancel, new KernelEvent.TaskCancelled(reason));
         recorder.RecordGoal(goal, new KernelEvent.GoalCancelled(reason));
     }
+
+    public void Pause(Goal goal, string by, string? reason) => recorder.RecordGoal(goal, new KernelEvent.GoalPaused(by, reason));
+
+    public void Resume(Goal goal, string by) => recorder.RecordGoal(goal, new KernelEvent.GoalResumed(by));
 
     /// <summary>Nothing outside of its graph stands in the goal's way any more.</summary>
     public void Begin(Goal goal)
@@ -186,7 +195,7 @@ internal sealed class GoalDecisions(IRecorder recorder, KernelLimits limits)
     // Whatever else would become of an attempt that ends between intent and outcome, it is not tried again and not given
     // up: nobody knows whether it took effect, and the machine does not guess.
     private static (TaskCommand Command, KernelEvent Event) WithoutGuessing(TaskNode node, TaskCommand command, KernelEvent kernelEvent) =>
-        node is { State: TaskState.Running, HasOpenIntent: true } && command is TaskCommand.Retry or TaskCommand.Exhaust or TaskCommand.Expire or TaskCommand.Suspend
+        node is { State: TaskState.Running, HasOpenIntent: true } && command is TaskCommand.Retry or TaskCommand.Exhaust or TaskCommand.Expire or TaskCommand.Suspend or TaskCommand.Lapse
             ? (TaskCommand.Suspend, new KernelEvent.EffectLost(Unknown(node, kernelEvent)))
             : (command, kernelEvent);
 

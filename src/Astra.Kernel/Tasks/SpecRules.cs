@@ -29,7 +29,7 @@ internal static class SpecRules
             return Invalid($"Step {spec.Name}: {problem}");
         if (spec.Extras.WorkersLostMax is < 1 or > 100)
             return Invalid($"A step may take 1 to 100 workers down before it is given up; {spec.Name} has {spec.Extras.WorkersLostMax}.");
-        return null;
+        return SpecCheck.Of(spec);
     }
 
     /// <summary>An outcome is a word for machines: short, and on one line.</summary>

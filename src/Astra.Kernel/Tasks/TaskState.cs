@@ -56,6 +56,9 @@ public enum TaskCommand : byte
 
     /// <summary>A person has found out that its effect took place: that was the work.</summary>
     Resolve = 12,
+
+    /// <summary>Its deadline has passed before it ended.</summary>
+    Lapse = 13,
 }
 
 /// <summary>The three kinds of "no".</summary>
@@ -105,13 +108,13 @@ public static class TaskTransitions
 
     private static readonly Transition[,] Table =
     {
-        //               Unblock Block    Doom       Claim    Complete   Retry  Exhaust Expire  Suspend  Cancel     Redrive  Resolve
-        /* Pending   */ { Ready, same,    Cancelled, late,    late,      late,  late,   late,   late,    Cancelled, same,    Completed },
-        /* Ready     */ { same,  Pending, never,     Running, late,      late,  late,   late,   late,    Cancelled, same,    late      },
-        /* Running   */ { same,  never,   never,     late,    Completed, Ready, Dead,   Ready,  Pending, Cancelled, late,    late      },
-        /* Completed */ { late,  late,    never,     late,    same,      late,  late,   late,   late,    late,      late,    same      },
-        /* Cancelled */ { late,  late,    same,      late,    late,      late,  late,   late,   late,    same,      Pending, late      },
-        /* Dead      */ { late,  late,    never,     late,    late,      late,  same,   late,   late,    Cancelled, Pending, late      },
+        //               Unblock Block    Doom       Claim    Complete   Retry  Exhaust Expire  Suspend  Cancel     Redrive  Resolve   Lapse
+        /* Pending   */ { Ready, same,    Cancelled, late,    late,      late,  late,   late,   late,    Cancelled, same,    Completed, Dead },
+        /* Ready     */ { same,  Pending, never,     Running, late,      late,  late,   late,   late,    Cancelled, same,    late,      Dead },
+        /* Running   */ { same,  never,   never,     late,    Completed, Ready, Dead,   Ready,  Pending, Cancelled, late,    late,      Dead },
+        /* Completed */ { late,  late,    never,     late,    same,      late,  late,   late,   late,    late,      late,    same,      late },
+        /* Cancelled */ { late,  late,    same,      late,    late,      late,  late,   late,   late,    same,      Pending, late,      late },
+        /* Dead      */ { late,  late,    never,     late,    late,      late,  same,   late,   late,    Cancelled, Pending, late,      late },
     };
 
     public static Transition Of(TaskState state, TaskCommand command) => Table[(int)state - 1, (int)command - 1];

@@ -12,16 +12,26 @@ public sealed class WorkerLink : IAsyncDisposable
     // alternative is to do the work again.
     internal static readonly TimeSpan ReportPatience = TimeSpan.FromSeconds(20);
 
+    private readonly WorkerPulse _pulse;
     private readonly ShardDoor _door;
     private readonly NodeParts _parts;
 
-    internal WorkerLink(WorkerId id, ShardDoor door, NodeParts parts) => (Id, _door, _parts) = (id, door, parts);
+    internal WorkerLink(WorkerId id, WorkerPulse pulse, ShardDoor door, NodeParts parts) => (Id, _pulse, _door, _parts) = (id, pulse, door, parts);
 
     public WorkerId Id { get; }
+
+    /// <summary>The worker has said something. Heartbeats and reports count by themselves; this is for whatever else comes
+    /// from it. One whose lease ended unheard is given nothing until it is.</summary>
+    public void Heard()
+    {
+        if (_pulse.Beat(_parts.Clock.Elapsed))
+            _parts.Scheduler.TrySend(new WorkerHeard(Id));
+    }
 
     /// <summary>Renews the leases of these attempts, in memory. Answers those that are not this worker's any more.</summary>
     public async ValueTask<IReadOnlyList<AttemptId>> HeartbeatAsync(IReadOnlyList<AttemptId> attempts)
     {
+        Heard();
         // Side by side: a shard whose owner does not answer must not cost the others their leases.
         var lost = await Task.WhenAll(attempts.GroupBy(attempt => attempt.Task.Shard).Select(ofShard => RenewAsync(ofShard.Key, [.. ofShard])).ToList());
         return [.. lost.SelectMany(ofShard => ofShard)];
@@ -101,6 +111,7 @@ public sealed class WorkerLink : IAsyncDisposable
 
     private async ValueTask<Answer<TaskState>> ReportAsync(AttemptId attempt, WorkerReport report, bool endsAttempt = true, bool waitsOutOverload = true)
     {
+        Heard();
         var since = _parts.Clock.Elapsed;
         while (true)
         {

@@ -7,7 +7,11 @@ namespace Astra.Kernel.Workers;
 /// <param name="Slots">How many tasks it runs at once.</param>
 /// <param name="TakesMessages">It is an <see cref="IMessageWorker"/> too, and runs what agents of its labels do with messages.</param>
 /// <param name="IsInProcess">It lives and dies with this node's process: after a crash nobody waits for its leases.</param>
-public sealed record WorkerOffer(string Name, TenantId? Tenant, IReadOnlyCollection<string> Executors, int Slots, bool IsInProcess = false, bool TakesMessages = false);
+public sealed record WorkerOffer(string Name, TenantId? Tenant, IReadOnlyCollection<string> Executors, int Slots, bool IsInProcess = false, bool TakesMessages = false)
+{
+    /// <summary>What it has beside its executors, for tasks that require it.</summary>
+    public IReadOnlyCollection<string> Capabilities { get; init; } = [];
+}
 
 /// <summary>
 /// Something that executes tasks: an executor in this process, or a connection to a remote worker. Both calls come from

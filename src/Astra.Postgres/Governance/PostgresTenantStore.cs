@@ -15,6 +15,19 @@ public sealed class PostgresTenantStore : ITenantStore
 
     internal PostgresTenantStore(Database database) => _database = database;
 
+    public async ValueTask<TenantId?> FindAsync(string name, CancellationToken cancellationToken)
+    {
+        await using var connection = await _database.App.OpenConnectionAsync(cancellationToken);
+        var show = new NpgsqlBatchCommand(ShowName);
+        show.Parameters.Text(name);
+        var find = new NpgsqlBatchCommand(Find);
+        find.Parameters.Text(name);
+        await using var batch = new NpgsqlBatch(connection) { BatchCommands = { show, find } };
+        await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
+        await reader.NextResultAsync(cancellationToken);
+        return await reader.ReadAsync(cancellationToken) ? new TenantId(reader.GetGuid(0)) : null;
+    }
+
     public async ValueTask<TenantId> EnsureAsync(string name, CancellationToken cancellationToken)
     {
         await using var connection = await _database.App.OpenConnectionAsync(cancellationToken);

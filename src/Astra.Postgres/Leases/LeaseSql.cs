@@ -10,18 +10,19 @@ internal static class LeaseSql
     public const string TakeTurn = "SELECT pg_advisory_xact_lock(418447487586)";
 
     /// <summary>
-    /// $1 node, $2 address, $3 incarnation, $4 duration. The clock is the database's, and runs on within the
+    /// $1 node, $2 address, $3 incarnation, $4 duration, $5 whether it drains. The clock is the database's, and runs on within the
     /// transaction: now() would be the time at which we began to wait for our turn.
     /// </summary>
     public const string Renew = """
-        INSERT INTO nodes AS n (node_id, address, incarnation, lease_id, expires_at)
-        VALUES ($1, $2, $3, nextval('lease_ids'), clock_timestamp() + $4)
+        INSERT INTO nodes AS n (node_id, address, incarnation, lease_id, expires_at, is_draining)
+        VALUES ($1, $2, $3, nextval('lease_ids'), clock_timestamp() + $4, $5)
         ON CONFLICT (node_id) DO UPDATE SET
             address = excluded.address,
             incarnation = excluded.incarnation,
             lease_id = CASE WHEN n.incarnation = excluded.incarnation AND n.expires_at > clock_timestamp() THEN n.lease_id ELSE excluded.lease_id END,
             previous_lease_id = CASE WHEN n.incarnation = excluded.incarnation AND n.expires_at > clock_timestamp() THEN n.previous_lease_id ELSE n.lease_id END,
-            expires_at = excluded.expires_at
+            expires_at = excluded.expires_at,
+            is_draining = excluded.is_draining
         """;
 
     /// <summary>Nodes that nobody has heard of for a day are of no interest to operators either.</summary>
@@ -52,7 +53,8 @@ internal static class LeaseSql
 
     /// <summary>
     /// $1 node. Free shards up to the fair share, those it had before it was away first. The share is rounded up, so
-    /// that the shares of all living nodes always cover every shard.
+    /// that the shares of all living nodes that take any always cover every shard. A node that drains takes none, unless
+    /// all of them drain.
     /// </summary>
     public const string Take = """
         UPDATE shards AS s
@@ -66,14 +68,20 @@ internal static class LeaseSql
             ORDER BY (free.lease_id IS NOT DISTINCT FROM me.previous_lease_id) DESC, free.shard
             LIMIT (
                 SELECT GREATEST(0,
-                    (4096 + count(*) - 1) / count(*) - (SELECT count(*) FROM shards AS mine JOIN nodes AS n ON n.lease_id = mine.lease_id WHERE n.node_id = $1))
-                FROM nodes WHERE expires_at > clock_timestamp())
+                    CASE
+                        WHEN taking.nodes = 0 THEN (4096 + taking.living - 1) / taking.living
+                        WHEN me.is_draining THEN 0
+                        ELSE (4096 + taking.nodes - 1) / taking.nodes
+                    END - (SELECT count(*) FROM shards AS mine WHERE mine.lease_id = me.lease_id))
+                FROM nodes AS me
+                CROSS JOIN (SELECT count(*) AS living, count(*) FILTER (WHERE NOT is_draining) AS nodes FROM nodes WHERE expires_at > clock_timestamp()) AS taking
+                WHERE me.node_id = $1)
         ) AS chosen
         WHERE s.shard = chosen.shard
         """;
 
     public const string ReadNodes = """
-        SELECT n.node_id, n.address, n.incarnation, n.lease_id, n.expires_at > clock_timestamp()
+        SELECT n.node_id, n.address, n.incarnation, n.lease_id, n.expires_at > clock_timestamp(), n.is_draining
         FROM nodes AS n
         ORDER BY n.node_id
         """;

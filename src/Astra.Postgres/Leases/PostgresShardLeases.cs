@@ -48,7 +48,7 @@ public sealed class PostgresShardLeases : IShardLeases
     {
         await using var batch = new NpgsqlBatch(connection);
         Add(batch, LeaseSql.TakeTurn);
-        Add(batch, LeaseSql.Renew).Text(self.Node.Value).Text(self.Address).Uuid(self.Incarnation).Interval(_duration);
+        Add(batch, LeaseSql.Renew).Text(self.Node.Value).Text(self.Address).Uuid(self.Incarnation).Interval(_duration).Boolean(self.IsDraining);
         Add(batch, LeaseSql.Forget);
         await batch.ExecuteNonQueryAsync(cancellationToken);
     }
@@ -87,7 +87,7 @@ public sealed class PostgresShardLeases : IShardLeases
         while (await reader.ReadAsync(cancellationToken))
         {
             nodes.Add(new Node(
-                new NodeRegistration(new NodeId(reader.GetString(0)), reader.GetString(1), reader.GetGuid(2)), reader.GetInt64(3), reader.GetBoolean(4)));
+                new NodeRegistration(new NodeId(reader.GetString(0)), reader.GetString(1), reader.GetGuid(2)) { IsDraining = reader.GetBoolean(5) }, reader.GetInt64(3), reader.GetBoolean(4)));
         }
         await reader.NextResultAsync(cancellationToken);
         await reader.ReadAsync(cancellationToken);
@@ -97,8 +97,9 @@ public sealed class PostgresShardLeases : IShardLeases
         var living = nodes.Where(node => node.IsAlive).ToDictionary(node => node.LeaseId, node => node.Registration);
         var owners = leases.Select(lease => living.GetValueOrDefault(lease)).ToArray();
         var counts = leases.CountBy(lease => lease).ToDictionary();
-        var owned = ShardId.All.Where(shard => owners[shard.Value] == self).ToArray();
-        var fairShare = (ShardId.Count + living.Count - 1) / int.Max(1, living.Count);
+        var owned = ShardId.All.Where(shard => owners[shard.Value] is { } owner && owner.Node == self.Node && owner.Incarnation == self.Incarnation).ToArray();
+        var taking = living.Values.Count(node => !node.IsDraining) is var some and > 0 ? some : int.Max(1, living.Count);
+        var fairShare = self.IsDraining && living.Values.Any(node => !node.IsDraining) ? 0 : (ShardId.Count + taking - 1) / taking;
         return new LeaseRenewal(
             _duration,
             owned.ToDictionary(shard => shard, shard => new Epoch(epochs[shard.Value])),

@@ -44,6 +44,7 @@ public sealed class Plan
             Input = step.Input.ValueKind == JsonValueKind.Null ? null : step.Input, After = step.After,
             Priority = step.Options.Priority, AttemptCountMax = step.Options.AttemptCountMax, LeaseSeconds = step.Options.Lease.TotalSeconds,
             Retry = step.Options.Retry, WorkersLostMax = step.Options.WorkersLostMax, EffectKeys = step.Options.EffectKeys,
+            NotBefore = step.Options.NotBefore, Deadline = step.Options.Deadline, Queue = step.Options.Queue, Requires = step.Options.Requires,
         }, Join = join?.Name }] };
     }
 
@@ -107,6 +108,18 @@ public sealed record StepOptions
 
     /// <summary>Whether all attempts name their effect on the outside world by the same key, the default, or each by its own.</summary>
     public EffectKeys? EffectKeys { get; init; }
+
+    /// <summary>It is not handed out before this.</summary>
+    public DateTimeOffset? NotBefore { get; init; }
+
+    /// <summary>What has not ended by then becomes a dead letter.</summary>
+    public DateTimeOffset? Deadline { get; init; }
+
+    /// <summary>The tenant's queue it stands in, for the limits set on that.</summary>
+    public string? Queue { get; init; }
+
+    /// <summary>Capabilities a worker must have, such as `gpu` or `os:linux`.</summary>
+    public IReadOnlyList<string>? Requires { get; init; }
 }
 
 /// <summary>How a step ended well. To end badly, throw: <see cref="PermanentFailureException"/> is not tried again,

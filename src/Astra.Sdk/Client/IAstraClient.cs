@@ -21,6 +21,9 @@ public interface IAstraClient
 
     Task<PlanView> GetPlanAsync(Guid goal, CancellationToken cancellationToken = default);
 
+    /// <summary>The plan as the steps that would make it.</summary>
+    Task<PlanSteps> GetPlanStepsAsync(Guid goal, CancellationToken cancellationToken = default);
+
     /// <param name="revision">What If-Match compares; null edits whatever is there.</param>
     Task<PlanView> EditPlanAsync(Guid goal, PlanPatch patch, long? revision, CancellationToken cancellationToken = default);
 
@@ -52,6 +55,21 @@ public interface IAstraClient
     /// <param name="group">The short id of a group or its fingerprint; null for all.</param>
     Task<Page<DeadLetterView>> ListDeadLettersAsync(string? cursor = null, int limit = 50, string? group = null, CancellationToken cancellationToken = default);
     Task<IReadOnlyList<DeadGroupView>> ListDeadGroupsAsync(CancellationToken cancellationToken = default);
+
+    /// <summary>How many tasks were given up in each of the last hours, by kind and executor.</summary>
+    Task<IReadOnlyList<DeathRateView>> ListDeathRatesAsync(int hours = 24, CancellationToken cancellationToken = default);
+
+    /// <summary>New groups and hours with deaths, in the order in which they were noticed.</summary>
+    Task<Page<FailureEventView>> ListFailureEventsAsync(long after = 0, int limit = 50, CancellationToken cancellationToken = default);
+    Task<IReadOnlyList<HookView>> ListHooksAsync(CancellationToken cancellationToken = default);
+    Task<HookDetail> GetHookAsync(Guid hook, CancellationToken cancellationToken = default);
+
+    /// <summary>The answer has the secret, which is shown this once.</summary>
+    Task<NewHook> AddHookAsync(HookRequest request, CancellationToken cancellationToken = default);
+
+    /// <summary>Sends a message right now, once, and says what came of it.</summary>
+    Task<DeliveryView> TestHookAsync(Guid hook, CancellationToken cancellationToken = default);
+    Task RemoveHookAsync(Guid hook, CancellationToken cancellationToken = default);
     Task<TaskStoryView> GetStoryAsync(Guid task, CancellationToken cancellationToken = default);
     Task<TaskView> FixAsync(Guid task, DeadLetterFix fix, CancellationToken cancellationToken = default);
     Task<Page<UnknownEffectView>> ListUnknownEffectsAsync(string? cursor = null, int limit = 50, CancellationToken cancellationToken = default);
@@ -83,6 +101,32 @@ public interface IAstraClient
 
     Task<VitalsView> GetVitalsAsync(string? node = null, CancellationToken cancellationToken = default);
     Task<StatusView> GetStatusAsync(CancellationToken cancellationToken = default);
+
+    Task<GoalView> PauseGoalAsync(Guid goal, string? reason = null, CancellationToken cancellationToken = default);
+    Task<GoalView> ResumeGoalAsync(Guid goal, CancellationToken cancellationToken = default);
+    Task<ControlsView> PauseAgentAsync(string agent, string? reason = null, CancellationToken cancellationToken = default);
+    Task<ControlsView> ResumeAgentAsync(string agent, CancellationToken cancellationToken = default);
+    Task<WhyView> WhyAgentAsync(string agent, CancellationToken cancellationToken = default);
+    Task<ControlsView> GetControlsAsync(CancellationToken cancellationToken = default);
+    Task<ControlsView> SetLimitAsync(LimitView limit, CancellationToken cancellationToken = default);
+    Task<ControlsView> RemoveLimitAsync(LimitScope scope, string? name, CancellationToken cancellationToken = default);
+    Task<ControlsView> SetAgentWeightAsync(string agent, int weight, CancellationToken cancellationToken = default);
+
+    /// <summary>Takes the key of whoever runs the server.</summary>
+    Task<WeightView> SetTenantWeightAsync(string tenant, int weight, CancellationToken cancellationToken = default);
+
+    /// <summary>Takes the key of whoever runs the server.</summary>
+    Task<StatusView> DrainAsync(bool draining, CancellationToken cancellationToken = default);
+
+    Task<ScheduleView> CreateScheduleAsync(ScheduleRequest schedule, CancellationToken cancellationToken = default);
+    Task<IReadOnlyList<ScheduleView>> ListSchedulesAsync(CancellationToken cancellationToken = default);
+    Task<ScheduleView> GetScheduleAsync(Guid schedule, CancellationToken cancellationToken = default);
+    Task<ScheduleView> PauseScheduleAsync(Guid schedule, CancellationToken cancellationToken = default);
+    Task<ScheduleView> ResumeScheduleAsync(Guid schedule, CancellationToken cancellationToken = default);
+    Task RemoveScheduleAsync(Guid schedule, CancellationToken cancellationToken = default);
+
+    /// <summary>Submits the schedule's goal now.</summary>
+    Task<GoalView> RunScheduleAsync(Guid schedule, CancellationToken cancellationToken = default);
 }
 
 /// <summary>The server said no. <see cref="Exception.Message"/> is the server's own sentence.</summary>

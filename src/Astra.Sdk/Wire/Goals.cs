@@ -75,6 +75,9 @@ public sealed record GoalView
 
     /// <summary>Why it failed or was cancelled, in one sentence.</summary>
     public string? Reason { get; init; }
+
+    /// <summary>Nothing of it is handed out while this is here.</summary>
+    public PauseView? Paused { get; init; }
 }
 
 public sealed record TaskCounts(int Pending, int Ready, int Running, int Completed, int Cancelled, int Dead)
@@ -111,6 +114,18 @@ public sealed record TaskView
     public JsonElement? Output { get; init; }
 
     public TaskFailure? Failure { get; init; }
+
+    /// <summary>It is not handed out before this.</summary>
+    public DateTimeOffset? NotBefore { get; init; }
+
+    /// <summary>What has not ended by then becomes a dead letter.</summary>
+    public DateTimeOffset? Deadline { get; init; }
+
+    /// <summary>The tenant's queue it stands in, for the limits set on that.</summary>
+    public string? Queue { get; init; }
+
+    /// <summary>Capabilities a worker must have, such as `gpu` or `os:linux`.</summary>
+    public IReadOnlyList<string>? Requires { get; init; }
 
     /// <summary>What the effect ledger knows, for a step that acted on the outside world.</summary>
     public EffectView? Effect { get; init; }

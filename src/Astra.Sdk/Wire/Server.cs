@@ -19,6 +19,14 @@ public sealed record StatusView
 
     /// <summary>Committed by the database since it was made; what an idle server costs is the difference of two of these.</summary>
     public long? DatabaseCommits { get; init; }
+
+    /// <summary>This node hands nothing out and gives its shards away.</summary>
+    public bool Draining { get; init; }
+
+    public int TenantsWaiting { get; init; }
+
+    /// <summary>What a tenant with nothing running waits for its first slot at most; left out without a slot.</summary>
+    public double? WaitAtMostSeconds { get; init; }
 }
 
 public sealed record NodeView(string NodeId, string Address, int Shards, bool Alive);

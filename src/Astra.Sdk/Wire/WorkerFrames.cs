@@ -29,7 +29,11 @@ public abstract record WorkerFrame
 {
     /// <param name="Together">This worker also reads messages that are an array of frames. The server always does.</param>
     /// <param name="Messages">It knows the frame `message`, and its agents may be sent some.</param>
-    public sealed record Hello(string Name, IReadOnlyList<AgentRegistration> Agents, int Slots, bool Together = false, bool Messages = false) : WorkerFrame;
+    public sealed record Hello(string Name, IReadOnlyList<AgentRegistration> Agents, int Slots, bool Together = false, bool Messages = false) : WorkerFrame
+    {
+        /// <summary>What it has beside its agents, for steps that require it.</summary>
+        public IReadOnlyList<string>? Capabilities { get; init; }
+    }
 
     /// <summary>Renews the lease of every task it lists. Kept in memory by the server, never a row.</summary>
     public sealed record Heartbeat(IReadOnlyList<TaskAttempt> Tasks) : WorkerFrame;

@@ -164,6 +164,10 @@ public sealed class AgentRunner
             Retry = step.Options.Retry,
             WorkersLostMax = step.Options.WorkersLostMax,
             EffectKeys = step.Options.EffectKeys,
+            NotBefore = step.Options.NotBefore,
+            Deadline = step.Options.Deadline,
+            Queue = step.Options.Queue,
+            Requires = step.Options.Requires,
             FanOut = step.FanOuts.Count == 0 ? null : [.. step.FanOuts.Select(part => part.Step.Executor != Plan.AgentExecutor ? part : part with { Step = part.Step with { Executor = ExecutorOf(agent) } })],
         }).ToList();
 

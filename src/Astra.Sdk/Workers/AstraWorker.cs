@@ -22,6 +22,9 @@ public sealed class AstraWorker
     /// <summary>For people, in `why` and in lists.</summary>
     public string Name { get; init; } = $"{Environment.MachineName}/{Environment.ProcessId}";
 
+    /// <summary>What it has beside its agents, such as `gpu`, for steps that require it.</summary>
+    public IReadOnlyList<string> Capabilities { get; init; } = [];
+
     /// <summary>How many tasks run at once.</summary>
     public int Slots { get; init; } = Environment.ProcessorCount * 2;
 
@@ -92,7 +95,7 @@ public sealed class AstraWorker
                 _ => new AstraException((int)status, "Refused", $"{_address} refused the worker with {(int)status}."),
             };
         }
-        var hello = new WorkerFrame.Hello(Name, [.. _agents.Select(agent => new AgentRegistration(agent.Name, agent.Description))], Slots, Together: true, Messages: true);
+        var hello = new WorkerFrame.Hello(Name, [.. _agents.Select(agent => new AgentRegistration(agent.Name, agent.Description))], Slots, Together: true, Messages: true) { Capabilities = Capabilities };
         return await WorkerSession.BeginAsync(new FrameSocket<ServerFrame, WorkerFrame>(socket), hello, runner, artifacts, cancellationToken);
     }
 

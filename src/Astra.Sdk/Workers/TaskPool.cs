@@ -38,11 +38,12 @@ public sealed class TaskPool : IAsyncDisposable
     private readonly TimeProvider _machine;
     private readonly Lock _gate = new();
     private readonly Dictionary<TaskAttempt, RunningTask> _running = [];
-    private readonly SemaphoreSlim _shorterLease = new(0);
+    private readonly SemaphoreSlim _stir = new(0);
     private readonly CancellationTokenSource _closing = new();
     private readonly Task _beating;
     private TaskCompletionSource? _empty;
     private TimeSpan _period = TimeSpan.MaxValue;
+    private bool _isBeatDue;
 
     /// <param name="heartbeat">Renews these attempts and answers those that are lost.</param>
     public TaskPool(
@@ -74,11 +75,25 @@ public sealed class TaskPool : IAsyncDisposable
             isShorter = task.Lease / HeartbeatsPerLease < _period;
         }
         if (isShorter)
-            _shorterLease.Release();
+            _stir.Release();
         _ = Task.Run(() => RunAsync(running));
     }
 
+    /// <summary>The server takes it back, perhaps because it has not heard of us: a heartbeat at once says that we are here,
+    /// and nothing more is given to a worker that is not heard.</summary>
     public void Revoke(TaskAttempt attempt)
+    {
+        lock (_gate)
+        {
+            if (_closing.IsCancellationRequested)
+                return;
+            _isBeatDue = true;
+            _stir.Release();
+        }
+        Cancel(attempt);
+    }
+
+    private void Cancel(TaskAttempt attempt)
     {
         RunningTask? running;
         lock (_gate)
@@ -112,8 +127,11 @@ public sealed class TaskPool : IAsyncDisposable
         foreach (var task in running)
             task.Revoke();
         await WhenEmptyAsync();
-        _closing.Dispose();
-        _shorterLease.Dispose();
+        lock (_gate)
+        {
+            _closing.Dispose();
+            _stir.Dispose();
+        }
     }
 
     private async Task RunAsync(RunningTask running)
@@ -174,13 +192,13 @@ public sealed class TaskPool : IAsyncDisposable
             {
                 // A task with a shorter lease than the others shortens the wait that has begun.
                 var lastBeat = _machine.GetTimestamp();
-                while (Period() - _machine.GetElapsedTime(lastBeat) is var rest && rest > TimeSpan.Zero)
+                while (!TakeDue() && Period() - _machine.GetElapsedTime(lastBeat) is var rest && rest > TimeSpan.Zero)
                 {
                     using var timer = new CancellationTokenSource(rest, _machine);
                     using var either = CancellationTokenSource.CreateLinkedTokenSource(timer.Token, _closing.Token);
                     try
                     {
-                        await _shorterLease.WaitAsync(either.Token);
+                        await _stir.WaitAsync(either.Token);
                     }
                     catch (OperationCanceledException) when (!_closing.IsCancellationRequested)
                     {
@@ -201,16 +219,24 @@ public sealed class TaskPool : IAsyncDisposable
         TaskAttempt[] held;
         lock (_gate)
             held = [.. _running.Keys];
-        if (held.Length == 0)
-            return;
         try
         {
             foreach (var lost in await _heartbeat(held, _closing.Token))
-                Revoke(lost);
+                Cancel(lost);
         }
         catch (IOException)
         {
             // The connection is gone, and whoever owns it takes the pool down or connects again.
+        }
+    }
+
+    private bool TakeDue()
+    {
+        lock (_gate)
+        {
+            var isDue = _isBeatDue;
+            _isBeatDue = false;
+            return isDue;
         }
     }
 

@@ -9,11 +9,14 @@ public static class AgentCommands
 {
     public static Command Create(Surroundings surroundings, SharedOptions shared)
     {
-        var command = new Command("agent", "Create, list, see and remove agents. One that nobody sends to sleeps, and costs nothing.")
+        var command = new Command("agent", "Create, list, see, steer and remove agents. One that nobody sends to sleeps, and costs nothing.")
         {
             CreateList(surroundings, shared), CreateCreate(surroundings, shared), CreateShow(surroundings, shared), CreateRemove(surroundings, shared),
+            CreateControl(surroundings, shared, "pause", "Hand out nothing of an agent's goals any more; what runs goes on to its end.", (client, name, token) => client.PauseAgentAsync(name, cancellationToken: token), "is paused"),
+            CreateControl(surroundings, shared, "resume", "Hand a paused agent's steps out again.", (client, name, token) => client.ResumeAgentAsync(name, token), "goes on"),
+            CreateWeight(surroundings, shared),
         };
-        return command.WithExamples("agent list", "agent create tally-1 --class counter", "agent show tally-1", "agent remove tally-1");
+        return command.WithExamples("agent list", "agent create tally-1 --class counter", "agent show tally-1", "agent remove tally-1", "agent pause auditor", "agent weight auditor 200");
     }
 
     public static Argument<string> Name() => new("NAME")
@@ -102,6 +105,44 @@ public static class AgentCommands
                 JsonOutput.Write(surroundings.Terminal.Out, new { name = parsed.GetValue(name), removed = true });
             else
                 await surroundings.Terminal.Out.WriteLineAsync($"Agent {parsed.GetValue(name)} is gone, and so is its state.");
+        });
+        return command;
+    }
+
+    private static Command CreateControl(
+        Surroundings surroundings, SharedOptions shared, string verb, string description, Func<IAstraClient, string, CancellationToken, Task<ControlsView>> change, string done)
+    {
+        var name = Name();
+        var json = SharedOptions.Json();
+        var command = new Command(verb, description) { name, json };
+        command.WithExamples($"agent {verb} auditor", $"agent {verb} auditor --json");
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            await using var session = await shared.ServerOf(parsed, surroundings).OpenAsync(cancellationToken);
+            var controls = await change(session.Client, parsed.GetValue(name)!, cancellationToken);
+            if (parsed.GetValue(json))
+                JsonOutput.Write(surroundings.Terminal.Out, controls);
+            else
+                await surroundings.Terminal.Out.WriteLineAsync($"Agent {parsed.GetValue(name)} {done}.");
+        });
+        return command;
+    }
+
+    private static Command CreateWeight(Surroundings surroundings, SharedOptions shared)
+    {
+        var name = Name();
+        var weight = Choices.Number("WEIGHT", "1 to 10000; 100 is what everyone has.", 1, 10_000);
+        var json = SharedOptions.Json();
+        var command = new Command("weight", "Give an agent more or less of its tenant's slot time.") { name, weight, json };
+        command.WithExamples("agent weight auditor 200");
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            await using var session = await shared.ServerOf(parsed, surroundings).OpenAsync(cancellationToken);
+            var controls = await session.Client.SetAgentWeightAsync(parsed.GetValue(name)!, parsed.GetValue(weight), cancellationToken);
+            if (parsed.GetValue(json))
+                JsonOutput.Write(surroundings.Terminal.Out, controls);
+            else
+                await surroundings.Terminal.Out.WriteLineAsync($"Agent {parsed.GetValue(name)} has weight {parsed.GetValue(weight)}.");
         });
         return command;
     }

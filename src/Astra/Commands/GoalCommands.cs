@@ -12,6 +12,7 @@ public static class GoalCommands
         var command = new Command("goal", "See and steer goals.")
         {
             GoalSubmitCommand.Create(surroundings, shared), CreateList(surroundings, shared), CreateShow(surroundings, shared), CreateCancel(surroundings, shared), CreateEvents(surroundings, shared), QuarantineCommands.Create(surroundings, shared),
+            CreatePause(surroundings, shared), CreateResume(surroundings, shared),
         };
         return command.WithExamples("goal submit plan.yaml --after ID", "goal list --state active", "goal show ID", "goal cancel ID", "goal events ID --follow");
     }
@@ -76,6 +77,40 @@ public static class GoalCommands
                 await surroundings.Terminal.Out.WriteLineAsync($"Goal {goal.Id} is {Words.Of(goal.State)}.");
         });
         return command;
+    }
+
+    private static Command CreatePause(Surroundings surroundings, SharedOptions shared)
+    {
+        var id = SharedOptions.Id("The goal.");
+        var reason = new Option<string?>("--reason") { Description = "Why; shown by `why`.", HelpName = "TEXT" };
+        var json = SharedOptions.Json();
+        var command = new Command("pause", "Hand out nothing of a goal any more; what runs goes on to its end.") { id, reason, json };
+        command.WithExamples("goal pause ID --reason 'until the disk is back'");
+        command.SetAction((parsed, cancellationToken) => SteerAsync(
+            parsed, surroundings, shared, json, client => client.PauseGoalAsync(parsed.GetValue(id), parsed.GetValue(reason), cancellationToken), "is paused", cancellationToken));
+        return command;
+    }
+
+    private static Command CreateResume(Surroundings surroundings, SharedOptions shared)
+    {
+        var id = SharedOptions.Id("The goal.");
+        var json = SharedOptions.Json();
+        var command = new Command("resume", "Hand a paused goal's steps out again.") { id, json };
+        command.WithExamples("goal resume ID");
+        command.SetAction((parsed, cancellationToken) => SteerAsync(
+            parsed, surroundings, shared, json, client => client.ResumeGoalAsync(parsed.GetValue(id), cancellationToken), "goes on", cancellationToken));
+        return command;
+    }
+
+    private static async Task SteerAsync(
+        ParseResult parsed, Surroundings surroundings, SharedOptions shared, Option<bool> json, Func<IAstraClient, Task<GoalView>> steer, string done, CancellationToken cancellationToken)
+    {
+        await using var session = await shared.ServerOf(parsed, surroundings).OpenAsync(cancellationToken);
+        var goal = await steer(session.Client);
+        if (parsed.GetValue(json))
+            JsonOutput.Write(surroundings.Terminal.Out, goal);
+        else
+            await surroundings.Terminal.Out.WriteLineAsync($"Goal {goal.Id} {done}.");
     }
 
     private static Command CreateEvents(Surroundings surroundings, SharedOptions shared)

@@ -49,10 +49,20 @@ public sealed class ServeOptions
         DefaultValueFactory = _ => ServerOptions.HistoryDaysDefault,
     };
 
+    public Option<string[]> HookAllow { get; } = new("--hook-allow")
+    {
+        Description = "Let hooks reach this network although it is not public, such as 127.0.0.1 or 10.1.0.0/16, and without encryption. May be given more than once.", HelpName = "NETWORK",
+    };
+
     public ServeOptions()
     {
         KeepHistory.Validators.Add(result => Inputs.Between(result, "--keep-history", 1, 36_500));
         AgentGoals.Validators.Add(result => Inputs.Between(result, "--agent-goals", 0.1, 10_000));
+        HookAllow.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<string[]>()?.FirstOrDefault(network => NetworkOf(network) is null) is { } wrong)
+                result.AddError($"--hook-allow takes an address or a network, such as 127.0.0.1 or 10.1.0.0/16, not {wrong}");
+        });
         Listen.Validators.Add(result =>
         {
             if (result.GetValueOrDefault<string>() is not { } address || !IPAddress.TryParse(address, out _))
@@ -77,7 +87,7 @@ public sealed class ServeOptions
 
     public void AddTo(Command command)
     {
-        foreach (var option in (Option[])[Listen, Port, Log, Otlp, OpenMetrics, AgentGoals, KeepHistory])
+        foreach (var option in (Option[])[Listen, Port, Log, Otlp, OpenMetrics, HookAllow, AgentGoals, KeepHistory])
             command.Options.Add(option);
     }
 
@@ -94,9 +104,15 @@ public sealed class ServeOptions
             MetricsAreOpen = parsed.GetValue(OpenMetrics),
             AgentGoalsPerSecond = parsed.GetValue(AgentGoals),
             HistoryKept = TimeSpan.FromDays(parsed.GetValue(KeepHistory)),
+            HookNetworks = [.. (parsed.GetValue(HookAllow) ?? []).Select(network => NetworkOf(network)!.Value)],
             Traces = collector is not null
                 ? new TraceOptions(new Uri(collector), surroundings.Environment("OTEL_EXPORTER_OTLP_PROTOCOL") is "grpc")
                 : TraceExport.Variables.Any(name => !string.IsNullOrWhiteSpace(surroundings.Environment(name))) ? new TraceOptions(null, false) : null,
         };
     }
+
+    private static IPNetwork? NetworkOf(string text) =>
+        IPAddress.TryParse(text, out var address) ? new IPNetwork(address, address.GetAddressBytes().Length * 8)
+        : IPNetwork.TryParse(text, out var network) ? network
+        : null;
 }

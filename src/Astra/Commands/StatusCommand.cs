@@ -54,6 +54,8 @@ public static class StatusCommand
         ("Goals", $"{status.GoalsActive} active"),
         ("Tasks", $"{status.TasksReady} ready, {status.TasksRunning} running"),
         ("Workers", $"{status.WorkersConnected} connected"),
+        ("Draining", status.Draining ? "yes: it hands nothing out; `astra drain --off` ends that" : null),
+        ("Longest wait", status.WaitAtMostSeconds is { } wait && status.TenantsWaiting > 0 ? $"{wait:0.0##} s for a tenant's first slot ({status.TenantsWaiting} waiting)" : null),
         ("Sandbox", status.SandboxTier),
         ("Memory", Words.Size(status.ResidentBytes)));
 }

@@ -95,6 +95,48 @@ public class SendTests
     }
 
     [Fact]
+    public void Who_waits_for_room_is_let_in_although_the_mailbox_is_never_empty()
+    {
+        const int capacity = 4;
+        var world = new ActorWorld(messagesPerTurn: 2);
+        int handledBeforeGuest = 0;
+        bool isGuestIn = false;
+        var actor = world.Spawn("a", (message, turn) =>
+        {
+            isGuestIn |= message is "guest";
+            if (!isGuestIn && ++handledBeforeGuest < 1_000 && message is "for ever")
+                turn.Self.TrySend(message);
+            return default;
+        }, capacity: capacity);
+        foreach (string message in new[] { "once", "for ever", "for ever", "for ever" })
+            Assert.Equal(SendResult.Ok, actor.TrySend(message));
+        var waiting = actor.SendAsync("guest").AsTask();
+        world.RunUntilQuiet();
+        Assert.Equal(SendResult.Ok, waiting.Result);
+        Assert.InRange(handledBeforeGuest, 1, 3 * capacity);
+    }
+
+    [Fact]
+    public void Whoever_waits_for_room_goes_on_where_it_was()
+    {
+        var world = new ActorWorld();
+        var receiver = world.Spawn("receiver", (_, _) => default, capacity: 1);
+        SynchronizationContext? before = null;
+        SynchronizationContext? after = null;
+        var sender = world.Spawn("sender", async (_, turn) =>
+        {
+            before = SynchronizationContext.Current;
+            receiver.TrySend("first");
+            await receiver.SendAsync("second", turn.Self);
+            after = SynchronizationContext.Current;
+        });
+        sender.TrySend("go");
+        world.RunUntilQuiet();
+        Assert.NotNull(after);
+        Assert.Same(before, after);
+    }
+
+    [Fact]
     public void A_cancelled_wait_for_room_sends_nothing()
     {
         var world = new ActorWorld();

@@ -35,7 +35,7 @@ public sealed class WhyTests
         var worker = _world.Worker(slots: 1);
         _world.Submit("busy");
         var goal = _world.Submit("a");
-        Assert.Equal("All 1 slots of the workers that offer agent:test are taken.", _world.Why(goal, "a"));
+        Assert.Equal("All 1 slots of the workers that could take it are taken (agent:test).", _world.Why(goal, "a"));
         worker.Complete("busy");
         AssertRuns(goal, "a");
     }
@@ -47,7 +47,7 @@ public sealed class WhyTests
         var worker = _world.Worker();
         _world.Submit("busy");
         var goal = _world.Submit("a");
-        Assert.Equal("The tenant runs 1 tasks, which is its limit.", _world.Why(goal, "a"));
+        Assert.Equal("The tenant runs 1 tasks here, and 1 is its limit.", _world.Why(goal, "a"));
         worker.Complete("busy");
         AssertRuns(goal, "a");
     }
@@ -59,7 +59,7 @@ public sealed class WhyTests
         var worker = _world.Worker();
         _world.Submit("busy");
         var goal = _world.Submit("a");
-        Assert.Equal("The agent runs 1 tasks, which is its limit.", _world.Why(goal, "a"));
+        Assert.Equal("What has no agent runs 1 tasks here, and 1 is its limit.", _world.Why(goal, "a"));
         worker.Complete("busy");
         AssertRuns(goal, "a");
     }
@@ -171,7 +171,7 @@ public sealed class WhyTests
     {
         var refusal = _world.Node.Refused(node => node.WhyAsync(_world.Tenant, new Guid("0198c5d7-1234-7000-8def-0123456789ab")));
         Assert.Equal(RefusalKind.NotFound, refusal.Kind);
-        Assert.StartsWith("There is no goal and no task", refusal.Reason, StringComparison.Ordinal);
+        Assert.StartsWith("There is no goal, task, schedule or worker", refusal.Reason, StringComparison.Ordinal);
     }
 
     [Fact]

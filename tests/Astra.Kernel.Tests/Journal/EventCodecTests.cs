@@ -42,6 +42,8 @@ public sealed class EventCodecTests
         { EventKind.TaskSkipped, "00112233445566778899AABBCCDDEEFF" },
         { EventKind.TaskReplaced, "047465787404746578740474657874030405062C0100000300000000A3E1110000000000" },
         { EventKind.TaskExtended, "0300112233445566778899AABBCCDDEEFF0100112233445566778899AABBCCDDEEFF0200112233445566778899AABBCCDDEEFF01" },
+        { EventKind.GoalPaused, "047465787400" },
+        { EventKind.GoalResumed, "0474657874" },
         { EventKind.TaskReleased, "0474657874" },
         { EventKind.EffectIntended, "0474657874" },
         { EventKind.EffectSettled, "0203040506010474657874" },
@@ -104,6 +106,8 @@ public sealed class EventCodecTests
     [InlineData("2A02", "effect-keys")]
     [InlineData("2B020000000303706179" + "80C03BA4BAC5E208" + "00" + "0103616461", "effect")]
     [InlineData("2C02000000", "fixes")]
+    [InlineData("1606656D61696C73", "queue")]
+    [InlineData("170C677075206F733A6C696E7578", "requires")]
     public void An_extra_of_a_task_is_still_written_and_read_as_it_was(string hex, string field)
     {
         var at = new DateTimeOffset(2030, 1, 2, 3, 4, 5, TimeSpan.Zero);
@@ -119,6 +123,8 @@ public sealed class EventCodecTests
             "effect-keys" => new TaskExtras { EffectKeys = EffectKeys.PerAttempt },
             "effect" => new TaskExtras { Effect = new EffectRecord(2, EffectState.NotSent, "pay", at, default, "ada") },
             "fixes" => new TaskExtras { FixCount = 2 },
+            "queue" => new TaskExtras { Queue = "emails" },
+            "requires" => new TaskExtras { Requires = "gpu os:linux" },
             _ => throw new ArgumentOutOfRangeException(nameof(field)),
         };
         Assert.Equal(hex, Convert.ToHexString(ExtrasCodec.Encode(extras)));
@@ -173,6 +179,7 @@ public sealed class EventCodecTests
     [InlineData("3D02", "on-failed-goal")]
     [InlineData("3E01", "on-cancelled-parent")]
     [InlineData("3F04000000", "depth")]
+    [InlineData("14036164610103776879" + "80C03BA4BAC5E208", "paused")]
     public void An_extra_of_a_goal_is_still_written_and_read_as_it_was(string hex, string field)
     {
         var extras = field switch
@@ -183,6 +190,7 @@ public sealed class EventCodecTests
             "on-failed-goal" => new GoalExtras { OnFailedGoal = CascadePolicy.GoOn },
             "on-cancelled-parent" => new GoalExtras { OnCancelledParent = CascadePolicy.Cancel },
             "depth" => new GoalExtras { Depth = 4 },
+            "paused" => new GoalExtras { Pause = new GoalPause("ada", "why", new DateTimeOffset(2030, 1, 2, 3, 4, 5, TimeSpan.Zero)) },
             _ => throw new ArgumentOutOfRangeException(nameof(field)),
         };
         Assert.Equal(hex, Convert.ToHexString(ExtrasCodec.Encode(extras)));
@@ -263,6 +271,8 @@ public sealed class EventCodecTests
         EventKind.GoalDelegated => new KernelEvent.GoalDelegated(text, (ulong)number),
         EventKind.GoalReleased => new KernelEvent.GoalReleased(text),
         EventKind.GoalDiscarded => new KernelEvent.GoalDiscarded(text, text),
+        EventKind.GoalPaused => new KernelEvent.GoalPaused(text, number % 2 == 0 ? null : text),
+        EventKind.GoalResumed => new KernelEvent.GoalResumed(text),
         _ => throw new InvalidOperationException($"Give {kind} a sample here and a frozen one above."),
     };
 

@@ -1,6 +1,8 @@
 using Astra.Kernel.Effects;
+using Astra.Kernel.Controls;
 using Astra.Kernel.Journal;
 using Astra.Kernel.Tasks;
+using Astra.Kernel.Timers;
 using Xunit;
 
 namespace Astra.Kernel.Tests.Journal;
@@ -17,7 +19,7 @@ public sealed class FrozenNumbersTests
 
     [Fact]
     public void The_commands_of_a_task() => Check<TaskCommand>(
-        "Unblock=1 Block=2 Doom=3 Claim=4 Complete=5 Retry=6 Exhaust=7 Expire=8 Suspend=9 Cancel=10 Redrive=11 Resolve=12");
+        "Unblock=1 Block=2 Doom=3 Claim=4 Complete=5 Retry=6 Exhaust=7 Expire=8 Suspend=9 Cancel=10 Redrive=11 Resolve=12 Lapse=13");
 
     [Fact]
     public void The_states_of_a_goal() => Check<GoalState>("Active=1 Completed=2 Failed=3 Cancelled=4");
@@ -47,12 +49,18 @@ public sealed class FrozenNumbersTests
     public void The_kinds_of_events() => Check<EventKind>(
         "GoalSubmitted=1 PlanEdited=2 TaskAdded=3 TaskRemoved=4 TaskRewired=5 TaskPrioritised=6 TaskUnblocked=7 TaskBlocked=8 TaskDoomed=9 TaskClaimed=10 "
         + "TaskCompleted=11 TaskRetried=12 TaskDied=13 TaskExpired=14 TaskSuspended=15 TaskCancelled=16 TaskRedriven=17 "
-        + "GoalCompleted=20 GoalFailed=21 GoalCancelled=22 GoalReopened=23 TaskSkipped=30 TaskReplaced=31 TaskExtended=32 "
+        + "GoalCompleted=20 GoalFailed=21 GoalCancelled=22 GoalReopened=23 TaskSkipped=30 TaskReplaced=31 TaskExtended=32 GoalPaused=40 GoalResumed=41 "
         + "TaskReleased=50 EffectIntended=51 EffectSettled=52 EffectLost=53 TaskFixed=54 PredecessorEnded=60 GoalDelegated=61 GoalReleased=62 GoalDiscarded=63");
 
     [Fact]
     public void The_id_of_a_goal_that_a_task_submits() => Assert.Equal(
         "0198c5d7-1234-7abc-a7d4-a13cf99aa02c", Delegation.GoalOf(new TaskId(new Guid("0198c5d7-1234-7abc-8def-0123456789ab")), "#1").ToString());
+
+    [Fact]
+    public void What_limits_are_about() => Check<LimitScope>("Tenant=1 Agent=2 Tool=3 Queue=4");
+
+    [Fact]
+    public void The_policies_for_missed_times() => Check<MisfirePolicy>("Skip=1 Once=2 All=3");
 
     [Fact]
     public void The_number_of_shards_is_inside_every_id() => Assert.Equal(4096, ShardId.Count);

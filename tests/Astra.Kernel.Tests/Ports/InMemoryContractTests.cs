@@ -1,4 +1,6 @@
+using Astra.Kernel.Controls;
 using Astra.Kernel.InMemory;
+using Astra.Kernel.Timers;
 using Astra.Testing.Contracts;
 
 namespace Astra.Kernel.Tests.Ports;
@@ -19,6 +21,11 @@ public sealed class InMemoryShardLeasesTests : ShardLeasesContract
 }
 
 public sealed class InMemoryAgentStoreTests : AgentStoreContract
+{
+    protected override ValueTask<IStoreUnderTest> OpenAsync() => new(new MemoryUnderTest());
+}
+
+public sealed class InMemoryControlsTests : ControlsContract
 {
     protected override ValueTask<IStoreUnderTest> OpenAsync() => new(new MemoryUnderTest());
 }
@@ -52,6 +59,8 @@ internal sealed class MemoryUnderTest : IStoreUnderTest, IShardLeases, IClock
     public IProjection Projection => _store.Projection;
     public IShardLeases Leases => this;
     public IAgentStore Agents => _store.Agents;
+    public IControls Controls => _store.Controls;
+    public ISchedules Schedules => _store.Schedules;
 
     public TimeSpan Elapsed { get; private set; }
     public DateTimeOffset UtcNow => DateTimeOffset.UnixEpoch + Elapsed;

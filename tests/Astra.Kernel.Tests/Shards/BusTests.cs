@@ -97,6 +97,14 @@ public sealed class BusTests
     }
 
     [Fact]
+    public void A_worker_that_hangs_is_given_nothing_anew_whoever_owns_the_shards()
+    {
+        _worker.IsHung = true;
+        _world.Advance(seconds: 120);
+        Assert.Equal(20, _worker.Given.Count);
+    }
+
+    [Fact]
     public void A_disconnect_here_gives_the_work_to_others_there_at_once()
     {
         var there = _other.Worker(slots: 20);

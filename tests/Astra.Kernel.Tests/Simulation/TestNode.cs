@@ -1,3 +1,4 @@
+using System.Text;
 using Astra.Kernel.Tasks;
 using Astra.Kernel.Workers;
 using Astra.Testing.Time;
@@ -61,7 +62,12 @@ internal sealed class TestNode
         Journal = new HeldJournal(_world.Store.Journal);
         Rows = new SlowProjection(_world.Store.Projection);
         var clock = _world.Virtual.Clock;
-        var ports = new KernelPorts(clock, _world.Dice, new IdSource(clock, _world.Dice), Process, Journal, Rows, _world.LeasesOfAFewShards(), _world.Bus, _world.Store.Agents);
+        var ports = new KernelPorts(clock, _world.Dice, new IdSource(clock, _world.Dice), Process, Journal, Rows, _world.LeasesOfAFewShards(), _world.Bus, _world.Store.Agents)
+        {
+            Controls = _world.Store.Controls, Schedules = _world.Store.Schedules,
+            // A schedule's goal is its steps, one a line.
+            ReadSubmission = (steps, _) => new(World.Request(Encoding.UTF8.GetString(steps.Span).Split('\n'))),
+        };
         Run(() =>
         {
             Kernel = new KernelNode(ports, _world.Limits, new NodeRegistration(new NodeId(_name), $"http://{_name}", new Guid(++_incarnation, 0, 0, new byte[8])));
@@ -91,9 +97,12 @@ internal sealed class TestNode
 
     public int ShardsOwned => Do(node => node.SummariseAsync()).ShardsOwned;
 
-    public TestWorker Worker(int slots = 8, TenantId? tenant = null, bool isInProcess = false, params string[] executors)
+    public TestWorker Worker(int slots = 8, TenantId? tenant = null, bool isInProcess = false, params string[] executors) =>
+        Worker(slots, tenant, isInProcess, [], executors);
+
+    public TestWorker Worker(int slots, TenantId? tenant, bool isInProcess, string[] capabilities, string[] executors)
     {
-        var worker = new TestWorker(this, slots, tenant, isInProcess, executors.Length == 0 ? [Steps.Executor] : executors);
+        var worker = new TestWorker(this, slots, tenant, isInProcess, executors.Length == 0 ? [Steps.Executor] : executors, capabilities);
         _world.RunUntilQuiet();
         return worker;
     }

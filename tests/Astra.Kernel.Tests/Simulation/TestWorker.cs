@@ -10,10 +10,10 @@ internal sealed class TestWorker : IWorker
     private readonly TestNode _node;
     private readonly List<Assignment> _held = [];
 
-    public TestWorker(TestNode node, int slots, TenantId? tenant, bool isInProcess, IReadOnlyCollection<string> executors)
+    public TestWorker(TestNode node, int slots, TenantId? tenant, bool isInProcess, IReadOnlyCollection<string> executors, IReadOnlyCollection<string> capabilities)
     {
         _node = node;
-        Link = node.Kernel.Connect(new WorkerOffer("worker", tenant, executors, slots, isInProcess), this);
+        Link = node.Kernel.Connect(new WorkerOffer("worker", tenant, executors, slots, isInProcess) { Capabilities = capabilities }, this);
     }
 
     public WorkerLink Link { get; }
@@ -22,6 +22,9 @@ internal sealed class TestWorker : IWorker
     public List<string> Given { get; } = [];
 
     public List<string> Revoked { get; } = [];
+
+    /// <summary>It says nothing any more that a test does not have it say.</summary>
+    public bool IsHung { get; set; }
 
     /// <summary>What it is working on.</summary>
     public IReadOnlyList<string> Holds => [.. _held.Select(assignment => assignment.Spec.Name)];
@@ -43,6 +46,9 @@ internal sealed class TestWorker : IWorker
     {
         Revoked.AddRange(_held.Where(assignment => assignment.Task == task && assignment.Attempt == attempt).Select(assignment => assignment.Spec.Name));
         _held.RemoveAll(assignment => assignment.Task == task && assignment.Attempt == attempt);
+        // As every worker answers: it is still there.
+        if (!IsHung)
+            _node.Process.Post(Link.Heard);
     }
 
     /// <summary>From now on completes everything, what it holds included.</summary>

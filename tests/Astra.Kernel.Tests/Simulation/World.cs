@@ -1,3 +1,4 @@
+using Astra.Kernel.Controls;
 using Astra.Kernel.InMemory;
 using Astra.Kernel.Journal;
 using Astra.Kernel.Tasks;
@@ -67,6 +68,15 @@ internal sealed class World
         Node.Ask(node => node.SubmitAsync(Caller, Request(steps) with { DeadTaskPolicy = policy })).Value.Id;
 
     public static GoalRequest Request(params string[] steps) => new() { Title = "A goal", Plan = Steps.Of(steps) };
+
+    /// <summary>Submits one task, made as the test wants it.</summary>
+    public GoalId Submit(string step, Func<TaskSpec, TaskSpec> with, string? agent = null, TenantId? tenant = null) => Node.Ask(node => node.SubmitAsync(
+        new Caller(tenant ?? Tenant, "ada"), Request() with { Agent = agent, Plan = [Steps.Add(step, with)] })).Value.Id;
+
+    public TenantControls Set(LimitScope scope, string name, int? concurrency = null, int? perSecond = null, int? perMinute = null) =>
+        Change(new ControlChange.SetLimit(new Limit(scope, name, concurrency, perSecond, perMinute)));
+
+    public TenantControls Change(ControlChange change, TenantId? tenant = null) => Node.Ask(node => node.ChangeControlsAsync(tenant ?? Tenant, change)).Value;
 
     public GoalRow Goal(GoalId goal) => Node.Ask(node => node.GetGoalAsync(Tenant, goal)).Value;
 

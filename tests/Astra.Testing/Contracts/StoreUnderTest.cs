@@ -1,4 +1,6 @@
 using Astra.Kernel;
+using Astra.Kernel.Controls;
+using Astra.Kernel.Timers;
 using Xunit;
 
 namespace Astra.Testing.Contracts;
@@ -13,6 +15,8 @@ public interface IStoreUnderTest : IAsyncDisposable
 
     /// <summary>A tenant that may have agents.</summary>
     ValueTask<TenantId> TenantAsync(string name);
+    IControls Controls { get; }
+    ISchedules Schedules { get; }
 
     /// <summary>The store now believes that this node has not renewed in time.</summary>
     ValueTask ExpireAsync(NodeId node);

@@ -20,6 +20,12 @@ public sealed class InMemoryGovernance(IClock clock) : ITenantStore, IApiKeyStor
         }
     }
 
+    public ValueTask<TenantId?> FindAsync(string name, CancellationToken cancellationToken)
+    {
+        lock (_lock)
+            return ValueTask.FromResult<TenantId?>(_tenants.TryGetValue(name, out var tenant) ? tenant : null);
+    }
+
     public ValueTask<ApiKeyRecord?> FindAsync(ReadOnlyMemory<byte> sha256, CancellationToken cancellationToken)
     {
         lock (_lock)

@@ -7,7 +7,10 @@ using Astra.Agents;
 using Astra.Gateway;
 using Astra.Governance;
 using Astra.Kernel;
+using Astra.Kernel.Controls;
 using Astra.Kernel.InMemory;
+using Astra.Kernel.Timers;
+using Astra.Postgres;
 using Astra.Sdk;
 using Astra.Tools.Catalog;
 using Astra.Tools.Sandboxes;
@@ -19,10 +22,17 @@ namespace Astra.Tests.Api;
 internal sealed class ServerWorld
 {
     public InMemoryStore Store { get; } = new(new SystemClock(), TimeSpan.FromSeconds(10));
+
+    /// <summary>The durable ports, where they are not memory.</summary>
+    public PostgresStore? Postgres { get; init; }
+
+    public IAgentStore Agents => Postgres?.Agents ?? (IAgentStore)Store.Agents;
+
     public InMemoryGovernance Governance { get; } = new(new SystemClock());
     public FakeSandbox Sandbox { get; } = new();
+    public KernelLimits Limits { get; init; } = new();
     public FleetSecret Fleet { get; } = new(RandomNumberGenerator.GetBytes(32));
-    public TenantId Home { get; } = new(Guid.NewGuid());
+    public TenantId Home { get; init; } = new(Guid.NewGuid());
 }
 
 /// <summary>A whole server over memory: the real kernel, the real agent host, a real listener.</summary>
@@ -45,11 +55,16 @@ internal sealed class ServerFixture : IAsyncDisposable
         var clock = new SystemClock();
         var randomness = new SystemRandomness();
         _bus = new HttpBus(world.Fleet, TimeProvider.System);
-        _node = new KernelNode(
-            new KernelPorts(clock, randomness, new IdSource(clock, randomness), _dispatcher, world.Store.Journal, world.Store.Projection, world.Store.Leases, _bus, world.Store.Agents),
-            new KernelLimits { RetryDelayMin = TimeSpan.FromMilliseconds(1), RetryDelayMax = TimeSpan.FromMilliseconds(5), LeaseRenewalInterval = TimeSpan.FromMilliseconds(100) },
-            new NodeRegistration(new NodeId(nodeId), Address.ToString(), Guid.NewGuid()));
         var catalog = new ToolCatalog().Add(ShellForm.Definition, new ShellForm());
+        _node = new KernelNode(
+            new KernelPorts(
+                clock, randomness, new IdSource(clock, randomness), _dispatcher, world.Postgres?.Journal ?? (IJournal)world.Store.Journal,
+                world.Postgres?.Projection ?? (IProjection)world.Store.Projection, world.Postgres?.Leases ?? (IShardLeases)world.Store.Leases, _bus, world.Agents)
+            {
+                Controls = world.Postgres?.Controls ?? (IControls)world.Store.Controls, Schedules = world.Postgres?.Schedules ?? (ISchedules)world.Store.Schedules, ReadSubmission = new Submissions(catalog).ReadAsync,
+            },
+            world.Limits with { RetryDelayMin = TimeSpan.FromMilliseconds(1), RetryDelayMax = TimeSpan.FromMilliseconds(5), LeaseRenewalInterval = TimeSpan.FromMilliseconds(100) },
+            new NodeRegistration(new NodeId(nodeId), Address.ToString(), Guid.NewGuid()));
         var tools = new ToolGate(catalog, () => world.Sandbox, _ => new ToolGrants { Tools = ["*"] }, new ToolGateOptions { OnRun = traces is null ? null : traces.Ran });
         _node.OnCommit = traces is null ? null : traces.Committed;
         var artifacts = new FileArtifacts(_directory);
@@ -66,7 +81,7 @@ internal sealed class ServerFixture : IAsyncDisposable
             },
             new GatewayParts
             {
-                Node = _node, Bus = _bus, Keys = world.Governance, Tenants = world.Governance, Agents = world.Store.Agents, HomeTenant = world.Home,
+                Node = _node, Bus = _bus, Keys = world.Governance, Tenants = world.Governance, Agents = world.Agents, HomeTenant = world.Home,
                 Catalog = catalog, Tools = tools, Artifacts = artifacts, Progress = progress,
                 RequestStop = () => StopRequested.TrySetResult(),
                 OnError = (what, e) =>

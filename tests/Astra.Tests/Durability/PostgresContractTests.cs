@@ -1,4 +1,6 @@
 using Astra.Kernel;
+using Astra.Kernel.Controls;
+using Astra.Kernel.Timers;
 using Astra.Postgres;
 using Astra.Testing.Contracts;
 
@@ -24,12 +26,19 @@ public sealed class PostgresAgentStoreTests(PostgresFixture postgres) : AgentSto
     protected override ValueTask<IStoreUnderTest> OpenAsync() => PostgresUnderTest.OpenAsync(postgres);
 }
 
+public sealed class PostgresControlsTests(PostgresFixture postgres) : ControlsContract
+{
+    protected override ValueTask<IStoreUnderTest> OpenAsync() => PostgresUnderTest.OpenAsync(postgres);
+}
+
 internal sealed class PostgresUnderTest(TestDatabase database, PostgresStore store) : IStoreUnderTest
 {
     public IJournal Journal => store.Journal;
     public IProjection Projection => store.Projection;
     public IShardLeases Leases => store.Leases;
     public IAgentStore Agents => store.Agents;
+    public IControls Controls => store.Controls;
+    public ISchedules Schedules => store.Schedules;
 
     public static async ValueTask<IStoreUnderTest> OpenAsync(PostgresFixture postgres)
     {

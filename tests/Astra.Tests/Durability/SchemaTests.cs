@@ -18,6 +18,7 @@ public sealed class SchemaTests(PostgresFixture postgres) : IAsyncLifetime
     {
         ["nodes"] = "processes of the fleet",
         ["shards"] = "numbers, epochs and leases",
+        ["controls_version"] = "a number that every change of limits, weights and pauses raises",
         ["fleet_secret"] = "what nodes sign with; one row",
         ["shard_watermarks"] = "how far each shard's rows have come",
         ["log_segments"] = "which part of the log is open",
@@ -101,6 +102,9 @@ public sealed class SchemaTests(PostgresFixture postgres) : IAsyncLifetime
     [InlineData("astra_journal", "UPDATE agents SET class = 'other'")]
     [InlineData("astra_app", "SET ROLE astra_journal")]
     [InlineData("astra_app", "SELECT empty_log_segment(0::smallint)")]
+    [InlineData("astra_leases", "DELETE FROM limits")]
+    [InlineData("astra_leases", "UPDATE schedules SET next_at = NULL")]
+    [InlineData("astra_journal", "SELECT submission FROM schedules")]
     [InlineData("astra_owner", "CREATE ROLE another")]
     public async Task Each_role_keeps_to_its_own_work(string role, string sql)
     {
@@ -114,7 +118,7 @@ public sealed class SchemaTests(PostgresFixture postgres) : IAsyncLifetime
     {
         var tenant = await FillAsync();
 
-        foreach (var table in (string[])["log", "goals", "tasks", "quarantined_goals", "tenants", "api_keys", "agents"])
+        foreach (var table in (string[])["log", "goals", "tasks", "quarantined_goals", "tenants", "api_keys", "agents", "limits", "weights", "paused_agents", "schedules"])
         {
             Assert.Equal(0L, await _database.ScalarAsync($"SELECT count(*) FROM {table}", "astra_app"));
             Assert.Equal(0L, await CountAsync(table, Sample.Tenant()));

@@ -4,7 +4,8 @@ using Astra.Kernel.Actors;
 namespace Astra.Benchmarking.Kernel;
 
 /// <summary>
-/// A tree of actors, ten children each, down to a million leaves; each leaf sends its number up, each branch the sum.
+/// A tree of actors, ten children each, down to a million leaves; each leaf sends its number up, each branch the sum, and
+/// whoever has sent it stops.
 /// </summary>
 internal sealed class SkynetWorkload : IKernelWorkload
 {
@@ -36,6 +37,7 @@ internal sealed class SkynetWorkload : IKernelWorkload
             if (leafCount == 1)
             {
                 parent!.TrySend((long)first, turn.Self);
+                turn.StopSelf();
                 return default;
             }
             var each = leafCount / ChildCount;
@@ -57,6 +59,7 @@ internal sealed class SkynetWorkload : IKernelWorkload
                 parent.TrySend(_sum, turn.Self);
             else
                 done.SetResult(_sum);
+            turn.StopSelf();
             return default;
         }
     }

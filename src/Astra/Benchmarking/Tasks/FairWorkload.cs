@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Globalization;
+using Astra.Kernel.Scheduling;
 using Astra.Sdk;
 
 namespace Astra.Benchmarking.Tasks;
@@ -6,7 +8,8 @@ namespace Astra.Benchmarking.Tasks;
 /// <summary>
 /// One tenant with 100,000 tasks next to 99 with one each, in the slots that a server of two cores has for every tenant
 /// (four), 10 ms a task. With equal shares the last of the 99 waits for a round of all hundred and one task that has
-/// begun: 260 ms. A wait begins when the submission is durable and ends when the step begins.
+/// begun: 260 ms. A wait begins when the submission is durable and ends when the step begins. Beside it stands the same wait
+/// as a part of the bound that the server computes from what it has seen on this machine.
 /// </summary>
 internal sealed class FairWorkload(TasksLoad noisy, AstraClient operatorClient, BenchAgent agent)
 {
@@ -17,7 +20,8 @@ internal sealed class FairWorkload(TasksLoad noisy, AstraClient operatorClient, 
     public static readonly TimeSpan Work = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan Fair = TimeSpan.FromMilliseconds(260);
 
-    public async Task<IReadOnlyList<double>> RunAsync(int runCount, Action<string> progress, CancellationToken cancellationToken)
+    /// <returns>For each run the worst wait as a multiple of what is fair, and as a part of the bound.</returns>
+    public async Task<(IReadOnlyList<double> OfFair, IReadOnlyList<double> OfBound)> RunAsync(int runCount, Action<string> progress, CancellationToken cancellationToken)
     {
         var quiet = new List<AstraClient>();
         var goals = await noisy.SubmitAllAsync(NoisyGoals, 4, TasksLoad.Independent(TasksPerNoisyGoal, BenchAgent.Inside), cancellationToken);
@@ -29,15 +33,20 @@ internal sealed class FairWorkload(TasksLoad noisy, AstraClient operatorClient, 
                 var key = await operatorClient.CreateTenantAsync(new TenantRequest($"bench-{mark}-{i}"), cancellationToken);
                 quiet.Add(new AstraClient(operatorClient.Address, key.Secret));
             }
-            var runs = new List<double>();
+            // The last of all that wait, which waits as long as anything here runs.
+            var last = (await noisy.Client.GetPlanAsync(goals[^1], cancellationToken)).Tasks[^1].Id;
+            var (ofFair, ofBound) = (new List<double>(), new List<double>());
             for (var run = 0; run <= runCount; run++)
             {
                 progress(run == 0 ? "fair: warming up" : $"fair: run {run} of {runCount}");
                 var worst = (await Task.WhenAll(quiet.Select(client => WaitAsync(client, cancellationToken)))).Max();
-                if (run > 0)
-                    runs.Add(worst / Fair);
+                var bound = BoundOf((await noisy.Client.WhyAsync(last, cancellationToken)).Evidence);
+                if (run == 0)
+                    continue;
+                ofFair.Add(worst / Fair);
+                ofBound.Add(worst / bound);
             }
-            return runs;
+            return (ofFair, ofBound);
         }
         finally
         {
@@ -47,6 +56,12 @@ internal sealed class FairWorkload(TasksLoad noisy, AstraClient operatorClient, 
                 await noisy.Client.CancelGoalAsync(goal, "The benchmark has what it wanted.", CancellationToken.None);
         }
     }
+
+    /// <summary>With as many tenants as waited: when it is asked they no longer do.</summary>
+    private static TimeSpan BoundOf(IReadOnlyDictionary<string, string> evidence) => evidence.TryGetValue("longestTaskSeconds", out var longest)
+        ? WaitBound.Of(
+            int.Parse(evidence["slots"], CultureInfo.InvariantCulture), QuietTenants + 1, TimeSpan.FromSeconds(double.Parse(longest, CultureInfo.InvariantCulture)))
+        : throw new InvalidOperationException("The noisy tenant has run out of tasks, so there was nothing to wait behind.");
 
     private async Task<TimeSpan> WaitAsync(AstraClient client, CancellationToken cancellationToken)
     {

@@ -30,8 +30,7 @@ internal sealed class TasksSuite(BenchServer server, Action<string> progress)
             "latency-loaded" => await QuantilesAsync(workload, latency.SubmitToStartUnderLoadAsync, [0.5, 0.99], runCount, cancellationToken),
             "unlock" => await QuantilesAsync(workload, latency.EndToNextStartAsync, [0.5, 0.99], runCount, cancellationToken),
             "edit" => await QuantilesAsync(workload, new EditWorkload(load).RunAsync, [0.5], runCount, cancellationToken),
-            "fair" => [new Figure(Name, workload, "worst-wait", "ratio",
-                await new FairWorkload(load, server.Operator, server.Inside).RunAsync(runCount, progress, cancellationToken))],
+            "fair" => await FairAsync(workload, load, runCount, cancellationToken),
             "recover" => await RecoverAsync(load, cancellationToken),
             _ => throw new ArgumentException($"There is no workload {workload}.", nameof(workload)),
         };
@@ -62,6 +61,12 @@ internal sealed class TasksSuite(BenchServer server, Action<string> progress)
                 runs[i].Add(TasksLoad.Quantile(milliseconds, quantiles[i]));
         }
         return [.. quantiles.Select((quantile, i) => new Figure(Name, workload, $"p{quantile * 100:0}", "ms", runs[i]))];
+    }
+
+    private async Task<IReadOnlyList<Figure>> FairAsync(string workload, TasksLoad load, int runCount, CancellationToken cancellationToken)
+    {
+        var (ofFair, ofBound) = await new FairWorkload(load, server.Operator, server.Inside).RunAsync(runCount, progress, cancellationToken);
+        return [new Figure(Name, workload, "worst-wait", "ratio", ofFair), new Figure(Name, workload, "of-bound", "ratio", ofBound)];
     }
 
     /// <summary>One run, because a million tasks have to be submitted first.</summary>

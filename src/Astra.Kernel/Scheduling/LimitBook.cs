@@ -1,0 +1,189 @@
+using Astra.Kernel.Controls;
+
+namespace Astra.Kernel.Scheduling;
+
+/// <summary>What keeps a task from starting although a slot may be free.</summary>
+internal enum Barrier
+{
+    Paused,
+    Concurrency,
+    PerSecond,
+    PerMinute,
+}
+
+/// <param name="Max">What was set, or the node's own bound.</param>
+/// <param name="Share">This node's part of it.</param>
+/// <param name="NextAt">When a rate lets the next one start, on the monotonic clock.</param>
+internal readonly record struct Obstacle(Barrier Barrier, LimitScope Scope, string Name, int Running, int Max, int Share, TimeSpan NextAt, PausedAgent? Pause);
+
+/// <summary>Who runs how much on this node, and who may run more: limits and pauses.</summary>
+/// <remarks>
+/// A node looks at its own tasks only. With several nodes each takes an equal part of a limit: at once rounded up, so
+/// that nobody starves, and the fleet runs at most (nodes - 1) tasks more than was set; rates divided exactly.
+/// </remarks>
+internal sealed class LimitBook(IClock clock, KernelLimits limits, Func<int> nodeCount)
+{
+    private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1);
+
+    private readonly Dictionary<(TenantId, LimitScope, string), Account> _accounts = [];
+    private readonly Dictionary<(TenantId, string), PausedAgent> _paused = [];
+
+    /// <summary>The earliest moment at which a rate that has refused somebody since the last look has something again.</summary>
+    public TimeSpan? NextToken { get; private set; }
+
+    public void ForgetNextToken() => NextToken = null;
+
+    public void Load(IEnumerable<TenantControls> controls)
+    {
+        foreach (var (_, account) in _accounts)
+            account.Limit = null;
+        _paused.Clear();
+        foreach (var tenant in controls)
+        {
+            foreach (var limit in tenant.Limits)
+                Open((tenant.Tenant, limit.Scope, limit.Name)).Limit = limit;
+            foreach (var pause in tenant.PausedAgents)
+                _paused[(tenant.Tenant, pause.Agent)] = pause;
+        }
+        foreach (var (key, account) in _accounts.ToList())
+        {
+            account.Divide(nodeCount(), clock.Elapsed);
+            Close(key, account);
+        }
+    }
+
+    public int RunningOf(TenantId tenant, LimitScope scope, string name) => _accounts.GetValueOrDefault((tenant, scope, name))?.Running ?? 0;
+
+    public Obstacle? Find(ReadyTask task) => Find(task.Tenant, task.Agent, task.Class);
+
+    /// <summary>The first thing that keeps such a task from starting; null when nothing does.</summary>
+    public Obstacle? Find(TenantId tenant, string? agent, TaskClass what)
+    {
+        if (agent is not null && _paused.Count > 0 && _paused.TryGetValue((tenant, agent), out var pause))
+            return new Obstacle(Barrier.Paused, LimitScope.Agent, agent, 0, 0, 0, default, pause);
+        return Find(tenant, LimitScope.Tenant, "", limits.RunningTasksPerTenantMax)
+            ?? Find(tenant, LimitScope.Agent, agent ?? "", limits.RunningTasksPerAgentMax)
+            ?? (what.Queue is { } queue ? Find(tenant, LimitScope.Queue, queue, int.MaxValue) : null)
+            ?? (what.Tool is { } tool ? Find(tenant, LimitScope.Tool, tool, int.MaxValue) : null);
+    }
+
+    /// <summary>It starts: it counts until it leaves, and has used what rates give.</summary>
+    public void Enter(ReadyTask task)
+    {
+        Count(task, +1);
+        foreach (var account in AccountsOf(task))
+            account.TakeTokens();
+    }
+
+    public void Leave(ReadyTask task) => Count(task, -1);
+
+    /// <summary>It goes on from before: it counts, and starts nothing.</summary>
+    public void Adopt(ReadyTask task) => Count(task, +1);
+
+    /// <summary>The claim came to nothing: what rates gave is given back.</summary>
+    public void TakeBack(ReadyTask task)
+    {
+        foreach (var account in AccountsOf(task))
+            account.GiveTokensBack();
+        Count(task, -1);
+    }
+
+    private Obstacle? Find(TenantId tenant, LimitScope scope, string name, int boundOfNode)
+    {
+        if (!_accounts.TryGetValue((tenant, scope, name), out var account))
+            return boundOfNode > 0 ? null : new Obstacle(Barrier.Concurrency, scope, name, 0, boundOfNode, boundOfNode, default, null);
+        if (account.Limit is null)
+            return account.Running < boundOfNode ? null : new Obstacle(Barrier.Concurrency, scope, name, account.Running, boundOfNode, boundOfNode, default, null);
+        account.Divide(nodeCount(), clock.Elapsed);
+        var share = Math.Min(boundOfNode, account.Share);
+        if (account.Running >= share)
+            return new Obstacle(Barrier.Concurrency, scope, name, account.Running, Math.Min(boundOfNode, account.Limit.Concurrency ?? boundOfNode), share, default, null);
+        return Wait(account.Second, Barrier.PerSecond, account.Limit.PerSecond) ?? Wait(account.Minute, Barrier.PerMinute, account.Limit.PerMinute);
+
+        Obstacle? Wait(TokenBucket? bucket, Barrier barrier, int? max)
+        {
+            if (bucket is null || bucket.HasToken(clock.Elapsed))
+                return null;
+            var next = bucket.NextAt(clock.Elapsed);
+            if (NextToken is null || next < NextToken)
+                NextToken = next;
+            return new Obstacle(barrier, scope, name, account.Running, max!.Value, 0, next, null);
+        }
+    }
+
+    private IEnumerable<Account> AccountsOf(ReadyTask task)
+    {
+        foreach (var key in KeysOf(task))
+            if (_accounts.TryGetValue(key, out var account))
+                yield return account;
+    }
+
+    private static IEnumerable<(TenantId, LimitScope, string)> KeysOf(ReadyTask task)
+    {
+        yield return (task.Tenant, LimitScope.Tenant, "");
+        yield return (task.Tenant, LimitScope.Agent, task.Agent ?? "");
+        if (task.Class.Queue is { } queue)
+            yield return (task.Tenant, LimitScope.Queue, queue);
+        if (task.Class.Tool is { } tool)
+            yield return (task.Tenant, LimitScope.Tool, tool);
+    }
+
+    private void Count(ReadyTask task, int change)
+    {
+        foreach (var key in KeysOf(task))
+        {
+            var account = Open(key);
+            account.Running += change;
+            Close(key, account);
+        }
+    }
+
+    private Account Open((TenantId, LimitScope, string) key)
+    {
+        if (!_accounts.TryGetValue(key, out var account))
+            _accounts[key] = account = new Account();
+        return account;
+    }
+
+    private void Close((TenantId, LimitScope, string) key, Account account)
+    {
+        if (account is { Running: 0, Limit: null })
+            _accounts.Remove(key);
+    }
+
+    private sealed class Account
+    {
+        private Limit? _divided;
+        private int _nodes;
+
+        public Limit? Limit { get; set; }
+        public int Running { get; set; }
+        public int Share { get; private set; }
+        public TokenBucket? Second { get; private set; }
+        public TokenBucket? Minute { get; private set; }
+
+        /// <summary>A change starts with full buckets; nodes that come or go do too.</summary>
+        public void Divide(int nodes, TimeSpan now)
+        {
+            if (_divided == Limit && _nodes == nodes)
+                return;
+            (_divided, _nodes) = (Limit, nodes);
+            Share = Limit?.Concurrency is { } concurrency ? (int)(((long)concurrency + nodes - 1) / nodes) : int.MaxValue;
+            Second = Limit?.PerSecond is { } perSecond ? new TokenBucket(perSecond / (double)nodes, LimitBook.Second, now) : null;
+            Minute = Limit?.PerMinute is { } perMinute ? new TokenBucket(perMinute / (double)nodes, LimitBook.Minute, now) : null;
+        }
+
+        public void TakeTokens()
+        {
+            Second?.Take();
+            Minute?.Take();
+        }
+
+        public void GiveTokensBack()
+        {
+            Second?.GiveBack();
+            Minute?.GiveBack();
+        }
+    }
+}
