@@ -54,7 +54,7 @@ public sealed class Submissions(ToolCatalog catalog)
                 WirePolicy.Skip => KernelPolicy.Skip,
                 _ => KernelPolicy.Doom,
             },
-            Extras = submission.RetriesMax is { } retries ? new GoalExtras { RetriesMax = retries } : GoalExtras.None,
+            Extras = (submission.RetriesMax is { } retries ? new GoalExtras { RetriesMax = retries } : GoalExtras.None).With(submission),
             Plan = plan.Value,
         };
     }
@@ -69,6 +69,8 @@ public sealed class Submissions(ToolCatalog catalog)
             return Invalid("A title is one line, without control characters.");
         if (submission.Priority is < -100 or > 100)
             return Invalid($"A priority is between -100 and 100, and {submission.Priority} is not.");
+        if (GoalRelations.Refuse(submission) is { } unrelated)
+            return Invalid(unrelated);
         if (submission.Plan?.FirstOrDefault(edit => edit is not AddStep) is not null)
             return Invalid("The plan of a new goal only adds steps; there is nothing else to edit yet.");
         foreach (var step in (submission.Plan?.OfType<AddStep>() ?? []).SelectMany(WithParts))

@@ -33,6 +33,8 @@ public static class WireMapping
         Tasks = new WireCounts(goal.Counts.Pending, goal.Counts.Ready, goal.Counts.Running, goal.Counts.Completed, goal.Counts.Cancelled, goal.Counts.Dead),
         Input = ToJson(goal.Input),
         Result = ToJson(goal.Result),
+        After = RelationMapping.ToView(goal.Extras.After),
+        Parent = goal.Extras.Parent?.Value,
         Reason = goal.Reason,
         Paused = goal.Extras.Pause is { } pause ? new PauseView(pause.By, pause.Reason, pause.At) : null,
     };
@@ -128,7 +130,7 @@ public static class WireMapping
         _ => throw new ArgumentOutOfRangeException(nameof(state), state, "No such state of a task."),
     };
 
-    private static WireGoalState ToWire(KernelGoalState state) => state switch
+    public static WireGoalState ToWire(KernelGoalState state) => state switch
     {
         KernelGoalState.Active => WireGoalState.Active,
         KernelGoalState.Completed => WireGoalState.Completed,

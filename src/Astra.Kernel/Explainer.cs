@@ -29,6 +29,7 @@ internal sealed class Explainer(IClock clock, ActorRef scheduler, ShardDoor door
             GoalState.Completed => "The goal is completed.",
             GoalState.Failed => $"The goal has failed. {row.Reason}",
             GoalState.Cancelled => $"The goal was cancelled: {row.Reason}",
+            _ when row.Extras.IsHeld => ExplainHeld(row, evidence),
             _ when row.Extras.Pause is { } pause && row.Counts.Running > 0 => $"{Paused(row, pause, evidence)} Until then {Names(goal, TaskState.Running)} still runs to its end.",
             _ when row.Extras.Pause is { } pause => Paused(row, pause, evidence),
             _ when row.Counts.Running > 0 => $"It is being worked on: {Names(goal, TaskState.Running)} running.",
@@ -138,6 +139,14 @@ internal sealed class Explainer(IClock clock, ActorRef scheduler, ShardDoor door
             + $"find out, then run `astra effect resolve {task.Id}` with --sent or --not-sent.";
     }
 
+    private static string ExplainHeld(GoalRow goal, Dictionary<string, string> evidence)
+    {
+        var open = goal.Extras.After!.Where(dependency => dependency.IsOpen).ToList();
+        evidence["waitsForGoals"] = string.Join(", ", open.Take(10).Select(dependency => dependency.On));
+        var first = $"goal {open[0].On}, which has not {(open[0].Condition == GoalCondition.Completed ? "completed" : "ended")} yet (ask `astra why {open[0].On}`)";
+        return open.Count == 1 ? $"It comes after {first}." : $"It comes after {open.Count} goals that have not ended, the first of them {first}.";
+    }
+
     private static string Take(object? answer, Dictionary<string, string> evidence)
     {
         if (answer is not WaitReason reason)
@@ -168,6 +177,8 @@ internal sealed class Explainer(IClock clock, ActorRef scheduler, ShardDoor door
 
     private static string ExplainPending(GoalSnapshot goal, TaskRow task, Dictionary<string, string> evidence)
     {
+        if (goal.Goal.Extras.IsHeld)
+            return $"Task {task.Spec.Name} waits for the goal it belongs to. {ExplainHeld(goal.Goal, evidence)}";
         var byId = goal.Tasks.ToDictionary(other => other.Id);
         var open = task.After.Where(dependency => byId.TryGetValue(dependency.On, out var on)
             && on.Judge(dependency, DeadTaskPolicy.Wait) != DependencyVerdict.Met).Select(dependency => byId[dependency.On]).ToList();

@@ -17,6 +17,23 @@ public sealed record KernelLimits
     /// <summary>Why something failed or was cancelled, in characters; the rest is cut off.</summary>
     public int ReasonLengthMax { get; init; } = 4_000;
 
+    /// <summary>Goals that one goal comes after.</summary>
+    public int GoalDependenciesMax { get; init; } = 100;
+
+    /// <summary>How many ancestors a goal has at most: agents that hand goals to agents come to an end.</summary>
+    public int GoalDepthMax { get; init; } = 8;
+
+    /// <summary>Goals that an agent submits for other agents, on each node: so many at once, and then so many a second.</summary>
+    public double AgentGoalsPerSecond { get; init; } = 10;
+    public int AgentGoalsBurst { get; init; } = 100;
+
+    /// <summary>Goals that one task submits, over all its attempts.</summary>
+    public int DelegationsPerTaskMax { get; init; } = 1_000;
+
+    /// <summary>How often a shard asks after the goals that its own wait for. Their shards say so themselves; this is for
+    /// words that are lost.</summary>
+    public TimeSpan GoalWatchInterval { get; init; } = TimeSpan.FromSeconds(5);
+
     public int ActiveGoalsPerTenantMax { get; init; } = 100_000;
     /// <summary>Submissions that are taken from one tenant in a second, on each node.</summary>
     public int SubmissionsPerSecondPerTenantMax { get; init; } = 50_000;

@@ -34,6 +34,7 @@ public sealed partial class KernelNode : IAsyncDisposable
     private readonly ShardDoor _door;
     private readonly MessageService _messages;
     private readonly Explainer _explainer;
+    private readonly GoalLookup _lookup;
     private readonly ActorRef _controls;
     private IDisposable? _serving;
     private int _isStopping;
@@ -51,7 +52,7 @@ public sealed partial class KernelNode : IAsyncDisposable
             Clock = ports.Clock, Randomness = ports.Randomness, Ids = ports.Ids, Limits = limits, Self = self, Writer = writer,
             Events = new EventHub(), Ownership = new NodeOwnership(ports.Clock), Load = new NodeLoad(ports.Clock),
             Messages = new MessageDesk(ports.Dispatcher, limits),
-            Metrics = _metrics, Roster = new WorkerRoster(),
+            Metrics = _metrics, Roster = new WorkerRoster(), AgentGoals = new AgentGoalRates(ports.Clock, limits),
         };
         writer.Attach(Spawn("journal-writer", () => writer));
         _parts.Projector = Spawn("projector", () => new Projector(ports.Projection, limits, _notices, _projected));
@@ -59,6 +60,8 @@ public sealed partial class KernelNode : IAsyncDisposable
         _door = new ShardDoor(_map, self.Node, line, ports.Dispatcher);
         _parts.Scheduler = Spawn("scheduler", () => new Scheduler(ports.Clock, limits, _door, _parts.Load, _parts.Roster, _metrics, () => _map.WorkingNodes));
         _parts.Region = Spawn("shards", () => new ShardRegion(_parts, _map, ports.Leases, ports.Journal, ports.Projection, _notices), ShardRegion.ShardSupervision);
+        _lookup = new GoalLookup(_door, ports.Projection);
+        _parts.GoalWatch = Spawn("goal-watch", () => new GoalWatch(_lookup, _door));
         var saver = new AgentSaver(ports.Agents, limits);
         saver.Attach(Spawn("agent-states", () => saver));
         _messages = new MessageService(_parts.Messages, ports.Dispatcher, ports.Clock);
@@ -150,7 +153,7 @@ public sealed partial class KernelNode : IAsyncDisposable
         {
             // A node without shards, such as one that has drained, says who has one.
             var any = _ports.Randomness.NextInt32(ShardId.Count);
-            return await SubmitAsync(_map.AnyLocal(any) ?? new ShardId(any), caller, request, digest, lookedAt);
+            return await SubmitRelatedAsync(_map.AnyLocal(any) ?? new ShardId(any), caller, request, digest, lookedAt);
         }
 
         // The key decides the shard, so that a repeated submission meets its first one. The rows know those that have
@@ -162,7 +165,7 @@ public sealed partial class KernelNode : IAsyncDisposable
             return before.RequestDigest == digest
                 ? before
                 : new Refusal(RefusalKind.Conflict, $"The Idempotency-Key {key} was used before, for another goal ({before.Id}). Use a new key.");
-        return await SubmitAsync(ShardId.OfName(caller.Tenant, key), caller, request, digest, lookedAt);
+        return await SubmitRelatedAsync(ShardId.OfName(caller.Tenant, key), caller, request, digest, lookedAt);
     }
 
     public ValueTask<Answer<GoalRow>> CancelGoalAsync(Caller caller, GoalId goal, string reason) =>
@@ -171,6 +174,10 @@ public sealed partial class KernelNode : IAsyncDisposable
     /// <summary>All edits in one commit, or none. A null revision edits whatever is there.</summary>
     public ValueTask<Answer<GoalSnapshot>> EditPlanAsync(Caller caller, GoalId goal, long? ifRevision, IReadOnlyList<GraphEdit> edits, string? reason) =>
         OnGoalAsync<GoalSnapshot>(caller.Tenant, goal, new ShardRequest.Edit(caller, goal, ifRevision, edits, reason is null ? null : Clean(reason)));
+
+    /// <summary>The same, without the plan that it makes: for plans that are much larger than their edits.</summary>
+    public ValueTask<Answer<GoalRow>> AmendPlanAsync(Caller caller, GoalId goal, long? ifRevision, IReadOnlyList<GraphEdit> edits, string? reason) =>
+        OnGoalAsync<GoalRow>(caller.Tenant, goal, new ShardRequest.Edit(caller, goal, ifRevision, edits, reason is null ? null : Clean(reason), IsBrief: true));
 
     /// <summary>Whether an edit would be taken, and which revision it would make. Changes nothing.</summary>
     public ValueTask<Answer<PlanRevision>> ValidatePlanAsync(Caller caller, GoalId goal, long? ifRevision, IReadOnlyList<GraphEdit> edits) =>
@@ -258,27 +265,8 @@ public sealed partial class KernelNode : IAsyncDisposable
         Name = name, Create = create, MailboxCapacityMax = NodeMailboxCapacityMax, Children = children ?? SupervisionPolicy.Default,
     });
 
-    private ValueTask<Answer<GoalRow>> SubmitAsync(ShardId shard, Caller caller, GoalRequest request, ulong digest, TimeSpan lookedAt) =>
-        _door.AskAsync<GoalRow>(shard, new ShardRequest.Submit(caller, new GoalId(_ports.Ids.NewId(shard)), request, digest, lookedAt));
-
-    private Refusal? Check(GoalRequest request)
-    {
-        if (string.IsNullOrWhiteSpace(request.Title) || request.Title.Length > _limits.NameLengthMax)
-            return new Refusal(RefusalKind.Invalid, $"A goal's title has 1 to {_limits.NameLengthMax} characters.");
-        if (request.Agent is { } agent && (string.IsNullOrWhiteSpace(agent) || agent.Length > _limits.NameLengthMax))
-            return new Refusal(RefusalKind.Invalid, $"An agent's name has 1 to {_limits.NameLengthMax} characters.");
-        if (!PlainText.IsText(request.Title) || !PlainText.IsText(request.Agent) || !PlainText.IsText(request.IdempotencyKey))
-            return new Refusal(RefusalKind.Invalid, $"The title, agent or Idempotency-Key holds {PlainText.WhatIsNot}.");
-        if (request.Input.Length > _limits.PayloadBytesMax)
-            return new Refusal(RefusalKind.Invalid, $"The goal's input has {request.Input.Length} bytes; {_limits.PayloadBytesMax} is the limit.");
-        if (request.Priority is < -100 or > 100)
-            return new Refusal(RefusalKind.Invalid, $"A priority is between -100 and 100, and {request.Priority} is not.");
-        if (request.Extras.RetriesMax is < 0 or > 1_000_000)
-            return new Refusal(RefusalKind.Invalid, $"The retries of all of a goal's tasks together are 0 to 1000000, and {request.Extras.RetriesMax} is not.");
-        if (request.IdempotencyKey is { Length: 0 or > 200 })
-            return new Refusal(RefusalKind.Invalid, "An Idempotency-Key has 1 to 200 characters.");
-        return null;
-    }
+    private ValueTask<Answer<GoalRow>> SubmitAsync(ShardId shard, Caller caller, GoalRequest request, ulong digest, TimeSpan lookedAt, Refusal? unrelated) =>
+        _door.AskAsync<GoalRow>(shard, new ShardRequest.Submit(caller, new GoalId(_ports.Ids.NewId(shard)), request, digest, lookedAt, unrelated));
 
     /// <summary>A finished goal answers as such: the shard says it is not in memory, the rows say how it ended.</summary>
     private async ValueTask<Answer<T>> OnGoalAsync<T>(TenantId tenant, GoalId goal, ShardRequest request)

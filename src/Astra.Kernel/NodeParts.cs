@@ -4,6 +4,7 @@ using Astra.Kernel.Agents;
 using Astra.Kernel.Journal;
 using Astra.Kernel.Metrics;
 using Astra.Kernel.Scheduling;
+using Astra.Kernel.Shards;
 using Astra.Kernel.Workers;
 
 namespace Astra.Kernel;
@@ -23,11 +24,13 @@ internal sealed class NodeParts
     public required MessageDesk Messages { get; init; }
     public required KernelMetrics Metrics { get; init; }
     public required WorkerRoster Roster { get; init; }
+    public required AgentGoalRates AgentGoals { get; init; }
 
     public ActorRef Region { get; set; } = null!;
     public ActorRef Scheduler { get; set; } = null!;
     public ActorRef Projector { get; set; } = null!;
     public ActorRef Agents { get; set; } = null!;
+    public ActorRef GoalWatch { get; set; } = null!;
 }
 
 /// <summary>Whether this node may still speak for its shards, on its own monotonic clock.</summary>

@@ -75,18 +75,28 @@ internal sealed class FaultyJournal(FaultyStore wire, Action crashSender, Action
         wire.CallAsync(() => wire.Store.Journal.ReadGoalAsync(tenant, goal, afterSeq, countMax, CancellationToken.None), crashSender);
 }
 
-internal sealed class FaultyProjection(FaultyStore wire, Action crashSender) : IProjection
+internal sealed class FaultyProjection(FaultyStore wire, Action crashSender, StoreTrace? recording) : IProjection
 {
     private readonly InMemoryProjection _rows = wire.Store.Projection;
 
     public ValueTask<IReadOnlyList<ProjectionOutcome>> ProjectAsync(IReadOnlyList<ShardProjection> batch, CancellationToken cancellationToken) =>
-        wire.CallAsync(() => _rows.ProjectAsync(batch, CancellationToken.None), crashSender);
+        wire.CallAsync(
+            async () =>
+            {
+                var outcomes = await _rows.ProjectAsync(batch, CancellationToken.None);
+                recording?.Projected(batch, outcomes);
+                return outcomes;
+            },
+            crashSender);
 
     public ValueTask<IReadOnlyList<ShardSnapshot>> LoadAsync(IReadOnlyList<ShardId> shards, CancellationToken cancellationToken) =>
         wire.CallAsync(() => _rows.LoadAsync(shards, CancellationToken.None), crashSender);
 
     public ValueTask<GoalSnapshot?> LoadGoalAsync(TenantId tenant, GoalId goal, CancellationToken cancellationToken) =>
         wire.CallAsync(() => _rows.LoadGoalAsync(tenant, goal, CancellationToken.None), crashSender);
+
+    public ValueTask<GoalRow?> FindGoalAsync(TenantId tenant, GoalId goal, CancellationToken cancellationToken) =>
+        wire.CallAsync(() => _rows.FindGoalAsync(tenant, goal, CancellationToken.None), crashSender);
 
     public ValueTask<GoalRow?> FindByIdempotencyKeyAsync(TenantId tenant, string idempotencyKey, CancellationToken cancellationToken) =>
         wire.CallAsync(() => _rows.FindByIdempotencyKeyAsync(tenant, idempotencyKey, CancellationToken.None), crashSender);
@@ -99,6 +109,9 @@ internal sealed class FaultyProjection(FaultyStore wire, Action crashSender) : I
 
     public ValueTask<IReadOnlyList<TitledTask>> ListDeadTasksAsync(TenantId tenant, string? fingerprint, TaskId? after, int countMax, CancellationToken cancellationToken) =>
         wire.CallAsync(() => _rows.ListDeadTasksAsync(tenant, fingerprint, after, countMax, CancellationToken.None), crashSender);
+
+    public ValueTask<IReadOnlyList<QuarantineRow>> ListQuarantinedAsync(TenantId tenant, int countMax, CancellationToken cancellationToken) =>
+        wire.CallAsync(() => _rows.ListQuarantinedAsync(tenant, countMax, CancellationToken.None), crashSender);
 
     public ValueTask<IReadOnlyList<DeadGroup>> ListDeadGroupsAsync(TenantId tenant, int countMax, CancellationToken cancellationToken) =>
         wire.CallAsync(() => _rows.ListDeadGroupsAsync(tenant, countMax, CancellationToken.None), crashSender);

@@ -25,6 +25,9 @@ internal sealed class TaskModel(TaskId id, string name)
     public Dictionary<int, TaskCommand> Endings { get; } = [];
     public int RedriveCount { get; set; }
 
+    /// <summary>The goals it has submitted, by the names it gave them.</summary>
+    public HashSet<string> Delegations { get; } = [];
+
     /// <summary>What the log says about its effect on the outside world, and the attempts that said they would make it.</summary>
     public EffectState? Effect { get; set; }
     public HashSet<int> Intents { get; } = [];
@@ -41,6 +44,23 @@ internal sealed class GoalModel(TenantId tenant, GoalId id, string? key, DeadTas
     public GoalId Id => id;
     public string? Key => key;
     public DeadTaskPolicy Policy => policy;
+
+    /// <summary>What it has to do with other goals, and how those that it comes after have ended, as far as it has taken note.</summary>
+    public required GoalExtras Extras { get; init; }
+    public required IReadOnlyList<GoalModel> Predecessors { get; init; }
+    public required GoalModel? Parent { get; init; }
+    public Dictionary<GoalId, GoalState> Ended { get; } = [];
+
+    private IEnumerable<GoalModel> Open => Predecessors.Where(other => !Ended.ContainsKey(other.Id));
+
+    public bool IsHeld => Open.Any();
+
+    /// <summary>Something it comes after did not complete, and it does not want to go on without.</summary>
+    public bool IsBroken => Extras.OnFailedGoal != CascadePolicy.GoOn && (Extras.After ?? []).Any(dependency =>
+        dependency.Condition == GoalCondition.Completed && Ended.TryGetValue(dependency.On, out var ended) && ended != GoalState.Completed);
+
+    private bool IsOrphaned => Parent is { State: GoalState.Cancelled } && Extras.OnCancelledParent != CascadePolicy.GoOn;
+
     public GoalState State { get; set; } = GoalState.Active;
     public long Revision { get; set; }
     public long LastSeq { get; set; }
@@ -58,7 +78,9 @@ internal sealed class GoalModel(TenantId tenant, GoalId id, string? key, DeadTas
         Count(TaskState.Pending), Count(TaskState.Ready), Count(TaskState.Running), Count(TaskState.Completed), Count(TaskState.Cancelled), Count(TaskState.Dead));
 
     /// <summary>Nothing of it will move again by itself.</summary>
-    public bool IsAtRest => State != GoalState.Active || (Tasks.Values.Any(task => task is { State: TaskState.Pending, AwaitsResolution: true }) && Counts is { Ready: 0, Running: 0 }) || (policy == DeadTaskPolicy.Wait && Count(TaskState.Dead) > 0 && Counts is { Ready: 0, Running: 0 });
+    public bool IsAtRest => State != GoalState.Active || (!IsOrphaned && (IsHeld ? Open.All(other => other is { State: GoalState.Active, IsAtRest: true }) : IsStuck));
+
+    private bool IsStuck => (Tasks.Values.Any(task => task is { State: TaskState.Pending, AwaitsResolution: true }) && Counts is { Ready: 0, Running: 0 }) || (policy == DeadTaskPolicy.Wait && Count(TaskState.Dead) > 0 && Counts is { Ready: 0, Running: 0 });
 
     public bool IsMet(Dependency dependency)
     {

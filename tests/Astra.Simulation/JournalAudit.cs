@@ -82,11 +82,22 @@ internal sealed class JournalAudit(Verdict verdict, Trace trace)
     private GoalModel Begin(JournalEntry entry, KernelEvent.GoalSubmitted submitted)
     {
         verdict.Check(Find(entry.Goal) is null, $"Goal {entry.Goal} begins twice.");
-        var goal = new GoalModel(entry.Tenant, entry.Goal, submitted.IdempotencyKey, submitted.DeadTaskPolicy);
+        var goal = new GoalModel(entry.Tenant, entry.Goal, submitted.IdempotencyKey, submitted.DeadTaskPolicy)
+        {
+            Extras = submitted.Extras,
+            Predecessors = [.. (submitted.Extras.After ?? []).Select(dependency => Related(entry, dependency.On))],
+            Parent = submitted.Extras.Parent is { } parent ? Related(entry, parent) : null,
+        };
         if (goal.Key is { } key)
             verdict.Check(_byKey.TryAdd((goal.Tenant, key), goal), $"The idempotency key {key} has made two goals: {_byKey[(goal.Tenant, key)].Id} and {goal.Id}.");
         Goals.Add(goal.Id.Value, goal);
         return goal;
+    }
+
+    private GoalModel Related(JournalEntry entry, GoalId other)
+    {
+        verdict.Check(Find(other) is { } there && there.Tenant == entry.Tenant, $"Goal {entry.Goal} begins and names goal {other}, which does not exist.");
+        return Find(other)!;
     }
 
     private GoalModel Goal(JournalEntry entry)
@@ -115,6 +126,11 @@ internal sealed class JournalAudit(Verdict verdict, Trace trace)
                 break;
             case KernelEvent.GoalCancelled:
                 End(goal, GoalState.Cancelled);
+                break;
+            case KernelEvent.PredecessorEnded ended:
+                verdict.Check(goal.State == GoalState.Active && goal.Predecessors.Any(other => other.Id == ended.On), $"Goal {goal.Id} ({goal.State}) hears of the end of goal {ended.On}, which it does not wait for.");
+                verdict.Check(Find(ended.On)!.History.Values.Any(moment => moment.State == ended.State), $"Goal {goal.Id} hears that goal {ended.On} is {ended.State}, and it never was.");
+                verdict.Check(goal.Ended.TryAdd(ended.On, ended.State), $"Goal {goal.Id} is woken twice by the end of goal {ended.On}.");
                 break;
             case KernelEvent.GoalReopened:
                 verdict.Check(goal.State == GoalState.Failed, $"Goal {goal.Id} is reopened though it is {goal.State}.");
@@ -169,6 +185,12 @@ internal sealed class JournalAudit(Verdict verdict, Trace trace)
             case KernelEvent.TaskPrioritised prioritised:
                 task.Priority = prioritised.Priority;
                 break;
+            case KernelEvent.GoalDelegated delegated:
+                var child = Find(Delegation.GoalOf(id, delegated.Name));
+                verdict.Check(task.State == TaskState.Running && entry.Attempt == task.Attempt, $"Attempt {entry.Attempt} of task {task.Name} ({task.State}) submits a goal though it is over.");
+                verdict.Check(child is not null && child.Parent == goal && child.Tenant == goal.Tenant, $"Task {task.Name} submits goal {delegated.Name}, and there is none that is its child.");
+                verdict.Check(task.Delegations.Add(delegated.Name), $"Task {task.Name} submits goal {delegated.Name} twice.");
+                break;
             case KernelEvent.EffectIntended or KernelEvent.EffectSettled or KernelEvent.EffectLost:
                 TakeEffect(task, entry);
                 break;
@@ -186,7 +208,7 @@ internal sealed class JournalAudit(Verdict verdict, Trace trace)
         goal.Tasks.Add(id.Value, task);
         _byTask.Add(id, goal);
         Connect(goal, task, added.After);
-        verdict.Check(task.State == (task.After.All(goal.IsMet) ? TaskState.Ready : TaskState.Pending), $"Task {task.Name} begins as {task.State}.");
+        verdict.Check(task.State == (task.After.All(goal.IsMet) && !goal.IsHeld ? TaskState.Ready : TaskState.Pending), $"Task {task.Name} begins as {task.State}.");
     }
 
     private void Connect(GoalModel goal, TaskModel task, IReadOnlyList<Dependency> after)
@@ -202,7 +224,8 @@ internal sealed class JournalAudit(Verdict verdict, Trace trace)
         verdict.Check(entry.From == task.State, $"Task {task.Name} is {task.State}, and {command} moves it from {entry.From}.");
         verdict.Check(Moves.Contains((entry.From!.Value, command, entry.To!.Value)), $"{entry.From} {command} {entry.To} of task {task.Name} is not in the table.");
         verdict.Check(entry.Attempt == task.Attempt + (command == TaskCommand.Claim ? 1 : 0), $"{command} of task {task.Name} carries attempt {entry.Attempt}; the latest was {task.Attempt}.");
-        var isFree = task.After.All(goal.IsMet) && !task.AwaitsResolution;
+        // Nothing begins before the goals have ended that its own goal comes after.
+        var isFree = task.After.All(goal.IsMet) && !task.AwaitsResolution && !goal.IsHeld;
         verdict.Check(task.Effect != EffectState.Intended || command is not (TaskCommand.Retry or TaskCommand.Exhaust or TaskCommand.Expire), $"{command} of task {task.Name}, and nobody knows what became of its effect.");
         switch (command)
         {
@@ -294,10 +317,11 @@ internal sealed class JournalAudit(Verdict verdict, Trace trace)
             verdict.Check(goal.Counts.Open == 0, $"Goal {goal.Id} is {goal.State} with tasks open.");
             return;
         }
+        verdict.Check(!goal.IsBroken, $"Goal {goal.Id} is active, and something it comes after did not complete.");
         foreach (var task in goal.Tasks.Values)
         {
-            verdict.Check(task.State != TaskState.Ready || task.After.All(goal.IsMet), $"Task {task.Name} of goal {goal.Id} is ready and waits for something.");
-            verdict.Check(task.State != TaskState.Pending || task.AwaitsResolution || !task.After.All(goal.IsMet), $"Task {task.Name} of goal {goal.Id} is pending and waits for nothing.");
+            verdict.Check(task.State != TaskState.Ready || (task.After.All(goal.IsMet) && !goal.IsHeld), $"Task {task.Name} of goal {goal.Id} is ready and waits for something.");
+            verdict.Check(task.State != TaskState.Pending || task.AwaitsResolution || goal.IsHeld || !task.After.All(goal.IsMet), $"Task {task.Name} of goal {goal.Id} is pending and waits for nothing.");
             verdict.Check(task.State != TaskState.Pending || !task.After.Any(goal.IsHopeless), $"Task {task.Name} of goal {goal.Id} is pending and can never run.");
         }
         verdict.Check(goal.Counts.Open > 0 || goal.IsAtRest, $"Goal {goal.Id} is active with nothing left to do.");

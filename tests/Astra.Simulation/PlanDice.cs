@@ -34,6 +34,17 @@ internal sealed class PlanDice(SimulationOptions options)
         };
     }
 
+    /// <summary>What the goal has to do with others that its client knows.</summary>
+    public static GoalExtras DrawRelations(IRandomness dice, IReadOnlyList<GoalId> known) => new()
+    {
+        After = dice.Chance(0.8)
+            ? [.. Enumerable.Range(0, dice.Between(1, 3)).Select(_ => dice.Pick(known)).Distinct().Select(goal => new GoalDependency(goal, dice.Pick([GoalCondition.Completed, GoalCondition.Ended])))]
+            : null,
+        OnFailedGoal = dice.Pick<CascadePolicy?>([null, CascadePolicy.Cancel, CascadePolicy.GoOn]),
+        Parent = dice.Chance(0.4) ? dice.Pick(known) : null,
+        OnCancelledParent = dice.Pick<CascadePolicy?>([null, CascadePolicy.Cancel, CascadePolicy.GoOn]),
+    };
+
     public TaskSpec DrawSpec(string name, IRandomness dice) => new()
     {
         Name = name,

@@ -64,6 +64,8 @@ internal sealed class SimulatedClient
     private async Task SubmitAsync()
     {
         var request = _run.Plans.DrawRequest(_dice, _caller.Tenant, $"{_name}-{_requestCount++}");
+        if (_run.Options.RelatedShare > 0 && _goals.Count > 0 && _dice.Chance(_run.Options.RelatedShare))
+            request = request with { Extras = PlanDice.DrawRelations(_dice, _goals) };
         if (request.IdempotencyKey is not { } key)
         {
             var reply = await CallAsync(node => node.SubmitAsync(_caller, request), patience: 1);
@@ -82,6 +84,9 @@ internal sealed class SimulatedClient
                 _keyed.Add((key, request, accepted.Value.Id));
                 return;
             }
+            // Its parent has ended meanwhile, or has too many ancestors.
+            if (request.Extras.Parent is not null && reply?.Refusal is { Kind: RefusalKind.Conflict })
+                return;
             _run.Verdict.Check(reply?.Refusal is not { Kind: RefusalKind.Conflict or RefusalKind.Invalid or RefusalKind.NotFound }, $"A good goal was refused: {reply?.Refusal?.Reason}");
         }
     }

@@ -46,8 +46,8 @@ internal sealed class SimulatedNode
         void CrashSender() => CrashSoon(process);
         var ports = new KernelPorts(
             clock, dice, ids, process,
-            new FaultyJournal(_run.Store, CrashSender, _run.Journal.Appended),
-            new FaultyProjection(_run.Store, CrashSender),
+            new FaultyJournal(_run.Store, CrashSender, _run.Appended),
+            new FaultyProjection(_run.Store, CrashSender, _run.Recording),
             new FaultyLeases(_run.Store, new FewShards(_run.Store.Store.Leases, _run.Options.ShardCount), CrashSender, _run.Journal.Granted),
             _run.Bus.For(process),
             _run.Store.Store.Agents)

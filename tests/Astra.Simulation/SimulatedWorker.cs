@@ -97,6 +97,8 @@ internal sealed class SimulatedWorker : IWorker
             return;
         if (_run.Options.EffectShare > 0 && _dice.Chance(_run.Options.EffectShare) && !await ActAsync(assignment, attempt))
             return;
+        if (_run.Options.RelatedShare > 0 && _dice.Chance(_run.Options.RelatedShare * 0.2))
+            await DelegateAsync(assignment, attempt);
         switch (fate)
         {
             case Fate.FailTransiently:
@@ -185,6 +187,18 @@ internal sealed class SimulatedWorker : IWorker
             answer = await CallAsync(() => _link.CompleteAsync(attempt, output, [], outcome));
         if (answer is { IsKnown: true, Value.IsOk: true })
             _run.Replies.Accepted(attempt, TaskCommand.Complete);
+    }
+
+    /// <summary>A goal for another agent, asked for again and again, as by a worker that does not hear the answer.</summary>
+    private async Task DelegateAsync(Assignment assignment, AttemptId attempt)
+    {
+        var request = new GoalRequest { Agent = "reader", Title = "for another", Plan = [new GraphEdit.Add(new TaskSpec { Name = "plan", Executor = SimulatedWorker.Executors[0] }, [])] };
+        var first = await CallAsync(() => _link.SubmitGoalAsync(attempt, "#1", request));
+        var again = await CallAsync(() => _link.SubmitGoalAsync(attempt, "#1", request));
+        if (first is { IsKnown: true, Value.IsOk: true })
+            _run.Verdict.Check(_run.Journal.Find(first.Value.Value)?.Tenant == assignment.Tenant, $"Task {assignment.Spec.Name} was told of goal {first.Value.Value}, which is not in the log.");
+        foreach (var answer in (Reply<Answer<GoalId>>[])[first, again])
+            _run.Verdict.Check(answer is not { IsKnown: true, Value.Refusal.Kind: RefusalKind.Invalid or RefusalKind.NotFound }, $"Task {assignment.Spec.Name} may not submit a good goal.");
     }
 
     private async Task FailAsync(AttemptId attempt, FailureKind kind)

@@ -42,6 +42,9 @@ public sealed record SimulationOptions
     /// <summary>Attempts that act on the outside world.</summary>
     public required double EffectShare { get; init; }
 
+    /// <summary>Goals that have to do with other goals: they come after them, or are their children.</summary>
+    public required double RelatedShare { get; init; }
+
     /// <summary>How long a shard's owner keeps it without renewing.</summary>
     public static TimeSpan ShardLease { get; } = TimeSpan.FromSeconds(6);
 
@@ -77,8 +80,9 @@ public sealed record SimulationOptions
             Bus = new BusFaults(
                 dice.Pick([TimeSpan.Zero, TimeSpan.FromMilliseconds(20), TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(8)]),
                 Share(0.4, 0.4), Share(0.4, 0.4), Share(0.3, 0.4)),
-            // The last that is drawn: a world without effects is the one its seed always stood for.
+            // The last that are drawn: a world without effects is the one its seed always stood for.
             EffectShare = dice.Chance(0.5) ? dice.NextDouble() * 0.8 : 0,
+            RelatedShare = dice.Chance(0.5) ? dice.NextDouble() * 0.7 : 0,
         };
     }
 }

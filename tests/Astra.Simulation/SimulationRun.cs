@@ -22,8 +22,9 @@ public sealed class SimulationRun
 
     private static readonly TimeSpan Slice = TimeSpan.FromSeconds(1);
 
-    private SimulationRun(SimulationOptions options, Action<string>? write)
+    private SimulationRun(SimulationOptions options, Action<string>? write, StoreTrace? recording)
     {
+        Recording = recording;
         Options = options;
         Dice = new SeededRandomness(options.Seed ^ 0x5EED);
         World = new VirtualWorld(Dice.Fork());
@@ -50,6 +51,10 @@ public sealed class SimulationRun
     internal VirtualDispatcher Chaos { get; }
 
     internal Trace Trace { get; }
+
+    /// <summary>Null when nobody wants to do it all again.</summary>
+    internal StoreTrace? Recording { get; }
+
     internal Verdict Verdict { get; } = new();
     internal JournalAudit Journal { get; }
     internal ReplyAudit Replies { get; }
@@ -62,9 +67,9 @@ public sealed class SimulationRun
 
     internal bool HasFaults { get; private set; } = true;
 
-    public static SimulationReport Run(ulong seed, Action<string>? write = null)
+    public static SimulationReport Run(ulong seed, Action<string>? write = null, StoreTrace? trace = null)
     {
-        var run = new SimulationRun(SimulationOptions.Draw(seed), write);
+        var run = new SimulationRun(SimulationOptions.Draw(seed), write, trace);
         try
         {
             run.RunToTheEnd();
@@ -76,6 +81,12 @@ public sealed class SimulationRun
         return new SimulationReport(
             run.Options, run.Verdict.Finding, run.Trace.Fingerprint, run.World.StepCount, run.Journal.EntryCount, run.Journal.Goals.Count, run.World.Clock.Elapsed,
             run.Bus.AnswerCount);
+    }
+
+    internal void Appended(IReadOnlyList<ShardAppend> appends, IReadOnlyList<AppendOutcome> outcomes)
+    {
+        Recording?.Appended(appends, outcomes);
+        Journal.Appended(appends, outcomes);
     }
 
     private void RunToTheEnd()

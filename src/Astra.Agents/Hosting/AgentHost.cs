@@ -97,7 +97,8 @@ public sealed class AgentHost : IMessageWorker, IAsyncDisposable
         var effects = new LinkEffects(_link.Task, new AttemptId(assignment.Task, assignment.Attempt));
         if (!assignment.Spec.Executor.StartsWith(ToolPrefix, StringComparison.Ordinal))
             return await _runner.RunAsync(
-                WorkMapping.ToWire(assignment), tools, _parts.Artifacts.For(assignment.Tenant), effects, text => Publish(assignment, text), revoked);
+                WorkMapping.ToWire(assignment), tools, _parts.Artifacts.For(assignment.Tenant), effects, text => Publish(assignment, text), revoked,
+                new LinkGoals(_parts.Node, _link.Task, assignment));
 
         var label = assignment.Spec.Executor[ToolPrefix.Length..];
         var input = AstraJson.Parse(assignment.Spec.Input.Span);

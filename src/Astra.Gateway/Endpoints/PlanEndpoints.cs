@@ -20,7 +20,8 @@ internal sealed class PlanEndpoints(KernelNode node, Replies replies)
         plan.MapGet("", Get).Produces<PlanView>().WithSummary("The plan, with its revision as ETag; with `revision` as it was then, with `payloads` also what its steps are given and gave.");
         plan.MapGet("/steps", GetSteps).Produces<PlanSteps>().WithSummary("The plan as the steps that would make it, as PUT takes them, with its revision as ETag.");
         plan.MapGet("/diff", Diff).Produces<PlanDiff>().WithSummary("What has changed between two revisions; by default what the latest edit changed.");
-        plan.MapPatch("", Edit).Produces<PlanView>().WithSummary("Edit the plan in one commit. With If-Match only if nobody has edited it since; without, whatever is there.");
+        plan.MapPatch("", Edit).Produces<PlanView>().Produces(StatusCodes.Status204NoContent)
+            .WithSummary("Edit the plan in one commit. With If-Match only if nobody has edited it since; without, whatever is there. With `Prefer: return=minimal` the answer is the new ETag and no plan.");
         plan.MapPut("", Apply).Produces<PlanChange>().WithSummary("Make whatever edits lead to these steps, in one commit; with `dryRun` say which, and make none.");
         plan.MapPost("/validate", Validate).Produces<PlanChange>().WithSummary("Whether an edit would be taken, and which revision it would make. Changes nothing.");
         plan.MapPost("/rollback", Rollback).Produces<PlanChange>().WithSummary("Take edits back, as far as what they changed has not started; with `dryRun` say how, and do not.");
@@ -55,6 +56,14 @@ internal sealed class PlanEndpoints(KernelNode node, Replies replies)
         var edits = PlanEditing.ToGraph(patch.Edits);
         if (edits.Refusal is { } refusal)
             return replies.Of(refusal);
+        if (Preferences.WantsMinimal(http.Request))
+        {
+            var amended = await replies.Ask(node.AmendPlanAsync(http.Principal().Caller, new GoalId(id), revision, edits.Value, Words.Clean(patch.Reason)));
+            if (amended.Refusal is { } why)
+                return await RefuseAsync(http, new GoalId(id), revision, why);
+            http.Response.Headers.ETag = $"\"{amended.Value.Revision}\"";
+            return Preferences.Minimal(http);
+        }
         var answer = await CommitAsync(http, new GoalId(id), revision, edits.Value, patch.Reason);
         return answer.Refusal is { } no ? await RefuseAsync(http, new GoalId(id), revision, no) : Tagged(http, answer.Value, WireMapping.ToView(answer.Value, isInList: true));
     }

@@ -235,6 +235,11 @@ internal sealed class WorkerConnection(FrameSocket<WorkerFrame, ServerFrame> soc
             case WorkerFrame.CallTool call:
                 await CallToolAsync(call);
                 break;
+            case WorkerFrame.SubmitGoal submit:
+                socket.TrySend(_held.TryGetValue(new TaskAttempt(submit.TaskId, submit.Attempt), out var own)
+                    ? await GoalFrames.SubmitAsync(parts.Node, link, own.Assignment, submit)
+                    : GoalFrames.NotHeld(submit));
+                break;
             case WorkerFrame.Release release:
                 await ReleaseAsync(link, release);
                 break;

@@ -17,7 +17,7 @@ public sealed class InMemoryProjection : IProjection
     private readonly Dictionary<(TenantId, TaskId, int Attempt), TaskRow> _deaths = [];
 
     /// <summary>Tasks of a refused goal may be missing from the tables, so it stays out until somebody has looked.</summary>
-    private readonly Dictionary<GoalId, string> _quarantine = [];
+    private readonly Dictionary<GoalId, Refused> _quarantine = [];
 
     internal InMemoryProjection(Lock transaction, InMemoryShardLeases leases)
     {
@@ -42,7 +42,10 @@ public sealed class InMemoryProjection : IProjection
                 .OrderBy(goal => goal.Row.Id.Value)
                 .ToLookup(goal => goal.Row.Id.Shard, goal => goal.Snapshot);
             return ValueTask.FromResult<IReadOnlyList<ShardSnapshot>>(shards
-                .Select(shard => new ShardSnapshot(shard, _watermarks[shard.Value], active[shard].ToArray()))
+                .Select(shard => new ShardSnapshot(shard, _watermarks[shard.Value], active[shard].ToArray())
+                {
+                    HeldBack = [.. _quarantine.Where(held => held.Key.Shard == shard).OrderBy(held => held.Key.Value).Select(held => new HeldBack(held.Value.Tenant, held.Key, held.Value.IsDiscarded))],
+                })
                 .ToArray());
         }
     }
@@ -52,6 +55,13 @@ public sealed class InMemoryProjection : IProjection
         cancellationToken.ThrowIfCancellationRequested();
         lock (_transaction)
             return ValueTask.FromResult(_goals.TryGetValue((tenant.Value, goal.Value), out var stored) ? stored.Snapshot : null);
+    }
+
+    public ValueTask<GoalRow?> FindGoalAsync(TenantId tenant, GoalId goal, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        lock (_transaction)
+            return ValueTask.FromResult(_goals.TryGetValue((tenant.Value, goal.Value), out var stored) ? stored.Row : null);
     }
 
     public ValueTask<GoalRow?> FindByIdempotencyKeyAsync(TenantId tenant, string idempotencyKey, CancellationToken cancellationToken)
@@ -158,21 +168,58 @@ public sealed class InMemoryProjection : IProjection
             Remove(removed);
 
         var quarantined = new List<QuarantinedGoal>();
+        var released = shard.Released.Select(goal => goal.Goal).ToHashSet();
         var goals = shard.Goals.ToDictionary(goal => goal.Id);
         var tasks = shard.Tasks.ToLookup(task => task.Goal);
         foreach (var id in shard.Goals.Select(goal => goal.Id).Concat(tasks.Select(group => group.Key)).Distinct())
         {
-            var refusal = _quarantine.GetValueOrDefault(id) ?? Refusal(goals.GetValueOrDefault(id), tasks[id]);
+            var held = released.Contains(id) ? null : _quarantine.GetValueOrDefault(id);
+            var refusal = held?.Reason ?? Refusal(goals.GetValueOrDefault(id), tasks[id]);
             if (refusal is null)
+            {
+                if (released.Contains(id) && _quarantine.Remove(id, out var before))
+                    Forget(before.Tenant, id);
                 Write(goals.GetValueOrDefault(id), tasks[id]);
+            }
             else
             {
-                _quarantine[id] = refusal;
+                _quarantine[id] = held ?? new Refused(goals.GetValueOrDefault(id)?.Tenant ?? tasks[id].First().Tenant, refusal, _leases.Now, IsDiscarded: false);
                 quarantined.Add(new QuarantinedGoal(id, refusal));
             }
         }
+        foreach (var (tenant, id) in shard.Discarded)
+        {
+            if (!_quarantine.TryGetValue(id, out var held))
+                continue;
+            _quarantine[id] = held with { IsDiscarded = true };
+            Forget(tenant, id);
+            if (_goals.Remove((tenant.Value, id.Value), out var gone) && gone.Row.IdempotencyKey is { } key)
+                _idempotencyKeys.Remove((tenant, key));
+        }
         _watermarks[shard.Shard.Value] = long.Max(_watermarks[shard.Shard.Value], shard.Watermark);
         return new ProjectionOutcome(IsFenced: false, quarantined);
+    }
+
+    public ValueTask<IReadOnlyList<QuarantineRow>> ListQuarantinedAsync(TenantId tenant, int countMax, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        lock (_transaction)
+        {
+            return ValueTask.FromResult<IReadOnlyList<QuarantineRow>>([.. _quarantine
+                .Where(held => held.Value.Tenant == tenant && !held.Value.IsDiscarded)
+                .OrderByDescending(held => held.Value.At).ThenByDescending(held => held.Key.Value)
+                .Take(countMax)
+                .Select(held => new QuarantineRow(held.Key, _goals.GetValueOrDefault((tenant.Value, held.Key.Value))?.Row.Title, held.Value.Reason, held.Value.At))]);
+        }
+    }
+
+    private void Forget(TenantId tenant, GoalId id)
+    {
+        if (!_goals.TryGetValue((tenant.Value, id.Value), out var stored))
+            return;
+        foreach (var task in stored.Tasks.Values)
+            _goalOfTask.Remove((tenant, task.Id));
+        stored.Tasks.Clear();
     }
 
     private string? Refusal(GoalRow? goal, IEnumerable<TaskRow> tasks)
@@ -234,6 +281,8 @@ public sealed class InMemoryProjection : IProjection
     };
 
     private static DateTimeOffset? Stored(DateTimeOffset? at) => at is { } instant ? StoreRules.Stored(instant) : null;
+
+    private sealed record Refused(TenantId Tenant, string Reason, DateTimeOffset At, bool IsDiscarded);
 
     private sealed class StoredGoal(GoalRow row)
     {

@@ -18,6 +18,8 @@ public sealed class InMemoryShardLeases : IShardLeases
         _leaseDuration = leaseDuration;
     }
 
+    internal DateTimeOffset Now => _clock.UtcNow;
+
     public ValueTask<LeaseRenewal> RenewAsync(NodeRegistration self, IReadOnlyCollection<ShardId> release, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();

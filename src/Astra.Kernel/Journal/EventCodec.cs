@@ -142,6 +142,21 @@ public static class EventCodec
                     writer.Bytes(input.Span);
                 writer.Text(e.By);
                 break;
+            case KernelEvent.PredecessorEnded e:
+                writer.Id(e.On.Value);
+                writer.Byte((byte)e.State);
+                break;
+            case KernelEvent.GoalDelegated e:
+                writer.Text(e.Name);
+                writer.Int64((long)e.Digest);
+                break;
+            case KernelEvent.GoalReleased e:
+                writer.Text(e.By);
+                break;
+            case KernelEvent.GoalDiscarded e:
+                writer.Text(e.Reason);
+                writer.Text(e.By);
+                break;
             case KernelEvent.GoalPaused e:
                 writer.Text(e.By);
                 writer.OptionalText(e.Reason);
@@ -203,6 +218,10 @@ public static class EventCodec
             EventKind.EffectIntended => new KernelEvent.EffectIntended(reader.Text()),
             EventKind.EffectSettled => new KernelEvent.EffectSettled((EffectState)reader.Byte(), reader.Bytes(), reader.OptionalText()),
             EventKind.EffectLost => new KernelEvent.EffectLost(reader.Failure()),
+            EventKind.PredecessorEnded => new KernelEvent.PredecessorEnded(new GoalId(reader.Id()), (GoalState)reader.Byte()),
+            EventKind.GoalDelegated => new KernelEvent.GoalDelegated(reader.Text(), (ulong)reader.Int64()),
+            EventKind.GoalReleased => new KernelEvent.GoalReleased(reader.Text()),
+            EventKind.GoalDiscarded => new KernelEvent.GoalDiscarded(reader.Text(), reader.Text()),
             EventKind.TaskFixed => new KernelEvent.TaskFixed(reader.OptionalText(), reader.Byte() == 0 ? null : reader.Bytes(), reader.Text()),
             EventKind.GoalPaused => new KernelEvent.GoalPaused(reader.Text(), reader.OptionalText()),
             EventKind.GoalResumed => new KernelEvent.GoalResumed(reader.Text()),

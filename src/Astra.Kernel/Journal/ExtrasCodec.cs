@@ -24,11 +24,16 @@ public static class ExtrasCodec
     private const byte TaskFixCount = 44;
     private const byte TaskQueue = 22;
     private const byte TaskRequires = 23;
+    private const byte TaskDelegations = 60;
 
     private const byte GoalParent = 1;
     private const byte GoalRetriesMax = 40;
     private const byte GoalRetriesUsed = 41;
     private const byte GoalPaused = 20;
+    private const byte GoalAfter = 60;
+    private const byte GoalOnFailedGoal = 61;
+    private const byte GoalOnCancelledParent = 62;
+    private const byte GoalDepth = 63;
 
     public static byte[] Encode(TaskExtras extras)
     {
@@ -74,6 +79,11 @@ public static class ExtrasCodec
         writer.OptionalInt32(TaskFixCount, extras.FixCount == 0 ? null : extras.FixCount);
         writer.OptionalText(TaskQueue, extras.Queue);
         writer.OptionalText(TaskRequires, extras.Requires);
+        if (extras.Delegations is { } delegations)
+        {
+            writer.Byte(TaskDelegations);
+            writer.Delegations(delegations);
+        }
         return writer.ToArray();
     }
 
@@ -96,6 +106,14 @@ public static class ExtrasCodec
             writer.OptionalText(pause.Reason);
             writer.Time(pause.At);
         }
+        if (extras.After is { } after)
+        {
+            writer.Byte(GoalAfter);
+            writer.GoalDependencies(after);
+        }
+        writer.OptionalByte(GoalOnFailedGoal, (byte?)extras.OnFailedGoal);
+        writer.OptionalByte(GoalOnCancelledParent, (byte?)extras.OnCancelledParent);
+        writer.OptionalInt32(GoalDepth, extras.Depth == 0 ? null : extras.Depth);
         return writer.ToArray();
     }
 
@@ -121,6 +139,7 @@ public static class ExtrasCodec
                 TaskFixCount => extras with { FixCount = reader.Int32() },
                 TaskQueue => extras with { Queue = reader.Text() },
                 TaskRequires => extras with { Requires = reader.Text() },
+                TaskDelegations => extras with { Delegations = reader.Delegations() },
                 _ => throw Unknown(tag),
             };
         }
@@ -139,6 +158,10 @@ public static class ExtrasCodec
                 GoalRetriesMax => extras with { RetriesMax = reader.Int32() },
                 GoalRetriesUsed => extras with { RetriesUsed = reader.Int32() },
                 GoalPaused => extras with { Pause = new GoalPause(reader.Text(), reader.OptionalText(), reader.Time()) },
+                GoalAfter => extras with { After = reader.GoalDependencies() },
+                GoalOnFailedGoal => extras with { OnFailedGoal = (CascadePolicy)reader.Byte() },
+                GoalOnCancelledParent => extras with { OnCancelledParent = (CascadePolicy)reader.Byte() },
+                GoalDepth => extras with { Depth = reader.Int32() },
                 _ => throw Unknown(tag),
             };
         }

@@ -37,6 +37,10 @@ public enum EventKind : short
     EffectSettled = 52,
     EffectLost = 53,
     TaskFixed = 54,
+    PredecessorEnded = 60,
+    GoalDelegated = 61,
+    GoalReleased = 62,
+    GoalDiscarded = 63,
 }
 
 /// <summary>
@@ -129,4 +133,17 @@ public abstract record KernelEvent(EventKind Kind)
     public sealed record GoalPaused(string By, string? Reason) : KernelEvent(EventKind.GoalPaused);
 
     public sealed record GoalResumed(string By) : KernelEvent(EventKind.GoalResumed);
+
+    /// <summary>A goal that this one comes after has ended. After the last of them its tasks may run, or, when it did not end
+    /// as it should have, the goal is cancelled in the same commit.</summary>
+    public sealed record PredecessorEnded(GoalId On, GoalState State) : KernelEvent(EventKind.PredecessorEnded);
+
+    /// <summary>The attempt has submitted a goal for another agent, which begins in the same commit.</summary>
+    public sealed record GoalDelegated(string Name, ulong Digest) : KernelEvent(EventKind.GoalDelegated);
+
+    /// <summary>A person has let a goal out of quarantine: its rows are made anew, whole.</summary>
+    public sealed record GoalReleased(string By) : KernelEvent(EventKind.GoalReleased);
+
+    /// <summary>A person has given a goal in quarantine up: its rows go, and its history goes with its segments.</summary>
+    public sealed record GoalDiscarded(string Reason, string By) : KernelEvent(EventKind.GoalDiscarded);
 }

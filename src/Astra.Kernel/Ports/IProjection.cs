@@ -18,6 +18,9 @@ public interface IProjection
     /// <summary>One goal with its tasks as of the shard's watermark, finished or not.</summary>
     ValueTask<GoalSnapshot?> LoadGoalAsync(TenantId tenant, GoalId goal, CancellationToken cancellationToken);
 
+    /// <summary>One goal without its tasks, finished or not.</summary>
+    ValueTask<GoalRow?> FindGoalAsync(TenantId tenant, GoalId goal, CancellationToken cancellationToken);
+
     /// <summary>The goal that was submitted under an idempotency key, finished or not.</summary>
     ValueTask<GoalRow?> FindByIdempotencyKeyAsync(TenantId tenant, string idempotencyKey, CancellationToken cancellationToken);
 
@@ -26,6 +29,9 @@ public interface IProjection
 
     /// <summary>Newest first. A cursor is the id of the last goal of the page before.</summary>
     ValueTask<IReadOnlyList<GoalRow>> ListGoalsAsync(TenantId tenant, GoalState? state, string? agent, GoalId? after, int countMax, CancellationToken cancellationToken);
+
+    /// <summary>Goals in quarantine that nobody has given up, the latest first.</summary>
+    ValueTask<IReadOnlyList<QuarantineRow>> ListQuarantinedAsync(TenantId tenant, int countMax, CancellationToken cancellationToken);
 
     /// <summary>Newest first. A cursor is the id of the last task of the page before.</summary>
     /// <param name="fingerprint">Only dead letters of this cause; null for all.</param>
@@ -48,6 +54,12 @@ public sealed record ShardProjection(
 {
     /// <summary>What is known of each of <see cref="Tasks"/>, so that a store may write less. Empty when nothing is.</summary>
     public IReadOnlyList<TaskRowChange> Changes { get; init; } = [];
+
+    /// <summary>Goals that leave quarantine with this image. All of their rows are in it; what there was of them goes.</summary>
+    public IReadOnlyList<(TenantId Tenant, GoalId Goal)> Released { get; init; } = [];
+
+    /// <summary>Goals that were given up in quarantine: their rows go, and they stay known as given up.</summary>
+    public IReadOnlyList<(TenantId Tenant, GoalId Goal)> Discarded { get; init; } = [];
 }
 
 /// <summary>What has become of a task since its row was last written. A row is plain when it tells of nothing but
@@ -72,6 +84,18 @@ public readonly record struct ProjectionOutcome(bool IsFenced, IReadOnlyList<Qua
 
 public readonly record struct QuarantinedGoal(GoalId Goal, string Reason);
 
-public sealed record ShardSnapshot(ShardId Shard, long Watermark, IReadOnlyList<GoalSnapshot> Goals);
+public sealed record ShardSnapshot(ShardId Shard, long Watermark, IReadOnlyList<GoalSnapshot> Goals)
+{
+    /// <summary>Goals whose rows are not complete. What they are stands in the log.</summary>
+    public IReadOnlyList<HeldBack> HeldBack { get; init; } = [];
+}
+
+/// <summary>A goal in quarantine, as a shard that is loaded needs to know it.</summary>
+public readonly record struct HeldBack(TenantId Tenant, GoalId Goal, bool IsDiscarded);
+
+/// <summary>A goal in quarantine, as people see it.</summary>
+/// <param name="Title">As far as the tables know it.</param>
+/// <param name="Reason">What the tables said.</param>
+public sealed record QuarantineRow(GoalId Goal, string? Title, string Reason, DateTimeOffset At);
 
 public sealed record GoalSnapshot(GoalRow Goal, IReadOnlyList<TaskRow> Tasks);

@@ -152,7 +152,7 @@ internal sealed class Projector(IProjection projection, KernelLimits limits, Ker
                 foreach (var quarantined in outcomes[i].Quarantined)
                     notices.Publish(new KernelNotice.GoalQuarantined(quarantined.Goal, quarantined.Reason));
                 if (!outcomes[i].IsFenced)
-                    _untold.Add((batch[i].Actor, new Projected(batch[i].Image.Watermark)));
+                    _untold.Add((batch[i].Actor, new Projected(batch[i].Image.Watermark, [.. outcomes[i].Quarantined.Select(refused => refused.Goal)], batch[i].Image.Released)));
             }
         }
     }

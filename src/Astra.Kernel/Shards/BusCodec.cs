@@ -25,6 +25,9 @@ internal static class BusCodec
         Intended = 41,
         Settled = 42,
         ReadControls = 43,
+        SeeGoals = 50,
+        GoalsEnded = 51,
+        Delegated = 52,
     }
 
     private enum AnswerKind : byte
@@ -32,6 +35,7 @@ internal static class BusCodec
         TaskState = 1,
         LostLeases = 2,
         Refusal = 3,
+        GoalsSeen = 50,
     }
 
     private enum EditKind : byte
@@ -93,6 +97,22 @@ internal static class BusCodec
                 writer.Id(renew.Worker.Value);
                 writer.Attempts(renew.Attempts);
                 break;
+            case WorkerReport.Delegated delegated:
+                writer.Report(QuestionKind.Delegated, delegated);
+                writer.Text(delegated.Name);
+                writer.Request(delegated.Goods);
+                writer.Edits(delegated.Goods.Plan);
+                break;
+            case SeeGoals see:
+                writer.Byte((byte)QuestionKind.SeeGoals);
+                writer.Goals(see.Goals);
+                writer.Int32(see.By?.Value ?? -1);
+                break;
+            case GoalsEnded ended:
+                writer.Byte((byte)QuestionKind.GoalsEnded);
+                writer.Int32(ended.Shard.Value);
+                writer.Standings(ended.Standings);
+                break;
             case ReadControls:
                 writer.Byte((byte)QuestionKind.ReadControls);
                 break;
@@ -116,6 +136,9 @@ internal static class BusCodec
             QuestionKind.Intended => new WorkerReport.Intended(reader.Attempt(), reader.Worker(), reader.Text()),
             QuestionKind.Settled => new WorkerReport.Settled(reader.Attempt(), reader.Worker(), (EffectState)reader.Byte(), reader.Bytes()),
             QuestionKind.RenewLeases => new RenewLeases(reader.Worker(), reader.Attempts()),
+            QuestionKind.Delegated => new WorkerReport.Delegated(reader.Attempt(), reader.Worker(), reader.Text(), reader.Request() with { Plan = reader.Edits() }),
+            QuestionKind.SeeGoals => new SeeGoals(reader.Goals(), reader.Int32() is var by and >= 0 ? new ShardId(by) : null),
+            QuestionKind.GoalsEnded => new GoalsEnded(new ShardId(reader.Int32()), reader.Standings()),
             QuestionKind.ReadControls => ReadControls.Instance,
             _ => throw new InvalidDataException($"A question is of the unknown kind {(byte)kind}."),
         };
@@ -135,6 +158,10 @@ internal static class BusCodec
             case LostLeases lost:
                 writer.Byte((byte)AnswerKind.LostLeases);
                 writer.Attempts(lost.Attempts);
+                break;
+            case GoalsSeen seen:
+                writer.Byte((byte)AnswerKind.GoalsSeen);
+                writer.Standings(seen.Standings);
                 break;
             case Refusal refusal:
                 writer.Byte((byte)AnswerKind.Refusal);
@@ -158,6 +185,7 @@ internal static class BusCodec
             AnswerKind.TaskState => (TaskState)reader.Byte(),
             AnswerKind.LostLeases => new LostLeases(reader.Attempts()),
             AnswerKind.Refusal => new Refusal((RefusalKind)reader.Byte(), reader.Text(), reader.OptionalDuration(), reader.OptionalText()),
+            AnswerKind.GoalsSeen => new GoalsSeen(reader.Standings()),
             _ => throw new InvalidDataException($"An answer is of the unknown kind {(byte)kind}."),
         };
     }

@@ -1,11 +1,10 @@
 using Astra.Kernel.Effects;
-using Astra.Kernel.Journal;
 using Astra.Kernel.Tasks;
 
 namespace Astra.Kernel.Shards;
 
 /// <summary>What people and agents may ask of a shard's goals. Each answer becomes true with the entries it recorded.</summary>
-internal sealed class GoalDesk(ShardGoals goals, ShardLog log, GoalDecisions decisions, NodeParts parts)
+internal sealed class GoalDesk(ShardGoals goals, ShardLog log, GoalDecisions decisions, SubmissionDesk submissions, NodeParts parts)
 {
     private readonly EffectDesk _effects = new(decisions, parts.Limits);
 
@@ -28,27 +27,13 @@ internal sealed class GoalDesk(ShardGoals goals, ShardLog log, GoalDecisions dec
                 : new Refusal(RefusalKind.Conflict, $"The Idempotency-Key {key} was used before, for another goal ({before.Id}). Use a new key.");
         if (goods.IdempotencyKey is not null && !goals.Remembers(submit.LookedAt))
             return ShardActor.Starting;
+        if (submit.Unrelated is { } unrelated)
+            return unrelated;
         if (parts.Load.Refuses(submit.Tenant, parts.Limits) is { } overloaded)
             return overloaded;
 
-        var submitted = new KernelEvent.GoalSubmitted
-        {
-            Agent = goods.Agent, Title = goods.Title, Input = goods.Input, Priority = goods.Priority, DeadTaskPolicy = goods.DeadTaskPolicy,
-            IdempotencyKey = goods.IdempotencyKey, RequestDigest = submit.Digest, SubmittedBy = submit.Caller.Principal, Extras = goods.Extras,
-        };
-        if (goods.Plan.Count == 0)
-            return new Refusal(RefusalKind.Invalid, "A goal needs at least one step: name an agent that plans it, or send a plan.");
-        var beginning = log.RecordSubmission(submit.Goal, submit.Tenant, submitted);
-        var goal = Goal.Begin(beginning, submitted);
-        if (Edit(goal, editor => editor.Apply(goods.Plan, submit.Caller.Principal, reason: null)) is { } refusal)
-        {
-            // A refused plan has recorded nothing, so the submission is still the last entry, and nobody has seen it.
-            log.Retract(beginning);
-            return refusal;
-        }
-        goals.Add(goal);
-        parts.Load.AddActive(goal.Tenant);
-        return goal.ToRow();
+        var begun = submissions.Begin(submit.Goal, submit.Tenant, goods, submit.Digest, submit.Caller.Principal);
+        return begun.Refusal is { } refusal ? refusal : begun.Value.ToRow();
     }
 
     private Refusal? Edit(Goal goal, Func<GraphEditor, Refusal?> edit)
@@ -59,7 +44,9 @@ internal sealed class GoalDesk(ShardGoals goals, ShardLog log, GoalDecisions dec
         return refusal;
     }
 
-    public Answer<GoalSnapshot> Edit(ShardRequest.Edit edit) => OnGoal(edit.Tenant, edit.Goal, goal => Edit(goal, edit));
+    public Answer<GoalSnapshot> Edit(ShardRequest.Edit edit) => OnGoal<GoalSnapshot>(edit.Tenant, edit.Goal, goal => Edit(goal, edit) is { } refusal ? refusal : goal.ToSnapshot());
+
+    public Answer<GoalRow> EditBriefly(ShardRequest.Edit edit) => OnGoal<GoalRow>(edit.Tenant, edit.Goal, goal => Edit(goal, edit) is { } refusal ? refusal : goal.ToRow());
 
     public Answer<PlanRevision> Validate(ShardRequest.ValidateEdit edit) => OnGoal<PlanRevision>(edit.Tenant, edit.Goal, goal =>
         (Refuses(goal, edit.IfRevision) ?? Edit(goal, editor => editor.Check(edit.Edits))) is { } refusal ? refusal : new PlanRevision(goal.Revision + 1));
@@ -97,8 +84,8 @@ internal sealed class GoalDesk(ShardGoals goals, ShardLog log, GoalDecisions dec
     public Answer<TaskReading> Read(ShardRequest.ReadTask read) => OnTask<TaskReading>(
         read.Tenant, read.Task, (goal, task) => new TaskReading(goal.ToRow(task), [.. task.After.Select(edge => edge.Node.Spec.Name)]));
 
-    private Answer<GoalSnapshot> Edit(Goal goal, ShardRequest.Edit edit) =>
-        (Refuses(goal, edit.IfRevision) ?? Edit(goal, editor => editor.Apply(edit.Edits, edit.Caller.Principal, edit.Reason))) is { } refusal ? refusal : goal.ToSnapshot();
+    private Refusal? Edit(Goal goal, ShardRequest.Edit edit) =>
+        Refuses(goal, edit.IfRevision) ?? Edit(goal, editor => editor.Apply(edit.Edits, edit.Caller.Principal, edit.Reason));
 
     private static Refusal? Refuses(Goal goal, long? ifRevision)
     {

@@ -30,6 +30,8 @@ internal sealed class ShardActor : Actor
     private readonly ShardGoals _goals = new();
     private readonly GoalDesk _desk;
     private readonly WorkDesk _work;
+    private readonly GoalWaits _waits;
+    private readonly QuarantineDesk _quarantine;
     private readonly DeadlineDesk _deadlines;
 
     private Epoch _epoch;
@@ -44,8 +46,11 @@ internal sealed class ShardActor : Actor
         (_id, _node) = (id, node);
         _log = new ShardLog(id, node.Clock, node.Writer);
         var decisions = new GoalDecisions(_log, node.Limits);
-        _desk = new GoalDesk(_goals, _log, decisions, node);
-        _work = new WorkDesk(id, _goals, _log, decisions, node);
+        var submissions = new SubmissionDesk(_goals, _log, decisions, node);
+        _desk = new GoalDesk(_goals, _log, decisions, submissions, node);
+        _work = new WorkDesk(id, _goals, _log, decisions, new DelegationDesk(_goals, decisions, submissions, node), node);
+        _waits = new GoalWaits(id, _goals, new GoalCascades(_log, decisions, node.Limits), node);
+        _quarantine = new QuarantineDesk(_goals, _log, decisions);
         _deadlines = new DeadlineDesk(_goals, decisions, node.Clock);
         (_log.Recorded, _log.Committed) = (OnRecorded, node.Events.Publish);
     }
@@ -97,12 +102,24 @@ internal sealed class ShardActor : Actor
                 break;
             case WorkerReport report:
                 ReplyDurably(turn.Sender, _work.Take(report));
+                if (report is WorkerReport.Delegated delegated && _goals.FindByTask(report.Attempt.Task) is { } parent && _goals.Find(parent.Tenant, delegated.Goal) is { } child)
+                    _waits.Add(child);
                 break;
             case RenewLeases renew:
                 turn.Sender?.TrySend(_work.Renew(renew));
                 break;
             case LeasesDue:
                 _work.ExpireLeases();
+                break;
+            case SeeGoals see:
+                ReplyDurably<GoalsSeen>(turn.Sender, _isHandingOver || !_node.Ownership.Holds ? Starting : _waits.See(see));
+                break;
+            case GoalsEnded ended:
+                if (!_isHandingOver && _node.Ownership.Holds)
+                    _waits.Take(ended.Standings);
+                break;
+            case GoalsDue:
+                _waits.LookAgain(turn);
                 break;
             case DeadlinesDue:
                 _deadlines.Lapse();
@@ -131,6 +148,7 @@ internal sealed class ShardActor : Actor
         }
 
         _work.WatchLeases(turn);
+        _waits.Look(turn);
         _deadlines.SetTimer(turn);
         AnnounceDirty(turn.Self);
         Advance(turn);
@@ -156,8 +174,10 @@ internal sealed class ShardActor : Actor
         (_epoch, _isOpen, _isHandingOver) = (activate.Epoch, true, false);
         foreach (var snapshot in activate.Snapshot.Goals)
             Add(Goal.Restore(snapshot));
+        foreach (var goal in _quarantine.Restore(activate))
+            Add(goal);
         foreach (var entry in activate.Tail)
-            Replay(entry);
+            Replay(entry, activate.Snapshot);
         _projectedSeq = _imagedSeq = activate.Snapshot.Watermark;
         _log.Open(activate.Epoch, activate.Tail.Count > 0 ? activate.Tail[^1].Seq : activate.Snapshot.Watermark);
         _node.Load.AddBacklog((int)(_log.LastSeq - _projectedSeq));
@@ -173,6 +193,8 @@ internal sealed class ShardActor : Actor
             select new RunningTask(_work.ToReady(goal, node, node.Attempt - 1), node.Worker!.Value);
         _node.Scheduler.TrySend(new ShardAdopted(_id, [.. running]));
         foreach (var goal in active)
+            _waits.Add(goal);
+        foreach (var goal in active)
             foreach (var node in goal.Graph.Tasks.OrderBy(node => node.Order).ToList())
             {
                 _work.Adopt(goal, node, activate.LivingProcesses);
@@ -180,12 +202,16 @@ internal sealed class ShardActor : Actor
             }
     }
 
-    private void Replay(JournalEntry entry)
+    private void Replay(JournalEntry entry, ShardSnapshot snapshot)
     {
+        if (_quarantine.IsGivenUp(entry))
+            return;
         var kernelEvent = entry.Event;
         if (kernelEvent is KernelEvent.GoalSubmitted submitted)
         {
-            Add(Goal.Begin(entry, submitted));
+            var begun = Goal.Begin(entry, submitted);
+            QuarantineDesk.Mark(begun, snapshot);
+            Add(begun);
             return;
         }
         var goal = _goals.Find(entry.Tenant, entry.Goal)
@@ -216,7 +242,7 @@ internal sealed class ShardActor : Actor
         if (entry.Kind is EventKind.TaskAdded or EventKind.TaskReplaced or EventKind.TaskRedriven or EventKind.EffectSettled)
             _deadlines.Touch(node!);
         return node is not null ? _work.EffectOf(goal, node, entry)
-            : entry.Kind is EventKind.GoalPaused or EventKind.GoalResumed ? _work.EffectOfPause(goal) : null;
+            : entry.Kind is EventKind.GoalPaused or EventKind.GoalResumed ? _work.EffectOfPause(goal) : _waits.EffectOf(goal, entry);
     }
 
     private void Forget()
@@ -246,6 +272,11 @@ internal sealed class ShardActor : Actor
         {
             case ShardRequest.Submit submit:
                 ReplyDurably(turn.Sender, _desk.Submit(submit));
+                if (_goals.Find(submit.Tenant, submit.Goal) is { } submitted)
+                    _waits.Add(submitted);
+                break;
+            case ShardRequest.Edit { IsBrief: true } edit:
+                ReplyDurably(turn.Sender, _desk.EditBriefly(edit));
                 break;
             case ShardRequest.Edit edit:
                 ReplyDurably(turn.Sender, _desk.Edit(edit));
@@ -255,6 +286,12 @@ internal sealed class ShardActor : Actor
                 break;
             case ShardRequest.CancelGoal cancel:
                 ReplyDurably(turn.Sender, _desk.Cancel(cancel));
+                break;
+            case ShardRequest.ReleaseGoal release:
+                ReplyDurably(turn.Sender, _quarantine.Release(release));
+                break;
+            case ShardRequest.DiscardGoal discard:
+                ReplyDurably(turn.Sender, _quarantine.Discard(discard));
                 break;
             case ShardRequest.PauseGoal pause:
                 ReplyDurably(turn.Sender, _desk.Pause(pause));
@@ -308,7 +345,7 @@ internal sealed class ShardActor : Actor
 
     private void Refuse(object message, Refusal refusal, ActorTurn turn)
     {
-        if (message is ShardRequest or WorkerReport or RenewLeases)
+        if (message is ShardRequest or WorkerReport or RenewLeases or SeeGoals)
             turn.Sender?.TrySend(refusal);
         else if (message is ClaimTask claim)
             _node.Scheduler.TrySend(new ClaimRefused(claim, IsWorthAnother: false));
@@ -332,10 +369,20 @@ internal sealed class ShardActor : Actor
         var tasks = new List<TaskRow>();
         var changes = new List<TaskRowChange>();
         var removed = new List<RemovedTask>();
+        var released = new List<(TenantId, GoalId)>();
+        var discarded = new List<(TenantId, GoalId)>();
         foreach (var goal in _goals.All)
-            if (goal.IsDirty)
-                goal.TakeImage(goals, tasks, changes, removed);
-        var image = new ShardProjection(_id, _epoch, _log.LastSeq, goals, tasks, removed) { Changes = changes };
+        {
+            if (!goal.IsDirty)
+                continue;
+            if (goal.IsDiscarded)
+                discarded.Add((goal.Tenant, goal.Id));
+            else if (goal.IsReleasing)
+                released.Add((goal.Tenant, goal.Id));
+            goal.IsReleasing = false;
+            goal.TakeImage(goals, tasks, changes, removed);
+        }
+        var image = new ShardProjection(_id, _epoch, _log.LastSeq, goals, tasks, removed) { Changes = changes, Released = released, Discarded = discarded };
         (_isDirtyAnnounced, _imagedSeq) = (false, _log.LastSeq);
         _log.Defer(() => _node.Projector.TrySend(new ShardImage(image, self)));
     }
@@ -344,6 +391,7 @@ internal sealed class ShardActor : Actor
     {
         _node.Load.AddBacklog((int)(_projectedSeq - projected.Watermark));
         _projectedSeq = projected.Watermark;
+        _quarantine.OnProjected(projected);
         _goals.Evict(projected.Watermark, _node.Clock.Elapsed);
     }
 }

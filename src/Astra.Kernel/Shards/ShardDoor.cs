@@ -65,6 +65,17 @@ internal sealed class ShardDoor(ShardMap map, NodeId self, BusLine bus, IDispatc
     /// <param name="renew">Attempts of this shard only.</param>
     public ValueTask<Answer<LostLeases>> RenewAsync(ShardId shard, RenewLeases renew) => AskWhereverAsync<LostLeases>(shard, renew);
 
+    public ValueTask<Answer<GoalsSeen>> SeeAsync(ShardId shard, SeeGoals question) => AskWhereverAsync<GoalsSeen>(shard, question);
+
+    /// <summary>Says it once and does not wait. If it is lost the shard finds out when it looks again.</summary>
+    public void Tell(GoalsEnded ended)
+    {
+        if (map.Local(ended.Shard) is { } actor)
+            actor.TrySend(ended);
+        else if (map.Owner(ended.Shard) is { } owner && owner.Node != self)
+            _ = AskOverBusAsync<GoalsSeen>(owner, ended).AsTask();
+    }
+
     /// <summary>Says it once and does not wait. If it is lost the lease ends by itself, a little later.</summary>
     public void Tell(WorkerReport report)
     {
@@ -95,6 +106,8 @@ internal sealed class ShardDoor(ShardMap map, NodeId self, BusLine bus, IDispatc
             {
                 WorkerReport report => Outcome(await AskAsync<TaskState>(report.Attempt.Task.Shard, report)),
                 RenewLeases { Attempts: [var first, ..] } renew => Outcome(await AskAsync<LostLeases>(first.Task.Shard, renew)),
+                SeeGoals { Goals: [var first, ..] } see => Outcome(await AskAsync<GoalsSeen>(first.Goal.Shard, see)),
+                GoalsEnded ended => Heard(ended),
                 _ => new LostLeases([]),
             });
         }
@@ -102,6 +115,12 @@ internal sealed class ShardDoor(ShardMap map, NodeId self, BusLine bus, IDispatc
         {
             return BusCodec.EncodeAnswer(new Refusal(RefusalKind.Unavailable, $"Node {self} does not understand the question: {e.Message}", BusRetryDelay));
         }
+    }
+
+    private GoalsSeen Heard(GoalsEnded ended)
+    {
+        map.Local(ended.Shard)?.TrySend(ended);
+        return new GoalsSeen([]);
     }
 
     private static object Outcome<T>(Answer<T> answer) => answer.Refusal switch

@@ -24,6 +24,9 @@ internal sealed class ShardGoals
 
     public Goal? Find(TenantId tenant, GoalId goal) => _goals.GetValueOrDefault((tenant, goal));
 
+    /// <summary>For the kernel's own work: ids are unique among all tenants.</summary>
+    public Goal? Find(GoalId goal) => _goals.Values.FirstOrDefault(found => found.Id == goal);
+
     /// <summary>For the kernel's own work, which goes by task id alone.</summary>
     public Goal? FindByTask(TaskId task) => _byTask.GetValueOrDefault(task);
 
@@ -88,7 +91,8 @@ internal sealed class ShardGoals
         for (var i = _ended.Count - 1; i >= 0; i--)
         {
             var goal = _ended[i];
-            if (goal.IsDirty || goal.LastSeq > watermark)
+            // Of what is in quarantine there is nothing to be read elsewhere.
+            if (goal.IsDirty || goal.LastSeq > watermark || goal is { IsQuarantined: true, IsDiscarded: false })
                 continue;
             _ended.RemoveAt(i);
             _goals.Remove((goal.Tenant, goal.Id));

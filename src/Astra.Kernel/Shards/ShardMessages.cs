@@ -10,9 +10,11 @@ namespace Astra.Kernel.Shards;
 internal abstract record ShardRequest(TenantId Tenant)
 {
     /// <param name="LookedAt">When somebody began to look for the idempotency key in the rows, on this node's clock.</param>
-    public sealed record Submit(Caller Caller, GoalId Goal, GoalRequest Goods, ulong Digest, TimeSpan LookedAt) : ShardRequest(Caller.Tenant);
+    /// <param name="Unrelated">What it names is not there or not fit; a submission that was taken before is answered all the same.</param>
+    public sealed record Submit(Caller Caller, GoalId Goal, GoalRequest Goods, ulong Digest, TimeSpan LookedAt, Refusal? Unrelated = null) : ShardRequest(Caller.Tenant);
 
-    public sealed record Edit(Caller Caller, GoalId Goal, long? IfRevision, IReadOnlyList<GraphEdit> Edits, string? Reason) : ShardRequest(Caller.Tenant);
+    /// <param name="IsBrief">Answered with the goal's row: what an edit costs is then what it changes, and not what there is.</param>
+    public sealed record Edit(Caller Caller, GoalId Goal, long? IfRevision, IReadOnlyList<GraphEdit> Edits, string? Reason, bool IsBrief = false) : ShardRequest(Caller.Tenant);
 
     /// <summary>What would an edit do? Answered with the revision it would make; changes nothing.</summary>
     public sealed record ValidateEdit(Caller Caller, GoalId Goal, long? IfRevision, IReadOnlyList<GraphEdit> Edits) : ShardRequest(Caller.Tenant);
@@ -22,6 +24,11 @@ internal abstract record ShardRequest(TenantId Tenant)
     public sealed record PauseGoal(Caller Caller, GoalId Goal, string? Reason) : ShardRequest(Caller.Tenant);
 
     public sealed record ResumeGoal(Caller Caller, GoalId Goal) : ShardRequest(Caller.Tenant);
+
+    /// <summary>Out of quarantine, or given up in it.</summary>
+    public sealed record ReleaseGoal(Caller Caller, GoalId Goal) : ShardRequest(Caller.Tenant);
+
+    public sealed record DiscardGoal(Caller Caller, GoalId Goal, string Reason) : ShardRequest(Caller.Tenant);
 
     public sealed record Redrive(Caller Caller, TaskId Task) : ShardRequest(Caller.Tenant);
 
@@ -62,6 +69,12 @@ internal abstract record WorkerReport(AttemptId Attempt, WorkerId Worker)
     /// <summary>The worker gave the task back. That is no mark against the task.</summary>
     public sealed record Released(AttemptId Attempt, WorkerId Worker, string Reason) : WorkerReport(Attempt, Worker);
 
+    /// <summary>It asks for a goal of another agent, under a name that every attempt uses for the same.</summary>
+    public sealed record Delegated(AttemptId Attempt, WorkerId Worker, string Name, GoalRequest Goods) : WorkerReport(Attempt, Worker)
+    {
+        public GoalId Goal => Delegation.GoalOf(Attempt.Task, Name);
+    }
+
     /// <summary>It is about to act on the outside world.</summary>
     public sealed record Intended(AttemptId Attempt, WorkerId Worker, string What) : WorkerReport(Attempt, Worker);
 
@@ -83,7 +96,11 @@ internal sealed record WorkerHandle(WorkerId Id, WorkerOffer Offer, IWorker Work
 /// <summary>From the region: the shard is owned under this epoch, and this is what it was when it was last committed.</summary>
 /// <param name="Incarnation">The one it is meant for: the next one may run on nothing that an earlier one still appends to.</param>
 internal sealed record ActivateShard(
-    int Incarnation, Epoch Epoch, ShardSnapshot Snapshot, IReadOnlyList<JournalEntry> Tail, IReadOnlySet<Guid> LivingProcesses);
+    int Incarnation, Epoch Epoch, ShardSnapshot Snapshot, IReadOnlyList<JournalEntry> Tail, IReadOnlySet<Guid> LivingProcesses)
+{
+    /// <summary>Of each goal in quarantine, what the log has up to the watermark.</summary>
+    public IReadOnlyList<IReadOnlyList<JournalEntry>> Histories { get; init; } = [];
+}
 
 /// <summary>From the region: take nothing more, finish what is on its way to the log, answer <see cref="ShardHandedOver"/>.</summary>
 internal sealed record HandOverShard;
@@ -113,7 +130,9 @@ internal sealed record DeadlinesDue
 internal sealed record TakeImage(Epoch Epoch);
 
 /// <summary>From the projector: the rows show the shard as of this entry.</summary>
-internal sealed record Projected(long Watermark);
+/// <param name="Quarantined">Of the goals in that image, those that the tables refuse.</param>
+/// <param name="Released">Of the goals in that image, those that were to leave quarantine.</param>
+internal sealed record Projected(long Watermark, IReadOnlyList<GoalId> Quarantined, IReadOnlyList<(TenantId Tenant, GoalId Goal)> Released);
 
 /// <summary>The shard cannot go on under its epoch; it is rebuilt from the database under a new one.</summary>
 internal sealed class ShardLostException(string reason) : Exception(reason);

@@ -25,6 +25,7 @@ internal sealed class ShardRegion(NodeParts parts, ShardMap map, IShardLeases le
     private const int ShardsPerLoadMax = 1024;
 
     private const int ShardMailboxCapacityMax = 8192;
+    private const int HistoryPage = 5_000;
 
     private static readonly object Tick = new();
     private static readonly object RenewNow = new();
@@ -217,9 +218,10 @@ internal sealed class ShardRegion(NodeParts parts, ShardMap map, IShardLeases le
             for (var i = 0; i < chunk.Length; i++)
             {
                 var snapshot = await WithReopenedAsync(snapshots[i], tails[i]);
+                var histories = await HistoriesAsync(snapshot);
                 var (shard, held) = chunk[i];
                 // A full mailbox is emptied by refusals within a moment; the next renewal tries again.
-                if (held.Actor.TrySend(new ActivateShard(held.Incarnation, held.Epoch, snapshot, tails[i], _livingProcesses), turn.Self) != SendResult.Ok)
+                if (held.Actor.TrySend(new ActivateShard(held.Incarnation, held.Epoch, snapshot, tails[i], _livingProcesses) { Histories = histories }, turn.Self) != SendResult.Ok)
                     continue;
                 held.IsActive = true;
                 map.SetLocal(shard, held.Actor, held.Epoch);
@@ -233,7 +235,8 @@ internal sealed class ShardRegion(NodeParts parts, ShardMap map, IShardLeases le
     {
         if (tail.Count == 0)
             return snapshot;
-        var known = snapshot.Goals.Select(goal => goal.Goal.Id).ToHashSet();
+        // The rows of what is in quarantine are not complete.
+        var known = snapshot.Goals.Select(goal => goal.Goal.Id).Concat(snapshot.HeldBack.Select(held => held.Goal)).ToHashSet();
         var missing = new List<GoalSnapshot>();
         foreach (var entry in tail)
         {
@@ -243,6 +246,24 @@ internal sealed class ShardRegion(NodeParts parts, ShardMap map, IShardLeases le
                 missing.Add(goal);
         }
         return missing.Count == 0 ? snapshot : snapshot with { Goals = [.. snapshot.Goals, .. missing] };
+    }
+
+    /// <summary>What the log says of the goals in quarantine, up to where the rows of all the others are.</summary>
+    private async ValueTask<IReadOnlyList<IReadOnlyList<JournalEntry>>> HistoriesAsync(ShardSnapshot snapshot)
+    {
+        var histories = new List<IReadOnlyList<JournalEntry>>();
+        foreach (var held in snapshot.HeldBack.Where(held => !held.IsDiscarded))
+        {
+            var history = new List<JournalEntry>();
+            for (var after = 0L; after < snapshot.Watermark;)
+            {
+                var page = await journal.ReadGoalAsync(held.Tenant, held.Goal, after, HistoryPage, CancellationToken.None);
+                history.AddRange(page.Where(entry => entry.Seq <= snapshot.Watermark));
+                after = page.Count < HistoryPage ? long.MaxValue : page[^1].Seq;
+            }
+            histories.Add(history);
+        }
+        return histories;
     }
 
     private sealed class Held(ActorRef actor)

@@ -8,7 +8,7 @@ using Astra.Kernel.Workers;
 namespace Astra.Kernel.Shards;
 
 /// <summary>A shard's dealings with workers: claims, leases, reports, and what each committed move of a task causes.</summary>
-internal sealed class WorkDesk(ShardId shard, ShardGoals goals, ShardLog log, GoalDecisions decisions, NodeParts parts)
+internal sealed class WorkDesk(ShardId shard, ShardGoals goals, ShardLog log, GoalDecisions decisions, DelegationDesk delegations, NodeParts parts)
 {
     private readonly Dictionary<TaskId, (Goal Goal, TaskNode Task)> _running = [];
     private readonly EffectDesk _effects = new(decisions, parts.Limits);
@@ -76,6 +76,7 @@ internal sealed class WorkDesk(ShardId shard, ShardGoals goals, ShardLog log, Go
             WorkerReport.Lost lost => Answer(decisions.Expire(goal, task, lost.Reason), task),
             WorkerReport.Released released => Answer(decisions.Release(goal, task, released.Reason), task),
             WorkerReport.Intended intended => _effects.Intend(goal, task, intended.What),
+            WorkerReport.Delegated delegated => delegations.Take(goal, task, delegated),
             WorkerReport.Settled settled => _effects.Settle(goal, task, settled.Outcome, settled.Output),
             _ => throw new InvalidOperationException($"A worker does not report {report.GetType().Name}."),
         };

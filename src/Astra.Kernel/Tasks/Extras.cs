@@ -51,6 +51,9 @@ public sealed record TaskExtras
 
     /// <summary>What a worker must offer beside the executor's label; see <see cref="Capabilities"/>.</summary>
     public string? Requires { get; init; }
+
+    /// <summary>The goals it has submitted for other agents, in all its attempts; null when there are none.</summary>
+    public IReadOnlyList<Delegation>? Delegations { get; init; }
 }
 
 /// <summary>What most goals do not have. Unlike a task's, some of it changes while the goal runs.</summary>
@@ -66,6 +69,21 @@ public sealed record GoalExtras
 
     /// <summary>Of those, how many have been since the goal was submitted or a person last replayed something of it.</summary>
     public int RetriesUsed { get; init; }
+
+    /// <summary>The goals that have to end before anything of this one begins; null when there are none.</summary>
+    public IReadOnlyList<GoalDependency>? After { get; init; }
+
+    /// <summary>What becomes of it when one of those did not complete and should have; null is <see cref="CascadePolicy.Cancel"/>.</summary>
+    public CascadePolicy? OnFailedGoal { get; init; }
+
+    /// <summary>What becomes of it when its parent is cancelled; null is <see cref="CascadePolicy.Cancel"/>.</summary>
+    public CascadePolicy? OnCancelledParent { get; init; }
+
+    /// <summary>How many ancestors it has.</summary>
+    public int Depth { get; init; }
+
+    /// <summary>Nothing of it is handed out: a goal that it comes after has not ended.</summary>
+    public bool IsHeld => After is { } after && after.Any(dependency => dependency.IsOpen);
 
     public bool HasUsedItsRetries => RetriesUsed >= RetriesMax;
 

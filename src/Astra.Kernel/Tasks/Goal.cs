@@ -19,6 +19,8 @@ internal sealed class Goal
         (Id, Tenant, Agent, Title, Input, Priority) = (id, tenant, agent, title, input, priority);
         (DeadTaskPolicy, IdempotencyKey, RequestDigest, SubmittedBy, CreatedAt) = (deadTaskPolicy, idempotencyKey, requestDigest, submittedBy, createdAt);
         Extras = extras;
+        if (extras.IsHeld)
+            Graph.Hold();
     }
 
     public GoalId Id { get; }
@@ -44,6 +46,15 @@ internal sealed class Goal
 
     /// <summary>Changed since the projection last took its image.</summary>
     public bool IsDirty { get; private set; }
+
+    /// <summary>The tables refuse it. Its owner's memory and the log are all there is of it.</summary>
+    public bool IsQuarantined { get; set; }
+
+    /// <summary>The next image is to make its rows anew.</summary>
+    public bool IsReleasing { get; set; }
+
+    /// <summary>Given up in quarantine; its rows go with the next image.</summary>
+    public bool IsDiscarded { get; private set; }
 
     public TaskCounts Counts => new(
         _counts[(int)TaskState.Pending], _counts[(int)TaskState.Ready], _counts[(int)TaskState.Running],
@@ -102,6 +113,22 @@ internal sealed class Goal
                 break;
             case KernelEvent.GoalReopened:
                 (State, EndedAt, Reason) = (GoalState.Active, null, null);
+                break;
+            case KernelEvent.GoalReleased:
+                IsReleasing = true;
+                foreach (var every in Graph.Tasks)
+                {
+                    MarkDirty(every);
+                    every.WasPlain = null;
+                }
+                break;
+            case KernelEvent.GoalDiscarded:
+                IsDiscarded = true;
+                break;
+            case KernelEvent.PredecessorEnded ended:
+                Extras = Extras with { After = [.. Extras.After!.Select(dependency => dependency.On == ended.On ? dependency with { Ended = ended.State } : dependency)] };
+                if (!Extras.IsHeld)
+                    Graph.Release();
                 break;
             case KernelEvent.GoalPaused paused:
                 Extras = Extras with { Pause = new GoalPause(paused.By, paused.Reason, entry.At) };
@@ -269,6 +296,9 @@ internal sealed class Goal
                 return;
             case KernelEvent.EffectIntended or KernelEvent.EffectSettled:
                 ApplyToEffect(node, entry, kernelEvent);
+                return;
+            case KernelEvent.GoalDelegated delegated:
+                node.Spec = node.Spec with { Extras = node.Spec.Extras with { Delegations = [.. node.Spec.Extras.Delegations ?? [], new Delegation(delegated.Name, delegated.Digest)] } };
                 return;
             case KernelEvent.TaskFixed made:
                 node.Spec = node.Spec with

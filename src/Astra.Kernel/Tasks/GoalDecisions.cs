@@ -54,6 +54,9 @@ internal sealed class GoalDecisions(IRecorder recorder, KernelLimits limits)
     public Transition Release(Goal goal, TaskNode node, string reason) =>
         Move(goal, node, TaskCommand.Expire, new KernelEvent.TaskReleased(reason));
 
+    /// <summary>The attempt has submitted a goal for another agent.</summary>
+    public void Delegate(Goal goal, TaskNode node, string name, ulong digest) => Note(goal, node, new KernelEvent.GoalDelegated(name, digest));
+
     /// <summary>Durable before the attempt acts on the outside world.</summary>
     public void Intend(Goal goal, TaskNode node, string what) => Note(goal, node, new KernelEvent.EffectIntended(what));
 
@@ -100,6 +103,13 @@ internal sealed class GoalDecisions(IRecorder recorder, KernelLimits limits)
     public void Pause(Goal goal, string by, string? reason) => recorder.RecordGoal(goal, new KernelEvent.GoalPaused(by, reason));
 
     public void Resume(Goal goal, string by) => recorder.RecordGoal(goal, new KernelEvent.GoalResumed(by));
+
+    /// <summary>Nothing outside of its graph stands in the goal's way any more.</summary>
+    public void Begin(Goal goal)
+    {
+        foreach (var node in goal.Graph.Tasks.Where(node => node is { State: TaskState.Pending, OpenDependencies: 0 }).OrderBy(node => node.Order).ToList())
+            Step(goal, node, TaskCommand.Unblock, new KernelEvent.TaskUnblocked());
+    }
 
     /// <summary>Gives a dead task fresh attempts and brings back what its death had doomed, unless that still waits for
     /// something else that is dead.</summary>

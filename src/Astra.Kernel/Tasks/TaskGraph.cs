@@ -15,6 +15,7 @@ internal sealed class TaskGraph
     private readonly Dictionary<string, TaskNode> _byName = new(StringComparer.Ordinal);
     private readonly Dictionary<string, List<TaskNode>> _byKind = new(StringComparer.Ordinal);
     private int _nextOrder;
+    private bool _isHeld;
 
     public int Count => _byId.Count;
 
@@ -37,8 +38,24 @@ internal sealed class TaskGraph
         return nodes;
     }
 
+    /// <summary>From here on every task waits, whatever else it waits for, until the graph is released.</summary>
+    public void Hold() => _isHeld = true;
+
+    public void Release()
+    {
+        if (!_isHeld)
+            return;
+        _isHeld = false;
+        foreach (var node in _byId.Values)
+        {
+            node.IsHeld = false;
+            node.OpenDependencies--;
+        }
+    }
+
     public void Add(TaskNode node)
     {
+        node.IsHeld = _isHeld;
         _byName.Add(node.Spec.Name, node);
         _byId.Add(node.Id, node);
         node.Order = _nextOrder++;
@@ -160,7 +177,7 @@ internal sealed class TaskGraph
 
     public static int CountOpen(TaskNode node)
     {
-        var open = node.AwaitsResolution ? 1 : 0;
+        var open = (node.AwaitsResolution ? 1 : 0) + (node.IsHeld ? 1 : 0);
         foreach (var edge in node.After)
             if (!edge.Node.IsMet(edge))
                 open++;

@@ -38,6 +38,9 @@ internal sealed class TaskNode(TaskId id, TaskSpec spec, DateTimeOffset createdA
     /// <summary>It waits for a person to find out what became of its effect. Counts as an open dependency.</summary>
     public bool AwaitsResolution => Spec.Extras.Effect is { State: EffectState.Unknown };
 
+    /// <summary>Its goal waits for another goal. Counts as an open dependency.</summary>
+    public bool IsHeld { get; set; }
+
     public List<Edge> After { get; } = [];
     public List<Edge> Dependents { get; } = [];
 

@@ -65,6 +65,16 @@ public sealed class WorkerLink : IAsyncDisposable
     public ValueTask<Answer<TaskState>> SettleAsync(AttemptId attempt, EffectState outcome, ReadOnlyMemory<byte> output) =>
         ReportAsync(attempt, new WorkerReport.Settled(attempt, Id, outcome, output), endsAttempt: false);
 
+    /// <summary>Submits a goal for another agent, as a child of the attempt's own and only while the attempt is held. The
+    /// same name means the same goal for every attempt at the task. Durable when it answers.</summary>
+    /// <remarks>Too many at once is an answer here: whoever submits them knows whether to wait.</remarks>
+    public async ValueTask<Answer<GoalId>> SubmitGoalAsync(AttemptId attempt, string name, GoalRequest request)
+    {
+        var delegated = new WorkerReport.Delegated(attempt, Id, name, request);
+        var answer = await ReportAsync(attempt, delegated, endsAttempt: false, waitsOutOverload: false);
+        return answer.Refusal is { } refusal ? refusal : delegated.Goal;
+    }
+
     /// <summary>From now on it takes this many tasks at once. Fewer than it has takes none away.</summary>
     public void Offer(int slots) => _parts.Scheduler.TrySend(new WorkerResized(Id, slots));
 
@@ -99,7 +109,7 @@ public sealed class WorkerLink : IAsyncDisposable
         return lost;
     }
 
-    private async ValueTask<Answer<TaskState>> ReportAsync(AttemptId attempt, WorkerReport report, bool endsAttempt = true)
+    private async ValueTask<Answer<TaskState>> ReportAsync(AttemptId attempt, WorkerReport report, bool endsAttempt = true, bool waitsOutOverload = true)
     {
         Heard();
         var since = _parts.Clock.Elapsed;
@@ -107,7 +117,8 @@ public sealed class WorkerLink : IAsyncDisposable
         {
             var answer = await _door.ReportAsync(report);
             // Elsewhere only in the moment in which the shard leaves.
-            var isWorthAnother = answer.Refusal is { Kind: RefusalKind.Unavailable or RefusalKind.Overloaded or RefusalKind.Elsewhere } && _parts.Clock.Elapsed - since < ReportPatience;
+            var isPassing = answer.Refusal is { Kind: RefusalKind.Unavailable or RefusalKind.Elsewhere } || (waitsOutOverload && answer.Refusal is { Kind: RefusalKind.Overloaded });
+            var isWorthAnother = isPassing && _parts.Clock.Elapsed - since < ReportPatience;
             if (!isWorthAnother)
             {
                 var isOver = endsAttempt || answer.Refusal is { Kind: RefusalKind.Late };

@@ -26,10 +26,12 @@ internal static class JournalSql
         SELECT shard FROM held
         """;
 
-    /// <summary>The last number of each shard; the log has the index for exactly this question.</summary>
+    /// <summary>The last number of each shard; the log has the index for exactly this question. Of a shard that has been idle
+    /// for long nothing may be left in the log, and then the watermark is that number.</summary>
     public const string ReadHeads = """
-        SELECT asked.shard, COALESCE((SELECT l.seq FROM log AS l WHERE l.shard = asked.shard ORDER BY l.seq DESC LIMIT 1), 0)
+        SELECT asked.shard, GREATEST(w.watermark, (SELECT l.seq FROM log AS l WHERE l.shard = asked.shard ORDER BY l.seq DESC LIMIT 1))
         FROM unnest($1) AS asked (shard)
+        JOIN shard_watermarks AS w ON w.shard = asked.shard
         """;
 
     private const string Columns = "shard, seq, at, tenant, goal, task, kind, from_state, command, to_state, attempt, key_id, codec_version, data";

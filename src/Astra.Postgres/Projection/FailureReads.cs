@@ -49,6 +49,15 @@ internal sealed class FailureReads(Database database)
         return await ProjectionReads.ReadAllAsync(reader, ReadGroup, cancellationToken);
     }
 
+    public async ValueTask<IReadOnlyList<QuarantineRow>> ListQuarantinedAsync(TenantId tenant, int countMax, CancellationToken cancellationToken)
+    {
+        await using var query = await TenantQuery.OpenAsync(database, tenant, QuarantineSql.List, cancellationToken);
+        query.Parameters.Uuid(tenant.Value).Integer(countMax);
+        await using var reader = await query.ExecuteAsync(cancellationToken);
+        return await ProjectionReads.ReadAllAsync(
+            reader, row => new QuarantineRow(new GoalId(row.GetGuid(0)), row.OptionalText(1), row.GetString(2), row.GetFieldValue<DateTimeOffset>(3)), cancellationToken);
+    }
+
     public async ValueTask<IReadOnlyList<DeathRate>> ListDeathRatesAsync(TenantId tenant, DateTimeOffset since, int countMax, CancellationToken cancellationToken)
     {
         await using var query = await TenantQuery.OpenAsync(database, tenant, ListRates, cancellationToken);

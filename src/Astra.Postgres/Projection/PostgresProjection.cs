@@ -52,6 +52,9 @@ public sealed class PostgresProjection : IProjection
     public ValueTask<GoalSnapshot?> LoadGoalAsync(TenantId tenant, GoalId goal, CancellationToken cancellationToken) =>
         _reads.LoadGoalAsync(tenant, goal, cancellationToken);
 
+    public ValueTask<GoalRow?> FindGoalAsync(TenantId tenant, GoalId goal, CancellationToken cancellationToken) =>
+        _reads.FindGoalAsync(tenant, goal, cancellationToken);
+
     public ValueTask<GoalRow?> FindByIdempotencyKeyAsync(TenantId tenant, string idempotencyKey, CancellationToken cancellationToken) =>
         _reads.FindByIdempotencyKeyAsync(tenant, idempotencyKey, cancellationToken);
 
@@ -65,6 +68,9 @@ public sealed class PostgresProjection : IProjection
     public ValueTask<IReadOnlyList<TitledTask>> ListDeadTasksAsync(
         TenantId tenant, string? fingerprint, TaskId? after, int countMax, CancellationToken cancellationToken) =>
         _failures.ListDeadTasksAsync(tenant, fingerprint, after, countMax, cancellationToken);
+
+    public ValueTask<IReadOnlyList<QuarantineRow>> ListQuarantinedAsync(TenantId tenant, int countMax, CancellationToken cancellationToken) =>
+        _failures.ListQuarantinedAsync(tenant, countMax, cancellationToken);
 
     public ValueTask<IReadOnlyList<DeadGroup>> ListDeadGroupsAsync(TenantId tenant, int countMax, CancellationToken cancellationToken) =>
         _failures.ListDeadGroupsAsync(tenant, countMax, cancellationToken);
@@ -94,7 +100,7 @@ public sealed class PostgresProjection : IProjection
             var ids = own.Select(task => task.Id).ToHashSet();
             var replaced = shard.Removed.Where(removed => removed.Tenant == goal.Tenant && ids.Contains(removed.Task)).ToArray();
             anew.UnionWith(replaced);
-            var part = shard with { Goals = goals[goal].ToArray(), Tasks = own, Changes = [], Removed = replaced };
+            var part = shard with { Goals = goals[goal].ToArray(), Tasks = own, Changes = [], Removed = replaced, Released = shard.Released.Where(released => released == goal).ToArray(), Discarded = [] };
             var write = new ProjectionWrite([part]);
             await transaction.SaveAsync(Savepoint, cancellationToken);
             try
@@ -112,7 +118,7 @@ public sealed class PostgresProjection : IProjection
         }
 
         // The rows first: a goal's history begins behind the watermark that its shard had when the row was made.
-        var rest = new ProjectionWrite([shard with { Goals = [], Tasks = [], Changes = [], Removed = shard.Removed.Where(removed => !anew.Contains(removed)).ToArray() }]);
+        var rest = new ProjectionWrite([shard with { Goals = [], Tasks = [], Changes = [], Released = [], Removed = shard.Removed.Where(removed => !anew.Contains(removed)).ToArray() }]);
         await rest.ExecuteAsync(connection, transaction, advance: true, cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         if (shard.Tasks.Any(task => task.State == TaskState.Dead))

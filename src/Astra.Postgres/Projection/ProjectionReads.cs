@@ -72,6 +72,11 @@ internal sealed class ProjectionReads
             tasks[(task.Tenant, task.Goal)].Add(task);
         }
 
+        var heldBack = new List<(int Shard, HeldBack Goal)>();
+        await foreach (var reader in RowsAsync(QuarantineSql.LoadHeldBack))
+            heldBack.Add((reader.GetInt16(0), new HeldBack(new TenantId(reader.GetGuid(1)), new GoalId(reader.GetGuid(2)), reader.GetBoolean(3))));
+        var heldBackOf = heldBack.ToLookup(held => held.Shard, held => held.Goal);
+
         // Sorted here and not by the database: a million rows with their payloads would be sorted on disk.
         var snapshots = goals.OrderBy(goal => goal.Id.Value).ToLookup(goal => goal.Id.Shard, goal =>
         {
@@ -79,7 +84,7 @@ internal sealed class ProjectionReads
             own.Sort((left, right) => left.Id.Value.CompareTo(right.Id.Value));
             return new GoalSnapshot(goal, own);
         });
-        return shards.Select(shard => new ShardSnapshot(shard, watermarks[shard.Value], snapshots[shard].ToArray())).ToArray();
+        return shards.Select(shard => new ShardSnapshot(shard, watermarks[shard.Value], snapshots[shard].ToArray()) { HeldBack = heldBackOf[shard.Value].ToArray() }).ToArray();
 
         async IAsyncEnumerable<NpgsqlDataReader> RowsAsync(string sql)
         {
@@ -102,6 +107,14 @@ internal sealed class ProjectionReads
         var row = GoalRows.Read(reader);
         await reader.NextResultAsync(cancellationToken);
         return new GoalSnapshot(row, await ReadAllAsync(reader, TaskRows.Read, cancellationToken));
+    }
+
+    public async ValueTask<GoalRow?> FindGoalAsync(TenantId tenant, GoalId goal, CancellationToken cancellationToken)
+    {
+        await using var query = await TenantQuery.OpenAsync(_database, tenant, LoadGoal, cancellationToken);
+        query.Parameters.Uuid(tenant.Value).Uuid(goal.Value);
+        await using var reader = await query.ExecuteAsync(cancellationToken);
+        return await reader.ReadAsync(cancellationToken) ? GoalRows.Read(reader) : null;
     }
 
     public async ValueTask<GoalRow?> FindByIdempotencyKeyAsync(TenantId tenant, string idempotencyKey, CancellationToken cancellationToken) =>

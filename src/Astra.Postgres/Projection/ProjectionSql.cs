@@ -15,7 +15,7 @@ internal static class ProjectionSql
     /// <summary>Whether the shard of <c>e</c> is held under its epoch.</summary>
     /// <remarks>IS TRUE keeps the planner from turning it into a join: then it is one look into a hash table that is made
     /// once for the statement. As a join it was planned for a handful of rows and repeated for each of thousands.</remarks>
-    private const string IsHeld = """
+    internal const string IsHeld = """
         (e.shard IN (SELECT s.shard FROM shards AS s JOIN unnest($1, $2) AS owner (shard, epoch) ON owner.shard = s.shard AND owner.epoch = s.epoch)) IS TRUE
         """;
 
@@ -27,7 +27,8 @@ internal static class ProjectionSql
         SELECT e.shard, e.tenant, e.goal, e.reason
         FROM unnest($3, $4, $5, $6) AS e (shard, tenant, goal, reason)
         WHERE {IsHeld}
-        ON CONFLICT (tenant, goal) DO NOTHING
+        ON CONFLICT (tenant, goal) DO UPDATE SET reason = excluded.reason, quarantined_at = excluded.quarantined_at
+        WHERE quarantined_goals.discarded_at IS NULL AND quarantined_goals.reason <> excluded.reason
         """;
 
     /// <summary>Goals that the batch only has tasks of, and that the tables do not know.</summary>

@@ -16,6 +16,8 @@ internal sealed class ProjectionWrite
     private readonly List<(ShardId Shard, TaskRow Row)> _moved = [];
     private readonly List<(ShardId Shard, TaskRow Row)> _tasks = [];
     private readonly List<(ShardId Shard, RemovedTask Row)> _removed = [];
+    private readonly List<(ShardId Shard, TenantId Tenant, GoalId Goal)> _released = [];
+    private readonly List<(ShardId Shard, TenantId Tenant, GoalId Goal)> _discarded = [];
 
     /// <summary>Every goal the batch is about, with the shard that wrote it.</summary>
     private readonly Dictionary<(TenantId Tenant, GoalId Goal), ShardId> _about = [];
@@ -42,9 +44,12 @@ internal sealed class ProjectionWrite
             }
             foreach (var removed in shard.Removed)
                 _removed.Add((shard.Shard, removed));
+            _released.AddRange(shard.Released.Select(goal => (shard.Shard, goal.Tenant, goal.Goal)));
+            _discarded.AddRange(shard.Discarded.Select(goal => (shard.Shard, goal.Tenant, goal.Goal)));
         }
         if (_refused.Count == 0)
             return;
+        _released.RemoveAll(goal => _refused.ContainsKey((goal.Tenant, goal.Goal)));
         _goals.RemoveAll(goal => _refused.ContainsKey((goal.Row.Tenant, goal.Row.Id)));
         foreach (var way in (List<(ShardId Shard, TaskRow Row)>[])[_added, _moved, _tasks])
             way.RemoveAll(task => _refused.ContainsKey((task.Row.Tenant, task.Row.Goal)));
@@ -60,6 +65,7 @@ internal sealed class ProjectionWrite
     public void Refuse(TenantId tenant, GoalId goal, string reason)
     {
         _refused[(tenant, goal)] = reason;
+        _released.RemoveAll(row => row.Goal == goal && row.Tenant == tenant);
         _goals.RemoveAll(row => row.Row.Id == goal && row.Row.Tenant == tenant);
         foreach (var way in (List<(ShardId Shard, TaskRow Row)>[])[_added, _moved, _tasks])
             way.RemoveAll(row => row.Row.Goal == goal && row.Row.Tenant == tenant);
@@ -70,12 +76,25 @@ internal sealed class ProjectionWrite
     {
         await using var batch = new NpgsqlBatch(connection, transaction);
         Add(batch, ProjectionSql.Lock);
+        if (_released.Count > 0)
+        {
+            AddNamed(batch, QuarantineSql.Release, _released);
+            AddNamed(batch, QuarantineSql.ForgetTasks, _released);
+        }
+        if (_discarded.Count > 0)
+        {
+            AddNamed(batch, QuarantineSql.Discard, _discarded);
+            AddNamed(batch, QuarantineSql.ForgetTasks, _discarded);
+            AddNamed(batch, QuarantineSql.ForgetGoals, _discarded);
+        }
         if (_refused.Count > 0)
             AddRefused(Add(batch, ProjectionSql.Quarantine));
         if (_removed.Count > 0)
             AddRemoved(Add(batch, ProjectionSql.RemoveTasks));
         if (_goals.Count > 0)
             GoalRows.AddTo(Add(batch, ProjectionSql.UpsertGoals), _goals);
+        if (_released.Count > 0)
+            AddNamed(batch, QuarantineSql.RememberBeginning, _released);
         AddUnknown(batch);
         if (_added.Count > 0)
             TaskRows.AddAddedTo(Add(batch, ProjectionSql.AddTasks), _added);
@@ -116,6 +135,11 @@ internal sealed class ProjectionWrite
         batch.BatchCommands.Add(command);
         return command.Parameters.Column(_shards, NpgsqlDbType.Smallint).Column(_epochs, NpgsqlDbType.Bigint);
     }
+
+    private void AddNamed(NpgsqlBatch batch, string sql, List<(ShardId Shard, TenantId Tenant, GoalId Goal)> goals) => Add(batch, sql)
+        .Column(goals.Select(goal => (short)goal.Shard.Value).ToArray(), NpgsqlDbType.Smallint)
+        .Column(goals.Select(goal => goal.Tenant.Value).ToArray(), NpgsqlDbType.Uuid)
+        .Column(goals.Select(goal => goal.Goal.Value).ToArray(), NpgsqlDbType.Uuid);
 
     private void AddRefused(NpgsqlParameterCollection parameters) => parameters
         .Column(_refused.Keys.Select(goal => (short)_about[goal].Value).ToArray(), NpgsqlDbType.Smallint)

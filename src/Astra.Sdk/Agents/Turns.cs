@@ -31,6 +31,22 @@ public abstract class AgentTurn
 
     /// <summary>One line for people who watch. Not durable.</summary>
     public required Action<string> Report { get; init; }
+
+    /// <summary>Where goals for other agents are submitted; null in a turn that somebody made by hand without.</summary>
+    public IChildGoals? ChildGoals { get; init; }
+
+    private int _submittedCount;
+
+    /// <summary>Submits a goal for another agent, as a child of this one: it is cancelled with it unless it says otherwise.
+    /// An attempt that comes later and does the same gets the same goal back. The goal runs by itself; nothing waits for it
+    /// here.</summary>
+    /// <param name="name">What tells this goal from the others that the step submits. Without one they are counted, so a step
+    /// that may submit them in another order the next time names them.</param>
+    /// <returns>The goal's id. Durable when it returns.</returns>
+    /// <exception cref="GoalRefusedException">Too many at once, too many ancestors, or no such goal is possible.</exception>
+    public ValueTask<Guid> SubmitGoalAsync(AgentGoal goal, string? name = null, CancellationToken cancellationToken = default) =>
+        (ChildGoals ?? throw new InvalidOperationException("This turn has nowhere to submit goals to; give it ChildGoals."))
+            .SubmitAsync(name ?? $"#{Interlocked.Increment(ref _submittedCount)}", goal, cancellationToken);
 }
 
 public sealed class PlanningTurn : AgentTurn;

@@ -39,6 +39,15 @@ public sealed partial class AstraClient : IAstraClient, IDisposable
     public Task<GoalView> CancelGoalAsync(Guid goal, string? reason = null, CancellationToken cancellationToken = default) =>
         _requests.SendAsync<GoalView>(HttpMethod.Post, $"goals/{goal}/cancel", new ReasonGiven(reason), cancellationToken);
 
+    public Task<IReadOnlyList<QuarantinedGoalView>> ListQuarantinedAsync(CancellationToken cancellationToken = default) =>
+        GetAsync<IReadOnlyList<QuarantinedGoalView>>("quarantine", cancellationToken);
+
+    public Task<GoalView> ReleaseGoalAsync(Guid goal, CancellationToken cancellationToken = default) =>
+        _requests.SendAsync<GoalView>(HttpMethod.Post, $"quarantine/{goal}/release", null, cancellationToken);
+
+    public Task<GoalView> DiscardGoalAsync(Guid goal, string reason, CancellationToken cancellationToken = default) =>
+        _requests.SendAsync<GoalView>(HttpMethod.Post, $"quarantine/{goal}/discard", new ReasonGiven(reason), cancellationToken);
+
     public Task<PlanView> GetPlanAsync(Guid goal, CancellationToken cancellationToken = default) =>
         GetAsync<PlanView>($"goals/{goal}/plan", cancellationToken);
 
@@ -47,6 +56,9 @@ public sealed partial class AstraClient : IAstraClient, IDisposable
 
     public Task<PlanView> EditPlanAsync(Guid goal, PlanPatch patch, long? revision, CancellationToken cancellationToken = default) =>
         _requests.SendAsync<PlanView>(HttpMethod.Patch, $"goals/{goal}/plan", patch, cancellationToken, IfMatch(revision));
+
+    public Task<long> AmendPlanAsync(Guid goal, PlanPatch patch, long? revision = null, CancellationToken cancellationToken = default) =>
+        _requests.SendForRevisionAsync(HttpMethod.Patch, $"goals/{goal}/plan", patch, IfMatch(revision), cancellationToken);
 
     public Task<PlanView> GetPlanAtAsync(Guid goal, long revision, CancellationToken cancellationToken = default) =>
         GetAsync<PlanView>($"goals/{goal}/plan?revision={revision}", cancellationToken);

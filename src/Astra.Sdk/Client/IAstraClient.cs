@@ -9,6 +9,16 @@ public interface IAstraClient
     Task<GoalView> GetGoalAsync(Guid goal, CancellationToken cancellationToken = default);
     Task<Page<GoalView>> ListGoalsAsync(GoalState? state = null, string? agent = null, string? cursor = null, int limit = 50, CancellationToken cancellationToken = default);
     Task<GoalView> CancelGoalAsync(Guid goal, string? reason = null, CancellationToken cancellationToken = default);
+
+    /// <summary>Goals that the tables refuse, the latest first.</summary>
+    Task<IReadOnlyList<QuarantinedGoalView>> ListQuarantinedAsync(CancellationToken cancellationToken = default);
+
+    /// <summary>Has the goal's rows made anew; refused with the reason when the tables still do not take them.</summary>
+    Task<GoalView> ReleaseGoalAsync(Guid goal, CancellationToken cancellationToken = default);
+
+    /// <summary>Gives a goal in quarantine up.</summary>
+    Task<GoalView> DiscardGoalAsync(Guid goal, string reason, CancellationToken cancellationToken = default);
+
     Task<PlanView> GetPlanAsync(Guid goal, CancellationToken cancellationToken = default);
 
     /// <summary>The plan as the steps that would make it.</summary>
@@ -16,6 +26,10 @@ public interface IAstraClient
 
     /// <param name="revision">What If-Match compares; null edits whatever is there.</param>
     Task<PlanView> EditPlanAsync(Guid goal, PlanPatch patch, long? revision, CancellationToken cancellationToken = default);
+
+    /// <summary>Edits a plan without reading it back: for plans that are much larger than their edits.</summary>
+    /// <returns>The revision that the edit has made.</returns>
+    Task<long> AmendPlanAsync(Guid goal, PlanPatch patch, long? revision = null, CancellationToken cancellationToken = default);
 
     /// <summary>The plan as it was just before the edit that followed a revision.</summary>
     Task<PlanView> GetPlanAtAsync(Guid goal, long revision, CancellationToken cancellationToken = default);

@@ -40,6 +40,20 @@ internal sealed class ServerRequests : IDisposable
         }
     }
 
+    /// <summary>Asks for no more than the ETag, and answers the revision in it. A server that sends everything all the same
+    /// names it too.</summary>
+    public async Task<long> SendForRevisionAsync(HttpMethod method, string path, object body, Action<HttpRequestHeaders>? headers, CancellationToken cancellationToken)
+    {
+        using var response = await SendAsync(method, path, ToContent(body), cancellationToken, all =>
+        {
+            headers?.Invoke(all);
+            all.Add("Prefer", "return=minimal");
+        });
+        return long.TryParse(response.Headers.ETag?.Tag.Trim('"'), out var revision)
+            ? revision
+            : throw new AstraException((int)response.StatusCode, "Unreadable answer", $"{Address} did not say which revision the edit has made; is it an Astra server of this version?");
+    }
+
     /// <summary>Posts JSON; the answer is whatever JSON it is, and null when that is null.</summary>
     public async Task<JsonElement?> SendForAnyAsync(string path, JsonElement body, CancellationToken cancellationToken)
     {

@@ -24,6 +24,19 @@ public sealed record GoalSubmission
     /// <summary>How many failed attempts of all its steps together are tried again; any number when left out. A replay by a
     /// person gives all of them back.</summary>
     public int? RetriesMax { get; init; }
+
+    /// <summary>Goals that have to end before this one begins. It is taken at once and waits.</summary>
+    public IReadOnlyList<GoalAfter>? After { get; init; }
+
+    /// <summary>What becomes of it when one of those does not complete and should have: cancelled, with the reason, unless it
+    /// says that it goes on.</summary>
+    public CascadePolicy? OnFailedGoal { get; init; }
+
+    /// <summary>The goal this is a child of; it has not ended.</summary>
+    public Guid? Parent { get; init; }
+
+    /// <summary>What becomes of it when its parent is cancelled: cancelled too, unless it says that it goes on.</summary>
+    public CascadePolicy? OnCancelledParent { get; init; }
 }
 
 /// <summary>What becomes of the steps that waited for a step that died: cancelled at once, kept for a replay, or left out
@@ -53,6 +66,12 @@ public sealed record GoalView
     public required TaskCounts Tasks { get; init; }
     public JsonElement? Input { get; init; }
     public JsonElement? Result { get; init; }
+
+    /// <summary>The goals it comes after, and how they ended.</summary>
+    public IReadOnlyList<GoalAfterView>? After { get; init; }
+
+    /// <summary>The goal it is a child of.</summary>
+    public Guid? Parent { get; init; }
 
     /// <summary>Why it failed or was cancelled, in one sentence.</summary>
     public string? Reason { get; init; }

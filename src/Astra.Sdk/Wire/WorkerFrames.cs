@@ -22,6 +22,7 @@ namespace Astra.Sdk;
 [JsonDerivedType(typeof(Release), "release")]
 [JsonDerivedType(typeof(EffectIntent), "effect_intent")]
 [JsonDerivedType(typeof(EffectOutcome), "effect_outcome")]
+[JsonDerivedType(typeof(SubmitGoal), "submit_goal")]
 [JsonDerivedType(typeof(Credit), "credit")]
 [JsonDerivedType(typeof(Drain), "drain")]
 public abstract record WorkerFrame
@@ -75,6 +76,10 @@ public abstract record WorkerFrame
     /// <summary>I have (sent), or I have not (notSent). A completion says the first by itself.</summary>
     public sealed record EffectOutcome(Guid TaskId, int Attempt, EffectState Outcome, JsonElement? Output = null) : WorkerFrame;
 
+    /// <summary>A goal for another agent, as a child of the task's, under the authority of the attempt. The same name means
+    /// the same goal for every attempt at the task.</summary>
+    public sealed record SubmitGoal(Guid CallId, Guid TaskId, int Attempt, string Name, AgentGoal Goal) : WorkerFrame;
+
     /// <summary>From now on I take this many at once, 0 to 1,000; fewer than I have takes none away.</summary>
     public sealed record Credit(int Slots) : WorkerFrame;
 
@@ -94,6 +99,7 @@ public readonly record struct TaskAttempt(Guid TaskId, int Attempt);
 [JsonDerivedType(typeof(EffectRecorded), "effect_recorded")]
 [JsonDerivedType(typeof(EffectRefused), "effect_refused")]
 [JsonDerivedType(typeof(ToolAnswer), "tool_answer")]
+[JsonDerivedType(typeof(GoalAnswer), "goal_answer")]
 [JsonDerivedType(typeof(Message), "message")]
 [JsonDerivedType(typeof(CancelMessage), "cancel_message")]
 [JsonDerivedType(typeof(Error), "error")]
@@ -121,6 +127,9 @@ public abstract record ServerFrame
     public sealed record EffectRefused(Guid TaskId, int Attempt, string Reason) : ServerFrame;
 
     public sealed record ToolAnswer(Guid CallId, JsonElement? Output, ToolReceipt? Receipt, string? Refusal, string? Failure) : ServerFrame;
+
+    /// <param name="GoalId">The goal, when it was taken, now or before. Otherwise there is a refusal with a reason.</param>
+    public sealed record GoalAnswer(Guid CallId, Guid? GoalId, GoalRefusal? Refusal = null, string? Reason = null, double? RetryAfterSeconds = null) : ServerFrame;
 
     /// <summary>One message for one agent. Another for the same agent comes only when this one has been answered or cancelled.</summary>
     /// <param name="Body">What was sent.</param>

@@ -39,7 +39,7 @@ public sealed class AgentRunner
     /// <summary>Never throws: whatever goes wrong is a report.</summary>
     /// <param name="revoked">Cancelled when the attempt is taken away.</param>
     public async ValueTask<TaskReport> RunAsync(
-        TaskAssignment assignment, IToolGate tools, IArtifactStore artifacts, IEffectLedger effects, Action<string> report, CancellationToken revoked)
+        TaskAssignment assignment, IToolGate tools, IArtifactStore artifacts, IEffectLedger effects, Action<string> report, CancellationToken revoked, IChildGoals? goals = null)
     {
         try
         {
@@ -47,7 +47,7 @@ public sealed class AgentRunner
             if (!_agents.TryGetValue(name, out var agent))
                 throw new PermanentFailureException($"This worker has no agent for {assignment.Executor}.");
             var gate = agent.Tools is { Count: > 0 } methods ? new MethodToolGate(methods, tools) : tools;
-            var turn = new TurnParts(new GoalInfo(assignment.GoalId, assignment.Agent ?? name, assignment.GoalInput), gate, artifacts, report);
+            var turn = new TurnParts(new GoalInfo(assignment.GoalId, assignment.Agent ?? name, assignment.GoalInput), gate, artifacts, report, goals);
             var effect = new StepEffect(effects, assignment.Effect ?? new AssignedEffect(assignment.TaskId.ToString("N")));
             return assignment.Kind switch
             {
@@ -63,7 +63,7 @@ public sealed class AgentRunner
         catch (Exception e)
         {
             // A refusal of the tool gate is about the call, not about the moment: trying again would be refused again.
-            var kind = e is PermanentFailureException or ToolRefusedException or EffectRefusedException ? FailureKind.Permanent : FailureKind.Transient;
+            var kind = e is PermanentFailureException or ToolRefusedException or EffectRefusedException or GoalRefusedException { IsPassing: false } ? FailureKind.Permanent : FailureKind.Transient;
             return new TaskReport.Failed(kind, FailureCause.Sentence(e), FailureCause.Fingerprint(e));
         }
     }
@@ -101,7 +101,7 @@ public sealed class AgentRunner
     {
         var plan = await agent.PlanAsync(new PlanningTurn
         {
-            Goal = parts.Goal, Tools = parts.Tools, Artifacts = parts.Artifacts, Report = parts.Report,
+            Goal = parts.Goal, Tools = parts.Tools, Artifacts = parts.Artifacts, Report = parts.Report, ChildGoals = parts.Goals,
             Attempt = assignment.Attempt, Clock = Clock(assignment),
             Task = assignment.TaskId, NewId = AttemptSources.Ids(assignment.TaskId),
         }, revoked);
@@ -113,7 +113,7 @@ public sealed class AgentRunner
     {
         var result = await agent.ExecuteAsync(new StepTurn
         {
-            Goal = parts.Goal, Tools = parts.Tools, Artifacts = parts.Artifacts, Report = parts.Report,
+            Goal = parts.Goal, Tools = parts.Tools, Artifacts = parts.Artifacts, Report = parts.Report, ChildGoals = parts.Goals,
             Attempt = assignment.Attempt, Clock = Clock(assignment),
             Task = assignment.TaskId, NewId = AttemptSources.Ids(assignment.TaskId),
             Effect = effect, Name = assignment.Name, Kind = assignment.Kind, Input = assignment.Input, Dependencies = ByName(assignment),
@@ -127,7 +127,7 @@ public sealed class AgentRunner
     {
         var result = await agent.ReflectAsync(new ReflectionTurn
         {
-            Goal = parts.Goal, Tools = parts.Tools, Artifacts = parts.Artifacts, Report = parts.Report,
+            Goal = parts.Goal, Tools = parts.Tools, Artifacts = parts.Artifacts, Report = parts.Report, ChildGoals = parts.Goals,
             Attempt = assignment.Attempt, Clock = Clock(assignment),
             Task = assignment.TaskId, NewId = AttemptSources.Ids(assignment.TaskId),
             Steps = ByName(assignment),
@@ -205,5 +205,5 @@ public sealed class AgentRunner
 
     private AttemptClock Clock(TaskAssignment assignment) => new(assignment.Now, _machine);
 
-    private sealed record TurnParts(GoalInfo Goal, IToolGate Tools, IArtifactStore Artifacts, Action<string> Report);
+    private sealed record TurnParts(GoalInfo Goal, IToolGate Tools, IArtifactStore Artifacts, Action<string> Report, IChildGoals? Goals);
 }

@@ -17,10 +17,13 @@ internal sealed class WorkerSession : IAsyncDisposable
     private readonly ConcurrentDictionary<Guid, TaskCompletionSource<ServerFrame.ToolAnswer>> _calls = new();
     private readonly ConcurrentDictionary<TaskAttempt, TaskCompletionSource<string?>> _effects = new();
 
+    private readonly RemoteGoals _goals;
+
     private WorkerSession(FrameSocket<ServerFrame, WorkerFrame> socket, string workerId, AgentRunner runner, IArtifactStore artifacts)
     {
         (_socket, WorkerId, _runner, _artifacts) = (socket, workerId, runner, artifacts);
         _pool = new TaskPool(HeartbeatAsync);
+        _goals = new RemoteGoals(socket.TrySend);
     }
 
     public string WorkerId { get; }
@@ -100,6 +103,7 @@ internal sealed class WorkerSession : IAsyncDisposable
                 call.TrySetException(gone);
             foreach (var effect in _effects.Values)
                 effect.TrySetException(gone);
+            _goals.Fail(gone);
         }
     }
 
@@ -133,6 +137,9 @@ internal sealed class WorkerSession : IAsyncDisposable
                 if (_calls.TryRemove(answer.CallId, out var call))
                     call.TrySetResult(answer);
                 break;
+            case ServerFrame.GoalAnswer answer:
+                _goals.Answer(answer);
+                break;
             case ServerFrame.Message message:
                 _messages.Start(message.CallId, cancelled => AnswerAsync(message, cancelled));
                 break;
@@ -164,7 +171,7 @@ internal sealed class WorkerSession : IAsyncDisposable
             attempt,
             TimeSpan.FromSeconds(assignment.LeaseSeconds),
             revoked => _runner.RunAsync(assignment, new RemoteTools(this, attempt), _artifacts, new RemoteEffects(this, attempt),
-                text => _socket.TrySend(new WorkerFrame.Progress(attempt.TaskId, attempt.Attempt, text)), revoked),
+                text => _socket.TrySend(new WorkerFrame.Progress(attempt.TaskId, attempt.Attempt, text)), revoked, _goals.Of(attempt)),
             (report, revoked) => ReportAsync(attempt, report, revoked));
     }
 

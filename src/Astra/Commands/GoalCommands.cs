@@ -11,10 +11,10 @@ public static class GoalCommands
     {
         var command = new Command("goal", "See and steer goals.")
         {
-            CreateList(surroundings, shared), CreateShow(surroundings, shared), CreateCancel(surroundings, shared), CreateEvents(surroundings, shared),
+            GoalSubmitCommand.Create(surroundings, shared), CreateList(surroundings, shared), CreateShow(surroundings, shared), CreateCancel(surroundings, shared), CreateEvents(surroundings, shared), QuarantineCommands.Create(surroundings, shared),
             CreatePause(surroundings, shared), CreateResume(surroundings, shared),
         };
-        return command.WithExamples("goal list --state active", "goal show ID", "goal cancel ID", "goal events ID --follow");
+        return command.WithExamples("goal submit plan.yaml --after ID", "goal list --state active", "goal show ID", "goal cancel ID", "goal events ID --follow");
     }
 
     private static Command CreateList(Surroundings surroundings, SharedOptions shared)

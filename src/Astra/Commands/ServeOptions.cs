@@ -37,6 +37,18 @@ public sealed class ServeOptions
 
     public Option<bool> OpenMetrics { get; } = new("--open-metrics") { Description = "Answer /metrics without a key, to whoever reaches the server." };
 
+    public Option<double> AgentGoals { get; } = new("--agent-goals")
+    {
+        Description = "How many goals a second an agent may submit for other agents on this server, after ten times as many at once.", HelpName = "RATE",
+        DefaultValueFactory = _ => ServerOptions.AgentGoalsPerSecondDefault,
+    };
+
+    public Option<double> KeepHistory { get; } = new("--keep-history")
+    {
+        Description = "How many days the history of goals that are over is kept at least; what a goal came to stays for good.", HelpName = "DAYS",
+        DefaultValueFactory = _ => ServerOptions.HistoryDaysDefault,
+    };
+
     public Option<string[]> HookAllow { get; } = new("--hook-allow")
     {
         Description = "Let hooks reach this network although it is not public, such as 127.0.0.1 or 10.1.0.0/16, and without encryption. May be given more than once.", HelpName = "NETWORK",
@@ -44,6 +56,8 @@ public sealed class ServeOptions
 
     public ServeOptions()
     {
+        KeepHistory.Validators.Add(result => Inputs.Between(result, "--keep-history", 1, 36_500));
+        AgentGoals.Validators.Add(result => Inputs.Between(result, "--agent-goals", 0.1, 10_000));
         HookAllow.Validators.Add(result =>
         {
             if (result.GetValueOrDefault<string[]>()?.FirstOrDefault(network => NetworkOf(network) is null) is { } wrong)
@@ -73,7 +87,7 @@ public sealed class ServeOptions
 
     public void AddTo(Command command)
     {
-        foreach (var option in (Option[])[Listen, Port, Log, Otlp, OpenMetrics, HookAllow])
+        foreach (var option in (Option[])[Listen, Port, Log, Otlp, OpenMetrics, HookAllow, AgentGoals, KeepHistory])
             command.Options.Add(option);
     }
 
@@ -88,6 +102,8 @@ public sealed class ServeOptions
             Port = parsed.GetValue(Port),
             IsJsonLog = IsJsonLog(parsed),
             MetricsAreOpen = parsed.GetValue(OpenMetrics),
+            AgentGoalsPerSecond = parsed.GetValue(AgentGoals),
+            HistoryKept = TimeSpan.FromDays(parsed.GetValue(KeepHistory)),
             HookNetworks = [.. (parsed.GetValue(HookAllow) ?? []).Select(network => NetworkOf(network)!.Value)],
             Traces = collector is not null
                 ? new TraceOptions(new Uri(collector), surroundings.Environment("OTEL_EXPORTER_OTLP_PROTOCOL") is "grpc")

@@ -28,6 +28,8 @@ public static class GoalViews
             ("State", Words.Of(goal.State)),
             ("Reason", goal.Reason),
             ("Agent", goal.Agent),
+            ("After", goal.After is { } after ? string.Join(", ", after.Select(AfterOf)) : null),
+            ("Parent", goal.Parent?.ToString()),
             ("Priority", goal.Priority == 0 ? null : goal.Priority.ToString()),
             ("Tasks", Words.Of(goal.Tasks)),
             ("Plan", $"revision {goal.Revision}"),
@@ -36,6 +38,9 @@ public static class GoalViews
         if (goal.Result is { ValueKind: not System.Text.Json.JsonValueKind.Null } result)
             terminal.Out.WriteLine($"Result  {Shortened(result.GetRawText())}");
     }
+
+    private static string AfterOf(GoalAfterView other) =>
+        $"{other.Goal} ({(other.Ended is { } ended ? Words.Of(ended) : other.When is GoalCondition.Ended ? "until it ends" : "until it completes")})";
 
     public static void WritePlan(Terminal terminal, PlanView plan)
     {

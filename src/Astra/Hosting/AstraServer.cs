@@ -128,10 +128,16 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
         {
             Controls = store.Controls, Schedules = store.Schedules, ReadSubmission = new Submissions(BuiltIn.Catalog()).ReadAsync,
         };
-        var node = Owned(new KernelNode(ports, new KernelLimits(), new NodeRegistration(held.Node, _address.ToString().TrimEnd('/'), Guid.NewGuid())));
+        var node = Owned(new KernelNode(ports, LimitsOf(options), new NodeRegistration(held.Node, _address.ToString().TrimEnd('/'), Guid.NewGuid())));
         node.OnNotice = notice => Hear(notice, node.Self.Node);
         return (store, node, bus);
     }
+
+    private static KernelLimits LimitsOf(ServerOptions options) => new()
+    {
+        AgentGoalsPerSecond = options.AgentGoalsPerSecond,
+        AgentGoalsBurst = Math.Max(1, (int)(options.AgentGoalsPerSecond * ServerOptions.AgentGoalsBurstPerRate)),
+    };
 
     private async ValueTask<(HookDesk, HookCourier)> OpenHooksAsync(PostgresStore store, CancellationToken cancellationToken)
     {
@@ -176,6 +182,7 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
 
     private async Task KeepSegmentsAsync(PostgresStore store)
     {
+        var keeper = new SegmentKeeper(store.Segments, options.HistoryKept, TimeProvider.System, Say);
         using var timer = new PeriodicTimer(SegmentCheckPeriod);
         try
         {
@@ -183,7 +190,7 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
             {
                 try
                 {
-                    await store.Segments.RollAsync(_stopping.Token);
+                    await keeper.LookAsync(_stopping.Token);
                 }
                 catch (Exception e) when (e is not OperationCanceledException)
                 {

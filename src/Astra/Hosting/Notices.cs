@@ -15,7 +15,7 @@ internal static class Notices
             $"This node has given itself up and stops, because {failed.Actor} failed beyond repair: {failed.Reason.TrimEnd('.')}. "
             + "Start it again; a service manager does that by itself.",
         KernelNotice.ActorCommanded command => $"actor {command.Path}: {command.Command}, asked for by {command.By}",
-        KernelNotice.GoalQuarantined goal => $"goal {goal.Goal} is in quarantine, its rows are not kept up: {goal.Reason}",
+        KernelNotice.GoalQuarantined goal => $"goal {goal.Goal} is in quarantine, its rows are not kept up: {goal.Reason}. See `astra goal quarantine list`",
         KernelNotice.ControlsNotRead unread => $"limits, weights and pauses could not be read anew, and stay as they were: {unread.Reason}",
         KernelNotice.SchedulesDelayed delayed => $"schedules could not be looked at, and will be in a second: {delayed.Reason}",
         _ => notice.ToString(),

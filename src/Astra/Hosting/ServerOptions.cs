@@ -4,6 +4,9 @@ namespace Astra.Hosting;
 public sealed record ServerOptions
 {
     public const int DefaultPort = 7777;
+    public const double AgentGoalsPerSecondDefault = 10;
+    public const int AgentGoalsBurstPerRate = 10;
+    public const double HistoryDaysDefault = 90;
 
     public required string DataDirectory { get; init; }
 
@@ -26,6 +29,12 @@ public sealed record ServerOptions
 
     /// <summary>/metrics takes no key.</summary>
     public bool MetricsAreOpen { get; init; }
+
+    /// <summary>Goals that an agent may submit for other agents.</summary>
+    public double AgentGoalsPerSecond { get; init; } = AgentGoalsPerSecondDefault;
+
+    /// <summary>How long the log keeps what happened to goals that are over.</summary>
+    public TimeSpan HistoryKept { get; init; } = TimeSpan.FromDays(HistoryDaysDefault);
 
     /// <summary>Where traces go; null makes none.</summary>
     public TraceOptions? Traces { get; init; }

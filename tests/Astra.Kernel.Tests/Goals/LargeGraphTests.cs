@@ -56,6 +56,22 @@ public sealed class LargeGraphTests
         Assert.Equal(1_001, _world.Task(goal, "join").After.Count);
     }
 
+    [Fact]
+    public void An_edit_that_asks_for_no_plan_allocates_no_more_in_a_large_graph_than_in_a_small_one()
+    {
+        // The least of a few: a table of the graph that grows now and then is no part of it.
+        var small = LeastOf(Submit([.. Enumerable.Range(0, 10).Select(i => $"n{i}")]));
+        var large = LeastOf(Submit([.. Enumerable.Range(0, Size).Select(i => $"n{i}")]));
+        Assert.InRange(large, 0, 3 * small);
+
+        long LeastOf(GoalId goal) => Enumerable.Range(0, 5).Min(i =>
+        {
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            Assert.True(_world.Node.Ask(node => node.AmendPlanAsync(_world.Caller, goal, null, [Steps.Add($"more-{i} after n9")], null)).IsOk);
+            return GC.GetAllocatedBytesForCurrentThread() - before;
+        });
+    }
+
     private long Visits => _world.Node.Do(node => node.SummariseAsync()).GraphVisits;
 
     private GoalId Submit(string[] steps) => _world.Submit(steps);

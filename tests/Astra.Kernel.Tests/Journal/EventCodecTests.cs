@@ -49,6 +49,10 @@ public sealed class EventCodecTests
         { EventKind.EffectSettled, "0203040506010474657874" },
         { EventKind.EffectLost, "0404746578740474657874" },
         { EventKind.TaskFixed, "01047465787401030405060474657874" },
+        { EventKind.PredecessorEnded, "00112233445566778899AABBCCDDEEFF03" },
+        { EventKind.GoalDelegated, "04746578742C01000000000000" },
+        { EventKind.GoalReleased, "0474657874" },
+        { EventKind.GoalDiscarded, "04746578740474657874" },
     };
 
     [Fact]
@@ -139,6 +143,13 @@ public sealed class EventCodecTests
         var wanted = new TaskExtras { WantedOutcomes = [null, "yes"] };
         Assert.Equal("0502000103796573", Convert.ToHexString(ExtrasCodec.Encode(wanted)));
         Assert.Equal([null, "yes"], ExtrasCodec.DecodeTask(Convert.FromHexString("0502000103796573")).WantedOutcomes!);
+        var delegations = new TaskExtras { Delegations = [new Delegation("#1", 7)] };
+        Assert.Equal("3C010223310700000000000000", Convert.ToHexString(ExtrasCodec.Encode(delegations)));
+        Assert.Equal(delegations.Delegations, ExtrasCodec.DecodeTask(Convert.FromHexString("3C010223310700000000000000")).Delegations);
+        var after = new GoalExtras { After = [new GoalDependency(new GoalId(One), GoalCondition.Completed), new GoalDependency(new GoalId(One), GoalCondition.Ended, GoalState.Failed)] };
+        const string AfterHex = "3C0200112233445566778899AABBCCDDEEFF010000112233445566778899AABBCCDDEEFF0203";
+        Assert.Equal(AfterHex, Convert.ToHexString(ExtrasCodec.Encode(after)));
+        Assert.Equal(after.After, ExtrasCodec.DecodeGoal(Convert.FromHexString(AfterHex)).After);
     }
 
     /// <summary>The third form: outcomes, and the kinds of dependency that came with them.</summary>
@@ -165,6 +176,9 @@ public sealed class EventCodecTests
     [InlineData("0100112233445566778899AABBCCDDEEFF", "parent")]
     [InlineData("280A000000", "retries-max")]
     [InlineData("2903000000", "retries-used")]
+    [InlineData("3D02", "on-failed-goal")]
+    [InlineData("3E01", "on-cancelled-parent")]
+    [InlineData("3F04000000", "depth")]
     [InlineData("14036164610103776879" + "80C03BA4BAC5E208", "paused")]
     public void An_extra_of_a_goal_is_still_written_and_read_as_it_was(string hex, string field)
     {
@@ -173,6 +187,9 @@ public sealed class EventCodecTests
             "parent" => new GoalExtras { Parent = new GoalId(One) },
             "retries-max" => new GoalExtras { RetriesMax = 10 },
             "retries-used" => new GoalExtras { RetriesUsed = 3 },
+            "on-failed-goal" => new GoalExtras { OnFailedGoal = CascadePolicy.GoOn },
+            "on-cancelled-parent" => new GoalExtras { OnCancelledParent = CascadePolicy.Cancel },
+            "depth" => new GoalExtras { Depth = 4 },
             "paused" => new GoalExtras { Pause = new GoalPause("ada", "why", new DateTimeOffset(2030, 1, 2, 3, 4, 5, TimeSpan.Zero)) },
             _ => throw new ArgumentOutOfRangeException(nameof(field)),
         };
@@ -250,6 +267,10 @@ public sealed class EventCodecTests
         EventKind.EffectSettled => new KernelEvent.EffectSettled(number % 2 == 0 ? EffectState.Sent : EffectState.NotSent, bytes, number % 3 == 1 ? null : text),
         EventKind.EffectLost => new KernelEvent.EffectLost(new Failure(FailureKind.UnknownEffect, text, text)),
         EventKind.TaskFixed => new KernelEvent.TaskFixed(number % 2 == 0 ? text : null, number % 3 == 0 ? bytes : null, text),
+        EventKind.PredecessorEnded => new KernelEvent.PredecessorEnded(new GoalId(One), GoalState.Failed),
+        EventKind.GoalDelegated => new KernelEvent.GoalDelegated(text, (ulong)number),
+        EventKind.GoalReleased => new KernelEvent.GoalReleased(text),
+        EventKind.GoalDiscarded => new KernelEvent.GoalDiscarded(text, text),
         EventKind.GoalPaused => new KernelEvent.GoalPaused(text, number % 2 == 0 ? null : text),
         EventKind.GoalResumed => new KernelEvent.GoalResumed(text),
         _ => throw new InvalidOperationException($"Give {kind} a sample here and a frozen one above."),

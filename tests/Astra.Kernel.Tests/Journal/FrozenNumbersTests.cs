@@ -31,6 +31,12 @@ public sealed class FrozenNumbersTests
     public void The_kinds_of_dependencies() => Check<DependencyKind>("Completed=1 Ended=2 Outcome=3 Passed=4");
 
     [Fact]
+    public void The_conditions_between_goals() => Check<GoalCondition>("Completed=1 Ended=2");
+
+    [Fact]
+    public void The_policies_between_goals() => Check<CascadePolicy>("Cancel=1 GoOn=2");
+
+    [Fact]
     public void The_kinds_of_failures() => Check<FailureKind>("Transient=1 Permanent=2 Poison=3 UnknownEffect=4");
 
     [Fact]
@@ -44,7 +50,11 @@ public sealed class FrozenNumbersTests
         "GoalSubmitted=1 PlanEdited=2 TaskAdded=3 TaskRemoved=4 TaskRewired=5 TaskPrioritised=6 TaskUnblocked=7 TaskBlocked=8 TaskDoomed=9 TaskClaimed=10 "
         + "TaskCompleted=11 TaskRetried=12 TaskDied=13 TaskExpired=14 TaskSuspended=15 TaskCancelled=16 TaskRedriven=17 "
         + "GoalCompleted=20 GoalFailed=21 GoalCancelled=22 GoalReopened=23 TaskSkipped=30 TaskReplaced=31 TaskExtended=32 GoalPaused=40 GoalResumed=41 "
-        + "TaskReleased=50 EffectIntended=51 EffectSettled=52 EffectLost=53 TaskFixed=54");
+        + "TaskReleased=50 EffectIntended=51 EffectSettled=52 EffectLost=53 TaskFixed=54 PredecessorEnded=60 GoalDelegated=61 GoalReleased=62 GoalDiscarded=63");
+
+    [Fact]
+    public void The_id_of_a_goal_that_a_task_submits() => Assert.Equal(
+        "0198c5d7-1234-7abc-a7d4-a13cf99aa02c", Delegation.GoalOf(new TaskId(new Guid("0198c5d7-1234-7abc-8def-0123456789ab")), "#1").ToString());
 
     [Fact]
     public void What_limits_are_about() => Check<LimitScope>("Tenant=1 Agent=2 Tool=3 Queue=4");

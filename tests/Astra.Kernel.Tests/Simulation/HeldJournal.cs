@@ -92,14 +92,25 @@ internal sealed class SlowProjection(IProjection rows) : IProjection
     /// <summary>It writes, and then breaks its contract: it says nothing of what became of the shards.</summary>
     public bool BreaksItsContract { get; set; }
 
+    /// <summary>This goal's row reaches the tables as one that they refuse.</summary>
+    public GoalId? Spoils { get; set; }
+
     public ValueTask<IReadOnlyList<ProjectionOutcome>> ProjectAsync(IReadOnlyList<ShardProjection> batch, CancellationToken cancellationToken) =>
-        BreaksItsContract ? ValueTask.FromResult<IReadOnlyList<ProjectionOutcome>>([]) : Up(rows.ProjectAsync, batch, cancellationToken);
+        BreaksItsContract ? ValueTask.FromResult<IReadOnlyList<ProjectionOutcome>>([]) : Up<IReadOnlyList<ShardProjection>, IReadOnlyList<ProjectionOutcome>>(rows.ProjectAsync, [.. batch.Select(Spoiled)], cancellationToken);
+
+    private ShardProjection Spoiled(ShardProjection shard) => Spoils is not { } spoilt ? shard : shard with
+    {
+        Goals = [.. shard.Goals.Select(goal => goal.Id == spoilt ? goal with { EndedAt = goal.EndedAt is null ? goal.CreatedAt : null } : goal)],
+    };
 
     public ValueTask<IReadOnlyList<ShardSnapshot>> LoadAsync(IReadOnlyList<ShardId> shards, CancellationToken cancellationToken) =>
         HoldAsync(Up(rows.LoadAsync, shards, cancellationToken));
 
     public ValueTask<GoalSnapshot?> LoadGoalAsync(TenantId tenant, GoalId goal, CancellationToken cancellationToken) =>
         HoldAsync(Up(_ => rows.LoadGoalAsync(tenant, goal, cancellationToken), goal, cancellationToken));
+
+    public ValueTask<GoalRow?> FindGoalAsync(TenantId tenant, GoalId goal, CancellationToken cancellationToken) =>
+        Up(_ => rows.FindGoalAsync(tenant, goal, cancellationToken), goal, cancellationToken);
 
     public ValueTask<GoalRow?> FindByIdempotencyKeyAsync(TenantId tenant, string idempotencyKey, CancellationToken cancellationToken) =>
         HoldAsync(Up(_ => rows.FindByIdempotencyKeyAsync(tenant, idempotencyKey, cancellationToken), idempotencyKey, cancellationToken));
@@ -112,6 +123,9 @@ internal sealed class SlowProjection(IProjection rows) : IProjection
 
     public ValueTask<IReadOnlyList<TitledTask>> ListDeadTasksAsync(TenantId tenant, string? fingerprint, TaskId? after, int countMax, CancellationToken cancellationToken) =>
         Up(_ => rows.ListDeadTasksAsync(tenant, fingerprint, after, countMax, cancellationToken), tenant, cancellationToken);
+
+    public ValueTask<IReadOnlyList<QuarantineRow>> ListQuarantinedAsync(TenantId tenant, int countMax, CancellationToken cancellationToken) =>
+        Up(_ => rows.ListQuarantinedAsync(tenant, countMax, cancellationToken), tenant, cancellationToken);
 
     public ValueTask<IReadOnlyList<DeadGroup>> ListDeadGroupsAsync(TenantId tenant, int countMax, CancellationToken cancellationToken) =>
         Up(_ => rows.ListDeadGroupsAsync(tenant, countMax, cancellationToken), tenant, cancellationToken);

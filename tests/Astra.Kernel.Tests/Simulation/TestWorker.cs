@@ -97,6 +97,12 @@ internal sealed class TestWorker : IWorker
         return answer;
     }
 
+    /// <summary>Submits a goal of another agent in the name of what it works on.</summary>
+    public Answer<GoalId> Submit(string name, string child, GoalRequest request) => Submit(this[name], child, request);
+
+    public Answer<GoalId> Submit(Assignment assignment, string child, GoalRequest request) =>
+        _node.Do(_ => Link.SubmitGoalAsync(Attempt(assignment), child, request));
+
     /// <summary>Says that it still works on all it holds.</summary>
     /// <returns>The names of what it has lost.</returns>
     public IReadOnlyList<string> Heartbeat()

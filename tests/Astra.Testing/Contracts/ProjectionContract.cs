@@ -50,6 +50,7 @@ public abstract class ProjectionContract : StoreContract
         var loaded = await Store.Projection.LoadGoalAsync(_tenant, goal.Id, None);
         Assert.Equal(Sample.Text(goal), Sample.Text(loaded!.Goal));
         Assert.Equal(Sample.Text(new[] { task }), Sample.Text(loaded.Tasks));
+        Assert.Equal(Sample.Text(goal), Sample.Text((await Store.Projection.FindGoalAsync(_tenant, goal.Id, None))!));
     }
 
     [Fact]
@@ -210,6 +211,52 @@ public abstract class ProjectionContract : StoreContract
         Assert.Equal(3, shard.Watermark);
     }
 
+    [Fact]
+    public async Task A_goal_that_is_released_has_the_rows_of_its_release_and_no_others()
+    {
+        var goal = NewGoal(7);
+        await ProjectAsync(7, 1, [goal], [Sample.Task(goal, "old")]);
+        await ProjectAsync(7, 2, [goal with { EndedAt = Sample.At }], [Sample.Task(goal, "missed")]);
+        Assert.Equal(goal.Id, Assert.Single((await LoadAsync(7)).HeldBack).Goal);
+        var listed = Assert.Single(await Store.Projection.ListQuarantinedAsync(_tenant, 10, None));
+        Assert.Equal((goal.Id, goal.Title), (listed.Goal, listed.Title));
+        Assert.Contains("goal_ended_iff_final", listed.Reason, StringComparison.Ordinal);
+        Assert.Empty(await Store.Projection.ListQuarantinedAsync(Sample.Tenant(), 10, None));
+
+        // Refused again: it stays, and nothing of it has changed.
+        var task = Sample.Task(goal, "new");
+        var epoch = (await EpochsAsync())[new ShardId(7)];
+        Assert.Single((await ReleaseAsync(3, goal with { EndedAt = Sample.At })).Quarantined);
+        Assert.Single((await LoadAsync(7)).HeldBack);
+
+        Assert.Empty((await ReleaseAsync(4, goal)).Quarantined);
+        var shard = await LoadAsync(7);
+        Assert.Empty(shard.HeldBack);
+        Assert.Equal([task.Id], Assert.Single(shard.Goals).Tasks.Select(row => row.Id));
+        Assert.Equal(4, shard.Watermark);
+
+        async Task<ProjectionOutcome> ReleaseAsync(long watermark, GoalRow row) => Assert.Single(await Store.Projection.ProjectAsync(
+            [new ShardProjection(new ShardId(7), epoch, watermark, [row], [task], []) { Released = [(_tenant, goal.Id)] }], None));
+    }
+
+    [Fact]
+    public async Task A_goal_that_is_given_up_is_gone_and_stays_known_as_given_up()
+    {
+        var (goal, other) = (NewGoal(7), NewGoal(7));
+        await ProjectAsync(7, 1, [goal, other], [Sample.Task(goal), Sample.Task(other)]);
+        await ProjectAsync(7, 2, [goal with { EndedAt = Sample.At }], []);
+        var epoch = (await EpochsAsync())[new ShardId(7)];
+        await Store.Projection.ProjectAsync([new ShardProjection(new ShardId(7), epoch, 3, [], [], []) { Discarded = [(_tenant, goal.Id)] }], None);
+
+        var shard = await LoadAsync(7);
+        Assert.Equal([new HeldBack(_tenant, goal.Id, IsDiscarded: true)], shard.HeldBack);
+        Assert.Equal([other.Id], shard.Goals.Select(left => left.Goal.Id));
+        Assert.Null(await Store.Projection.LoadGoalAsync(_tenant, goal.Id, None));
+        Assert.Empty(await Store.Projection.ListQuarantinedAsync(_tenant, 10, None));
+        await ProjectAsync(7, 4, [goal], [Sample.Task(goal)]);
+        Assert.Null(await Store.Projection.FindGoalAsync(_tenant, goal.Id, None));
+    }
+
     [Theory]
     [InlineData("task_ended_iff_final")]
     [InlineData("running_has_worker")]
@@ -275,6 +322,7 @@ public abstract class ProjectionContract : StoreContract
         var other = Sample.Tenant();
 
         Assert.Null(await Store.Projection.LoadGoalAsync(other, goal.Id, None));
+        Assert.Null(await Store.Projection.FindGoalAsync(other, goal.Id, None));
         Assert.Null(await Store.Projection.FindByIdempotencyKeyAsync(other, "once", None));
         Assert.Null(await Store.Projection.FindGoalOfTaskAsync(other, task.Id, None));
         Assert.Empty(await Store.Projection.ListGoalsAsync(other, null, null, null, 10, None));

@@ -61,7 +61,7 @@ public static class Sample
         SubmittedBy = "ada",
         RequestDigest = ulong.MaxValue - 3,
         Counts = new TaskCounts(1, 2, 3, 4, 5, 6),
-        Extras = new GoalExtras { Parent = new GoalId(TaskId(3).Value) },
+        Extras = new GoalExtras { Parent = new GoalId(TaskId(3).Value), After = [new GoalDependency(new GoalId(TaskId(4).Value), GoalCondition.Ended, GoalState.Failed)], Depth = 1 },
     };
 
     public static GoalRow Finished(GoalRow goal) => goal with

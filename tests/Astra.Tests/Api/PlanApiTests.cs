@@ -29,6 +29,41 @@ public sealed class PlanApiTests
         }
     }
 
+    [Theory]
+    [InlineData("return=minimal", true)]
+    [InlineData("respond-async, return=\"Minimal\"; foo=bar", true)]
+    [InlineData("return=representation, return=minimal", false)]
+    [InlineData("wait=10", false)]
+    public async Task An_edit_answers_with_its_revision_alone_when_the_client_prefers_that(string prefer, bool isMinimal)
+    {
+        await using var server = await ServerFixture.StartAsync();
+        var client = await server.ClientAsync();
+        var goal = await client.SubmitAsync(new GoalSubmission { Plan = [Step("a")] }, cancellationToken: Ct);
+        using var http = await server.RawAsync();
+        using var request = new HttpRequestMessage(HttpMethod.Patch, $"/api/v1/goals/{goal.Id}/plan")
+        {
+            Content = new StringContent("{\"edits\":[{\"op\":\"prioritise\",\"name\":\"a\",\"priority\":7}]}", System.Text.Encoding.UTF8, "application/json"),
+        };
+        request.Headers.TryAddWithoutValidation("Prefer", prefer);
+        using var answer = await http.SendAsync(request, Ct);
+        Assert.Equal((isMinimal ? 204 : 200, "\"2\""), ((int)answer.StatusCode, answer.Headers.ETag!.Tag));
+        Assert.Equal(isMinimal, answer.Headers.TryGetValues("Preference-Applied", out var applied) && applied.Single() == "return=minimal");
+        Assert.Equal(isMinimal, (await answer.Content.ReadAsByteArrayAsync(Ct)).Length == 0);
+        Assert.Equal(7, (await client.GetPlanAsync(goal.Id, Ct)).Tasks.Single().Priority);
+    }
+
+    [Fact]
+    public async Task A_plan_is_amended_on_one_revision_or_not_at_all()
+    {
+        await using var server = await ServerFixture.StartAsync();
+        var client = await server.ClientAsync();
+        var goal = await client.SubmitAsync(new GoalSubmission { Plan = [Step("a")] }, cancellationToken: Ct);
+        Assert.Equal(2, await client.AmendPlanAsync(goal.Id, new PlanPatch([new PrioritiseStep("a", 7)]), revision: 1, Ct));
+        Assert.Equal(412, (await RefusedAsync(() => client.AmendPlanAsync(goal.Id, new PlanPatch([new PrioritiseStep("a", 8)]), revision: 1, Ct))).Status);
+        Assert.Equal(404, (await RefusedAsync(() => client.AmendPlanAsync(goal.Id, new PlanPatch([new PrioritiseStep("nobody", 8)]), cancellationToken: Ct))).Status);
+        Assert.Equal(3, await client.AmendPlanAsync(goal.Id, new PlanPatch([Step("b", "a")]), cancellationToken: Ct));
+    }
+
     [Fact]
     public async Task A_plan_is_shown_as_it_was_and_two_of_its_revisions_are_compared()
     {

@@ -67,6 +67,21 @@ public sealed partial class FakeServer : IAstraClient
         return GetGoalAsync(goal, cancellationToken);
     }
 
+    public Task<IReadOnlyList<QuarantinedGoalView>> ListQuarantinedAsync(CancellationToken cancellationToken = default) =>
+        Task.FromResult<IReadOnlyList<QuarantinedGoalView>>([.. _goals.Values.Select(goal => new QuarantinedGoalView(goal.Id, goal.View.Title, "goal_ended_iff_final", DateTimeOffset.UnixEpoch))]);
+
+    public Task<GoalView> ReleaseGoalAsync(Guid goal, CancellationToken cancellationToken = default)
+    {
+        Calls.Add($"release {goal}");
+        return GetGoalAsync(goal, cancellationToken);
+    }
+
+    public Task<GoalView> DiscardGoalAsync(Guid goal, string reason, CancellationToken cancellationToken = default)
+    {
+        Calls.Add($"discard goal {goal} {reason}");
+        return GetGoalAsync(goal, cancellationToken);
+    }
+
     public Task<PlanView> GetPlanAsync(Guid goal, CancellationToken cancellationToken = default) => Task.FromResult(Find(goal).Plan);
 
     public Task<PlanSteps> GetPlanStepsAsync(Guid goal, CancellationToken cancellationToken = default) => Task.FromResult(
@@ -79,6 +94,9 @@ public sealed partial class FakeServer : IAstraClient
             ? throw new AstraException(412, "Precondition Failed", $"The plan is at revision {Find(goal).View.Revision}, not {expected}; look at it again.")
             : GetPlanAsync(goal, cancellationToken);
     }
+
+    public async Task<long> AmendPlanAsync(Guid goal, PlanPatch patch, long? revision = null, CancellationToken cancellationToken = default) =>
+        (await EditPlanAsync(goal, patch, revision, cancellationToken)).Revision;
 
     public Task<PlanView> GetPlanAtAsync(Guid goal, long revision, CancellationToken cancellationToken = default) => GetPlanAsync(goal, cancellationToken);
 

@@ -24,7 +24,7 @@ public sealed class ShowTests : IDisposable
         var task = _goal.Plan.Tasks[0].Id.ToString();
         string[][] commands =
         [
-            ["goal", "list"], ["goal", "show", goal], ["goal", "cancel", goal], ["plan", "show", goal], ["task", "show", task], ["agent", "list"],
+            ["goal", "list"], ["goal", "show", goal], ["goal", "cancel", goal], ["goal", "quarantine", "list"], ["goal", "quarantine", "release", goal], ["goal", "quarantine", "discard", goal, "--reason", "broken"], ["plan", "show", goal], ["task", "show", task], ["agent", "list"],
             ["agent", "show", "auditor"], ["agent", "create", "a"], ["agent", "remove", "a"], ["send", "a", "{}"],
             ["dead", "list"], ["dead", "show", task], ["dead", "replay", task], ["dead", "discard", task, "--reason", "withdrawn"], ["why", goal],
             ["doctor"], ["plan", "edit", goal, "--edits", "[]"], ["dead", "rates"], ["dead", "events"], ["hook", "add", "https://example.org"], ["hook", "list"], ["hook", "show", task],
@@ -44,6 +44,16 @@ public sealed class ShowTests : IDisposable
 
     [Fact]
     public async Task An_empty_list_says_so() => Assert.Contains("No dead letters.", (await _world.TypeAsync("dead", "list")).Out);
+
+    [Fact]
+    public async Task Goals_in_quarantine_are_listed_with_what_the_tables_said_and_let_out_or_given_up()
+    {
+        Assert.Contains("goal_ended_iff_final", (await _world.TypeAsync("goal", "quarantine", "list")).Out, StringComparison.Ordinal);
+        Assert.Contains("is out of quarantine", (await _world.TypeAsync("goal", "quarantine", "release", $"{_goal.Id}")).Out, StringComparison.Ordinal);
+        Assert.Contains("is given up", (await _world.TypeAsync("goal", "quarantine", "discard", $"{_goal.Id}", "--reason", "broken")).Out, StringComparison.Ordinal);
+        Assert.Contains($"discard goal {_goal.Id} broken", _world.Server.Calls);
+        (await _world.TypeAsync("goal", "quarantine", "discard", $"{_goal.Id}")).IsSentence(ExitCodes.Usage, "--reason");
+    }
 
     [Fact]
     public async Task Filters_reach_the_server()

@@ -1,3 +1,4 @@
+using Astra.Hosting;
 using Astra.Kernel;
 using Astra.Kernel.Tasks;
 using Astra.Postgres;
@@ -95,6 +96,80 @@ public sealed class LogSegmentsTests(PostgresFixture postgres) : IAsyncLifetime
 
         Assert.Equal(0, await DropAsync());
         Assert.Single(await _store.Journal.ReadGoalAsync(_goal.Tenant, _goal.Id, 0, 100, CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task A_shard_of_which_nothing_is_left_in_the_log_goes_on_where_it_was()
+    {
+        await AppendAsync(1);
+        await AppendAsync(2);
+        await RollAsync();
+        await ProjectAsync(Sample.Finished(_goal), 2);
+        Assert.Equal(1, await DropAsync());
+
+        var afterRestart = await _database.OpenStoreAsync();
+        Assert.Equal([AppendOutcome.Refused], await AppendAsync(afterRestart, 1));
+        Assert.Equal([AppendOutcome.Committed], await AppendAsync(afterRestart, 3));
+        Assert.Equal([3], await SeqsAsync());
+        Assert.Equal(2, (await _store.Projection.LoadAsync([Shard], CancellationToken.None)).Single().Watermark);
+    }
+
+    [Fact]
+    public async Task Two_servers_that_tidy_at_once_drop_a_segment_once()
+    {
+        await AppendAsync(1);
+        await RollAsync();
+        await ProjectAsync(Sample.Finished(_goal), 1);
+        var other = await _database.OpenStoreAsync(segmentBytesMax: 0);
+        var dropped = await Task.WhenAll(DropAsync().AsTask(), other.Segments.DropProjectedSegmentsAsync(default, CancellationToken.None).AsTask());
+        Assert.Equal(1, dropped.Sum());
+    }
+
+    [Fact]
+    public async Task Somebody_who_reads_history_is_waited_for_a_moment_and_then_let_be()
+    {
+        await AppendAsync(1);
+        await RollAsync();
+        await ProjectAsync(Sample.Finished(_goal), 1);
+        await using var reader = await _database.ConnectAsync("astra_journal");
+        await using (var transaction = await reader.BeginTransactionAsync(CancellationToken.None))
+        {
+            await using var reading = new Npgsql.NpgsqlCommand("SELECT count(*) FROM log", reader, transaction);
+            await reading.ExecuteScalarAsync(CancellationToken.None);
+            Assert.Equal(0, await DropAsync());
+        }
+        Assert.Equal(1, await DropAsync());
+    }
+
+    [Fact]
+    public async Task A_keeper_rolls_at_every_look_and_drops_what_is_older_than_the_history_that_is_kept()
+    {
+        await AppendAsync(1);
+        await ProjectAsync(Sample.Finished(_goal), 1);
+        var said = new List<string>();
+        var patient = new SegmentKeeper(_store.Segments, TimeSpan.FromDays(1), TimeProvider.System, said.Add);
+        await patient.LookAsync(CancellationToken.None);
+        Assert.Equal(2L, await _database.ScalarAsync("SELECT count(*) FROM log_segments WHERE opened_at IS NOT NULL"));
+        await patient.LookAsync(CancellationToken.None);
+        Assert.Empty(said);
+
+        await _database.ScalarAsync("UPDATE astra.log_segments SET opened_at = opened_at - interval '2 days', closed_at = closed_at - interval '25 hours' WHERE closed_at IS NOT NULL RETURNING 1");
+        // The keeper that has just looked looks again only after a while; the next one does at once.
+        await patient.LookAsync(CancellationToken.None);
+        Assert.Equal([1], await SeqsAsync());
+        await new SegmentKeeper(_store.Segments, TimeSpan.FromDays(1), TimeProvider.System, said.Add).LookAsync(CancellationToken.None);
+        Assert.Empty(await SeqsAsync());
+        Assert.Contains("older than 1 day", Assert.Single(said), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_segment_of_a_goal_that_was_given_up_in_quarantine_goes()
+    {
+        await AppendAsync(1);
+        await RollAsync();
+        await ProjectAsync(_goal with { State = GoalState.Completed }, 1);
+        await _store.Projection.ProjectAsync([new ShardProjection(Shard, _epoch, 1, [], [], []) { Discarded = [(_goal.Tenant, _goal.Id)] }], CancellationToken.None);
+        Assert.Equal(1, await DropAsync());
     }
 
     private ValueTask<bool> RollAsync() => _store.Segments.RollAsync(CancellationToken.None);

@@ -183,7 +183,8 @@ public sealed class SchemaTests(PostgresFixture postgres) : IAsyncLifetime
 
         await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => fresh.OpenStoreAsync().AsTask()));
 
-        Assert.Equal(await fresh.ScalarAsync("SELECT max(version)::bigint FROM schema_migrations"), await fresh.ScalarAsync("SELECT count(*) FROM schema_migrations"));
+        var files = Directory.GetFiles(Path.Combine(Structure.Repository.Root, "src", "Astra.Postgres", "Schema", "Migrations"), "*.sql");
+        Assert.Equal((long)files.Length, await fresh.ScalarAsync("SELECT count(*) FROM schema_migrations"));
     }
 
     [Fact]

@@ -24,7 +24,7 @@ internal sealed class EditWorkload(TasksLoad load)
         {
             var patch = new PlanPatch([TasksLoad.Step($"more{i}", BenchAgent.Later, after: new StepDependency($"t{Tasks - 1 - i}", OnlyCompleted: true))]);
             var since = Stopwatch.GetTimestamp();
-            await load.Client.EditPlanAsync(goal, patch, revision: null, cancellationToken);
+            await load.Client.AmendPlanAsync(goal, patch, cancellationToken: cancellationToken);
             times.Add(Stopwatch.GetElapsedTime(since).TotalMilliseconds);
         }
         await load.Client.CancelGoalAsync(goal, "The benchmark has what it wanted.", cancellationToken);
