@@ -176,7 +176,8 @@ internal sealed partial class ActorCell
         KeepFailure(why);
         if (message is not null)
             LetGo(message, sender, DeadLetterReason.HandlerFailed, why);
-        System.Publish(new ActorFailed(this, why, message));
+        if (System.IsObserved)
+            System.Publish(new ActorFailed(this, why, message));
         if (!TryMove(LifeCommand.Fail))
             return;
         if (Parent is null)
