@@ -45,10 +45,20 @@ public sealed class PlanFileEdit
         if (!hasSameParts && (original.FanOut ?? []).Any(part => part.Step.FanOut is { Count: > 0 }))
             throw new PlanFileException(
                 LineOf(edited, read.Name) ?? 1, $"What the parts of '{read.Name}' fan out into themselves cannot be said in a file; change it with `plan edit --edits`.");
-        return read with
+        // From the original, so that what a file has no words for stays, too.
+        return original with
         {
+            Executor = read.Executor,
+            Kind = read.Kind,
             Input = IsSame(read.Input, written.Input) ? original.Input : read.Input,
+            After = read.After,
+            Priority = read.Priority,
+            AttemptCountMax = read.AttemptCountMax,
+            LeaseSeconds = read.LeaseSeconds,
             FanOut = hasSameParts ? original.FanOut : read.FanOut,
+            Retry = read.Retry,
+            WorkersLostMax = read.WorkersLostMax,
+            EffectKeys = read.EffectKeys,
         };
     }
 

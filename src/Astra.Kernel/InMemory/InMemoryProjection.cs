@@ -13,8 +13,8 @@ public sealed class InMemoryProjection : IProjection
     private readonly Dictionary<(TenantId, TaskId), GoalId> _goalOfTask = [];
     private readonly Dictionary<(TenantId, string), GoalId> _idempotencyKeys = [];
 
-    /// <summary>By task and attempt: a row that is written twice tells of one death.</summary>
-    private readonly Dictionary<(TenantId, TaskId, int Attempt), TaskRow> _deaths = [];
+    /// <summary>By task and instant: a row that is written twice tells of one death.</summary>
+    private readonly Dictionary<(TenantId, TaskId, DateTimeOffset At), TaskRow> _deaths = [];
 
     /// <summary>Tasks of a refused goal may be missing from the tables, so it stays out until somebody has looked.</summary>
     private readonly Dictionary<GoalId, Refused> _quarantine = [];
@@ -247,8 +247,8 @@ public sealed class InMemoryProjection : IProjection
         {
             _goals[(task.Tenant.Value, task.Goal.Value)].Tasks[task.Id.Value] = Stored(task);
             _goalOfTask[(task.Tenant, task.Id)] = task.Goal;
-            if (task.State == TaskState.Dead)
-                _deaths.TryAdd((task.Tenant, task.Id, task.Attempt), Stored(task));
+            if (task.State == TaskState.Dead && Stored(task) is { EndedAt: { } at } dead)
+                _deaths.TryAdd((task.Tenant, task.Id, at), dead);
         }
     }
 

@@ -145,6 +145,19 @@ internal sealed class WorkDesk(ShardId shard, ShardGoals goals, ShardLog log, Go
     /// <summary>What a move causes once it is durable: a second small table, keyed by where the task comes from and goes to.</summary>
     public Action? EffectOf(Goal goal, TaskNode task, JournalEntry entry)
     {
+        var effect = EffectOfMove(goal, task, entry);
+        if (entry.To != TaskState.Dead)
+            return effect;
+        var spec = task.Spec;
+        return () =>
+        {
+            parts.Metrics.Exhausted(spec);
+            effect?.Invoke();
+        };
+    }
+
+    private Action? EffectOfMove(Goal goal, TaskNode task, JournalEntry entry)
+    {
         if (entry.Command == TaskCommand.Claim)
         {
             // What it waited for is handed over as it is now: by the time the claim is durable some of it may have been redriven.
@@ -157,11 +170,8 @@ internal sealed class WorkDesk(ShardId shard, ShardGoals goals, ShardLog log, Go
             task.Lease = null;
             var isRevoked = entry.Command is TaskCommand.Cancel or TaskCommand.Expire or TaskCommand.Suspend or TaskCommand.Lapse
                 || entry is { Command: TaskCommand.Exhaust, Event: KernelEvent.TaskDied { Failure.Kind: FailureKind.Poison } };
-            var exhausted = entry.To == TaskState.Dead ? task.Spec : null;
             return () =>
             {
-                if (exhausted is not null)
-                    parts.Metrics.Exhausted(exhausted);
                 if (isRevoked)
                     held.Worker?.Revoke(task.Id, entry.Attempt, entry.Command == TaskCommand.Lapse ? "The deadline of the task has passed." : $"The attempt is over: {entry.Kind}.");
                 parts.Scheduler.TrySend(new SlotFreed(new AttemptId(task.Id, entry.Attempt), held.WorkerId));

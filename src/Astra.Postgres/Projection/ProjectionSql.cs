@@ -132,7 +132,7 @@ internal static class ProjectionSql
         FROM unnest($3, $4, $5, $6, $7, $8, $9, $10, $11, $12) AS e (shard, tenant, goal, task, attempt, at, kind, executor, fingerprint, reason)
         WHERE {IsHeld}
           AND (e.tenant, e.goal) NOT IN {Quarantined}
-        ON CONFLICT (tenant, task, attempt) DO NOTHING
+        ON CONFLICT (tenant, task, at) DO NOTHING
         """;
 
     public const string AdvanceWatermarks = $"""

@@ -14,7 +14,7 @@ internal static class OutboxSql
     public const string HearDeaths = """
         WITH heard AS (
             UPDATE task_deaths AS d SET is_heard = true
-            WHERE (d.tenant, d.task, d.attempt) IN (SELECT u.tenant, u.task, u.attempt FROM task_deaths AS u WHERE NOT u.is_heard ORDER BY u.at LIMIT $1)
+            WHERE (d.tenant, d.task, d.at) IN (SELECT u.tenant, u.task, u.at FROM task_deaths AS u WHERE NOT u.is_heard ORDER BY u.at LIMIT $1)
             RETURNING d.*
         ), groups AS (
             SELECT h.tenant, h.fingerprint, count(*)::integer AS count, min(h.at) AS at,
@@ -28,7 +28,7 @@ internal static class OutboxSql
             NOT EXISTS (
                 SELECT FROM tasks AS t
                 WHERE t.tenant = g.tenant AND t.is_dead AND t.failure_fingerprint = g.fingerprint
-                  AND NOT EXISTS (SELECT FROM task_deaths AS u WHERE u.tenant = t.tenant AND u.task = t.id AND u.attempt = t.attempt AND NOT u.is_heard))
+                  AND NOT EXISTS (SELECT FROM task_deaths AS u WHERE u.tenant = t.tenant AND u.task = t.id AND u.at = t.ended_at AND NOT u.is_heard))
         FROM groups AS g
         ORDER BY g.at, g.tenant, g.fingerprint
         """;

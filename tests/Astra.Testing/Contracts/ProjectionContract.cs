@@ -414,9 +414,9 @@ public abstract class ProjectionContract : StoreContract
         };
         TaskRow[] first = [Dead("a", 1, "tool:unpack@1"), Dead("b", 59, "tool:unpack@1"), Dead("c", 2, "tool:unpack@2"), Dead("d", -1, "tool:unpack@1")];
         await ProjectAsync(7, 1, [goal], first);
-        // The same row again tells of nothing new, another attempt at it does, and being tried anew takes nothing back.
-        var again = first[0] with { Attempt = 4, EndedAt = noon.AddMinutes(61) };
-        await ProjectAsync(7, 2, [goal], [again, first[1], first[2] with { State = TaskState.Ready, EndedAt = null, Failure = null }]);
+        // The same row again tells of nothing new. A later death does, with another attempt or, where a deadline ended it,
+        // without one; and being tried anew takes nothing back.
+        await ProjectAsync(7, 2, [goal], [first[0] with { EndedAt = noon.AddMinutes(61) }, first[1], first[2] with { State = TaskState.Ready, EndedAt = null, Failure = null }]);
 
         Assert.Equal(
             [(noon.AddHours(1), "tool:unpack@1", 1), (noon, "tool:unpack@1", 2), (noon, "tool:unpack@2", 1)],

@@ -36,7 +36,7 @@ public sealed class PlanFileEditTests
     {
         AddStep[] steps =
         [
-            Step("list") with { Input = JsonElement.Parse("{\"n\":1.0}"), FanOut = [new FanOut { Step = Step("part") with { FanOut = [new FanOut { Step = Step("inner") }] } }] },
+            Step("list") with { Queue = "slow", Requires = ["gpu"], Deadline = DateTimeOffset.UnixEpoch, Input = JsonElement.Parse("{\"n\":1.0}"), FanOut = [new FanOut { Step = Step("part") with { FanOut = [new FanOut { Step = Step("inner") }] } }] },
         ];
         var edit = new PlanFileEdit(steps);
         Assert.Equal(Text(steps), Text(edit.Read(edit.Text)));

@@ -46,11 +46,11 @@ public sealed class HookStoreTests(PostgresFixture postgres) : IAsyncLifetime
 
         await ProjectAsync(goal, one, two, Dead(goal, "three"));
         Assert.Empty(await HearAsync());
-        await ProjectAsync(goal, one with { Attempt = 5 });
+        await ProjectAsync(goal, one with { Attempt = 5, EndedAt = one.EndedAt!.Value.AddSeconds(1) });
         Assert.Empty(await HearAsync());
 
         await _database.ScalarAsync("DELETE FROM tasks WHERE name <> 'one'");
-        await ProjectAsync(goal, one with { Attempt = 6 });
+        await ProjectAsync(goal, one with { EndedAt = one.EndedAt!.Value.AddSeconds(2) });
         Assert.Equal(1, Assert.Single(await HearAsync()).Count);
         Assert.Empty(await HearAsync());
     }

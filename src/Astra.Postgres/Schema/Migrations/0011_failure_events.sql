@@ -1,5 +1,5 @@
--- Each death of a task, whatever becomes of the task later: an attempt's number is never used twice, so rows that are
--- projected again tell of nothing new. Written with the tasks' rows, in their transaction; forgotten after some days.
+-- Each death of a task, whatever becomes of the task later. The instant tells one from the next (a deadline can end a
+-- task without another attempt), and rows that are projected again have the same, so they tell of nothing new. Written with the tasks' rows, in their transaction; forgotten after some days.
 CREATE TABLE task_deaths (
     at timestamptz NOT NULL,
     attempt integer NOT NULL,
@@ -11,7 +11,7 @@ CREATE TABLE task_deaths (
     executor text NOT NULL,
     fingerprint text NOT NULL,
     reason text NOT NULL,
-    PRIMARY KEY (tenant, task, attempt)
+    PRIMARY KEY (tenant, task, at)
 );
 CREATE INDEX deaths_by_time ON task_deaths (tenant, at);
 CREATE INDEX deaths_to_forget ON task_deaths (at);
