@@ -55,12 +55,18 @@ internal sealed class WaitingSend : IValueTaskSource<SendResult>, IThreadPoolWor
         return false;
     }
 
-    public void GoOn(SendResult result)
+    /// <summary>False: it was cancelled, and has its answer.</summary>
+    public bool TryAnswer(SendResult result)
     {
-        if (Volatile.Read(ref _phase) == Cancelled)
-            return;
         _result = result;
-        _dispatcher.Requeue(this);
+        return Volatile.Read(ref _phase) != Cancelled;
+    }
+
+    /// <summary>The sender's own code runs in here.</summary>
+    public void GoOn()
+    {
+        _registration.Unregister();
+        _answer.SetResult(_result);
     }
 
     private void Cancel()
@@ -69,14 +75,7 @@ internal sealed class WaitingSend : IValueTaskSource<SendResult>, IThreadPoolWor
             _dispatcher.Requeue(this);
     }
 
-    void IThreadPoolWorkItem.Execute()
-    {
-        _registration.Unregister();
-        if (_phase == Cancelled)
-            _answer.SetException(new OperationCanceledException(_ct));
-        else
-            _answer.SetResult(_result);
-    }
+    void IThreadPoolWorkItem.Execute() => _answer.SetException(new OperationCanceledException(_ct));
 
     SendResult IValueTaskSource<SendResult>.GetResult(short token)
     {

@@ -8,10 +8,13 @@ namespace Astra.Kernel.Actors;
 /// They are let in when the mailbox is empty, or when the actor has read a mailbox full since the last time, or has had
 /// the core for a beat. As soon as there is room would be one at a time, and each would cost a wait of its own; waiting
 /// for an empty mailbox alone would hold them up for as long as others send without waiting.
+/// Those who were let in go on one behind the other, in turns of the dispatcher, unless one of them takes its time:
+/// together on several cores they would fight for the mailbox's word, and all be slower than one of them alone.
 /// </remarks>
-internal sealed class WaitingSends(ActorCell cell)
+internal sealed class WaitingSends(ActorCell cell) : IThreadPoolWorkItem
 {
     private readonly Queue<WaitingSend> _queue = new();
+    private readonly Queue<WaitingSend> _letIn = new();
     private bool _isLettingIn;
     private int _count;
     private long _takenCountWhenServed;
@@ -59,10 +62,28 @@ internal sealed class WaitingSends(ActorCell cell)
                 _queue.Dequeue();
                 // Before it goes on: a sender who sends again at once must not find himself in the queue.
                 Volatile.Write(ref _count, _queue.Count);
-                first.GoOn(result);
+                if (!first.TryAnswer(result))
+                    continue;
+                _letIn.Enqueue(first);
+                if (_letIn.Count == 1)
+                    cell.System.Dispatcher.Requeue(this);
             }
 
             _isLettingIn = false;
         }
+    }
+
+    void IThreadPoolWorkItem.Execute()
+    {
+        WaitingSend next;
+        lock (_queue)
+        {
+            next = _letIn.Dequeue();
+            // Before this one goes on: if that takes long, the next need not wait for it.
+            if (_letIn.Count > 0)
+                cell.System.Dispatcher.Requeue(this);
+        }
+
+        next.GoOn();
     }
 }

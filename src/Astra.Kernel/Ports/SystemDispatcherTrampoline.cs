@@ -28,6 +28,10 @@ internal sealed class Trampoline : IThreadPoolWorkItem
     // Behind a turn that is still running and posts many others.
     private const int HandedOverInsideTurn = 16;
 
+    // Two may be a receiver and the sender it has just let in, who are at their quickest on one core: as many turns as it
+    // takes to read a mailbox. Two who are busy in their own right stay two for longer.
+    private const int TurnsAsTwoMax = 32;
+
     [ThreadStatic]
     private static Trampoline? _current;
 
@@ -35,7 +39,7 @@ internal sealed class Trampoline : IThreadPoolWorkItem
     private Turns _requeued = new();
     private int _newestRuns;
     private bool _isRequeuedNext;
-    private bool _isCrowded;
+    private int _turnsAsTwo;
     private int _turnCount;
     private bool _isTouched;
     private bool _isTakenFrom;
@@ -125,11 +129,10 @@ internal sealed class Trampoline : IThreadPoolWorkItem
 
     private bool TryTake(out IThreadPoolWorkItem turn)
     {
-        // Two may be a receiver and the sender it has just let in, who are at their quickest on one core.
         int queuedCount = QueuedCount;
-        if (queuedCount > (_isCrowded ? 1 : 2) && Trampolines.HasIdleCore)
+        _turnsAsTwo = queuedCount == 2 ? _turnsAsTwo + 1 : 0;
+        if ((queuedCount > 2 || _turnsAsTwo > TurnsAsTwoMax) && Trampolines.HasIdleCore)
             HandOverHalf();
-        _isCrowded = queuedCount > 1;
         turn = null!;
         if (!TryTouch())
             return false;
