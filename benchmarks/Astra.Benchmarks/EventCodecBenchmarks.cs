@@ -25,8 +25,8 @@ public class EventCodecBenchmarks
     public byte[] EncodeCompleted() => EventCodec.Encode(_completed);
 
     [Benchmark]
-    public KernelEvent DecodeClaimed() => EventCodec.Decode(EventKind.TaskClaimed, EventCodec.Version, _claimedBytes);
+    public KernelEvent DecodeClaimed() => EventCodec.Decode(EventKind.TaskClaimed, EventCodec.VersionOf(_claimed), _claimedBytes);
 
     [Benchmark]
-    public KernelEvent DecodeCompleted() => EventCodec.Decode(EventKind.TaskCompleted, EventCodec.Version, _completedBytes);
+    public KernelEvent DecodeCompleted() => EventCodec.Decode(EventKind.TaskCompleted, EventCodec.VersionOf(_completed), _completedBytes);
 }

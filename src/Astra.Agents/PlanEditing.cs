@@ -23,8 +23,7 @@ public static class PlanEditing
             var refusal = edit switch
             {
                 null => Invalid("One of the edits is null."),
-                AddStep add => CheckStep(add.Name, add.Executor, add.FanOut, add.Requires),
-                ReplaceStep replace => CheckStep(replace.Name, replace.Executor, replace.FanOut, replace.Requires),
+                StepEdit step => CheckStep(step.Name, step.Executor, step.FanOut, step.Requires),
                 AttachGroup attach => CheckGroup(attach),
                 _ => null,
             };
@@ -81,13 +80,7 @@ public static class PlanEditing
     private static IEnumerable<GraphEdit> ToKernel(PlanEdit edit) => edit switch
     {
         AddStep add => [new GraphEdit.Add(ToSpec(add), ToKernel(add.After))],
-        ReplaceStep replace => [new GraphEdit.Replace(ToSpec(new AddStep
-        {
-            Name = replace.Name, Executor = replace.Executor, Kind = replace.Kind, Input = replace.Input, Priority = replace.Priority,
-            AttemptCountMax = replace.AttemptCountMax, LeaseSeconds = replace.LeaseSeconds, FanOut = replace.FanOut, Group = replace.Group,
-            Retry = replace.Retry, WorkersLostMax = replace.WorkersLostMax, EffectKeys = replace.EffectKeys,
-            NotBefore = replace.NotBefore, Deadline = replace.Deadline, Queue = replace.Queue, Requires = replace.Requires,
-        }))],
+        ReplaceStep replace => [new GraphEdit.Replace(ToSpec(replace))],
         RemoveStep remove => [new GraphEdit.Remove(remove.Name)],
         RewireStep rewire => [new GraphEdit.Rewire(rewire.Name, ToKernel(rewire.After))],
         ExtendStep extend => [new GraphEdit.Extend(extend.Name, ToKernel(extend.After))],
@@ -125,16 +118,16 @@ public static class PlanEditing
 
     private static string NameIn(string group, string step) => $"{group}/{step}";
 
-    private static TaskSpec ToSpec(AddStep add) => new()
+    private static TaskSpec ToSpec(StepEdit step) => new()
     {
-        Name = add.Name,
-        Executor = add.Executor,
-        Kind = add.Kind,
-        Input = WorkMapping.ToBytes(add.Input),
-        Priority = add.Priority,
-        AttemptCountMax = add.AttemptCountMax,
-        LeaseDuration = ToLease(add.LeaseSeconds),
-        Extras = WorkMapping.ExtrasOf(add),
+        Name = step.Name,
+        Executor = step.Executor,
+        Kind = step.Kind,
+        Input = WorkMapping.ToBytes(step.Input),
+        Priority = step.Priority,
+        AttemptCountMax = step.AttemptCountMax,
+        LeaseDuration = ToLease(step.LeaseSeconds),
+        Extras = WorkMapping.ExtrasOf(step),
     };
 
     private static List<NamedDependency> ToKernel(IReadOnlyList<StepDependency> after) => [.. after.Select(WorkMapping.ToKernel)];

@@ -19,13 +19,33 @@ public static class PlanTargets
         return [.. plan.Tasks.Select(task => ToStep(task, names))];
     }
 
+    /// <summary>What of a plan is a file's business, as the steps that would make it.</summary>
+    public static PlanSteps ToFile(GoalSnapshot plan)
+    {
+        var names = plan.Tasks.ToDictionary(task => task.Id, task => task.Spec.Name);
+        var others = OthersOf(plan);
+        var own = plan.Tasks.Where(IsOfFile).ToList();
+        return new PlanSteps(
+            plan.Goal.Id.Value, plan.Goal.Revision,
+            [.. own.Select(task => ToStep(task, names)).Select(step => step with { After = [.. step.After.Where(after => !others.Contains(after.Step))] })],
+            [.. own.Where(HasStarted).Select(task => task.Spec.Name)]);
+    }
+
     /// <summary>Towards the steps of a file. Groups, and the goal's own plan and reflection, are not a file's business.</summary>
     public static Answer<IReadOnlyList<PlanEdit>> Towards(GoalSnapshot now, IReadOnlyList<AddStep> target)
     {
         var twice = target.GroupBy(step => step.Name, StringComparer.Ordinal).FirstOrDefault(group => group.Count() > 1);
         if (twice is not null)
             return Invalid($"There are two steps named {twice.Key}; names are unique within a goal.");
-        return Between(now, target, task => task.Spec.Extras.Group is null && !task.Spec.Kind.StartsWith('$'),
+        // A step that waits for parts of a group waits for them still, although a file does not say so.
+        var others = OthersOf(now);
+        var names = now.Tasks.ToDictionary(task => task.Id, task => task.Spec.Name);
+        var kept = now.Tasks.Where(IsOfFile).ToDictionary(
+            task => task.Spec.Name, task => ToStep(task, names).After.Where(after => others.Contains(after.Step)).ToList(), StringComparer.Ordinal);
+        var whole = target.Select(step => kept.GetValueOrDefault(step.Name) is { Count: > 0 } behind
+            ? step with { After = [.. step.After, .. behind.Where(after => !step.After.Any(said => said.Step == after.Step))] }
+            : step).ToList();
+        return Between(now, whole, IsOfFile,
             step => $"Step {step} is not among the steps given, and it has started: cancel it, or leave it in.");
     }
 
@@ -60,13 +80,7 @@ public static class PlanTargets
             if ((isOther || isElsewhere) && HasStarted(task))
                 return Conflict($"Step {step.Name} is {task.State.ToString().ToLowerInvariant()}; {(isOther ? "what it does" : "what it waits for")} cannot be changed any more.");
             if (isOther)
-                edits.Add(new ReplaceStep
-                {
-                    Name = step.Name, Executor = step.Executor, Kind = step.Kind, Input = step.Input, Priority = step.Priority,
-                    AttemptCountMax = step.AttemptCountMax, LeaseSeconds = step.LeaseSeconds, FanOut = step.FanOut, Group = step.Group,
-                    Retry = step.Retry, WorkersLostMax = step.WorkersLostMax, EffectKeys = step.EffectKeys,
-                    NotBefore = step.NotBefore, Deadline = step.Deadline, Queue = step.Queue, Requires = step.Requires,
-                });
+                edits.Add(new ReplaceStep(step));
             else if (own.Priority != step.Priority && !task.State.IsFinal())
                 edits.Add(new PrioritiseStep(step.Name, step.Priority));
             if (isElsewhere)
@@ -129,6 +143,10 @@ public static class PlanTargets
         && one.NotBefore == other.NotBefore && one.Deadline == other.Deadline && one.Queue == other.Queue && Capabilities.Join(one.Requires) == Capabilities.Join(other.Requires)
         && WorkMapping.ToBytes(one.Input).Span.SequenceEqual(WorkMapping.ToBytes(other.Input).Span)
         && FanOuts.ToBytes(one.FanOut ?? []).AsSpan().SequenceEqual(FanOuts.ToBytes(other.FanOut ?? []));
+
+    private static bool IsOfFile(TaskRow task) => task.Spec.Extras.Group is null && !task.Spec.Kind.StartsWith('$');
+
+    private static HashSet<string> OthersOf(GoalSnapshot plan) => [.. plan.Tasks.Where(task => !IsOfFile(task)).Select(task => task.Spec.Name)];
 
     private static bool HasStarted(TaskRow task) => task.Attempt > 0 || task.State.IsFinal();
 

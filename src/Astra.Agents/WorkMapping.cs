@@ -63,7 +63,7 @@ public static class WorkMapping
     };
 
     /// <summary>What a step asks for beyond what every step has.</summary>
-    public static TaskExtras ExtrasOf(AddStep step)
+    public static TaskExtras ExtrasOf(StepEdit step)
     {
         if (step is { Retry: null, WorkersLostMax: null, EffectKeys: null, Group: null, FanOut: null or { Count: 0 }, NotBefore: null, Deadline: null, Queue: null, Requires: null or { Count: 0 } })
             return TaskExtras.None;

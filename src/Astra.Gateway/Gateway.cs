@@ -90,6 +90,8 @@ public static class Gateway
         var tasks = new TaskEndpoints(parts.Node, replies);
         tasks.Map(api);
         new DeadLetterEndpoints(parts.Node, parts.Catalog, replies, tasks).Map(api);
+        if (parts.Hooks is { } hooks)
+            new HookEndpoints(hooks, replies).Map(api);
         new ArtifactEndpoints(parts.Node, parts.Artifacts, replies).Map(api);
         new AgentEndpoints(parts, replies).Map(api);
         new AgentMessageEndpoint(parts.Node, options, replies).Map(api);

@@ -3,6 +3,7 @@ using Astra.Agents;
 using Astra.Governance;
 using Astra.Kernel;
 using Astra.Tools.Catalog;
+using Astra.Tools.Webhooks;
 
 namespace Astra.Gateway;
 
@@ -50,6 +51,9 @@ public sealed record GatewayParts
 
     /// <summary>The tenant whose admins run this server.</summary>
     public required TenantId HomeTenant { get; init; }
+
+    /// <summary>Null over a store that keeps none: then there is nothing under /hooks.</summary>
+    public HookDesk? Hooks { get; init; }
 
     public required ToolCatalog Catalog { get; init; }
     public required ToolGate Tools { get; init; }

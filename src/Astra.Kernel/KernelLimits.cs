@@ -41,7 +41,7 @@ public sealed record KernelLimits
     /// first of them wait.</summary>
     public int EntriesPerCommitMax { get; init; } = 4_000;
 
-    /// <summary>How often rows catch up with the log: a few times a second, so that a task's states coalesce.</summary>
+    /// <summary>How often rows catch up with the log, so that a task's states coalesce; under load up to a second.</summary>
     public TimeSpan ProjectionInterval { get; init; } = TimeSpan.FromMilliseconds(200);
 
     /// <summary>A third of the shard lease, so that two renewals may fail.</summary>

@@ -36,6 +36,15 @@ public sealed partial class KernelNode
         await CatchUpAsync() is { } refusal ? refusal : await FromDatabaseAsync(
             () => _ports.Projection.ListDeadGroupsAsync(tenant, countMax, CancellationToken.None));
 
+    /// <summary>How many tasks became dead letters in each of the last hours, the one that is under way included.</summary>
+    public async ValueTask<Answer<IReadOnlyList<DeathRate>>> ListDeathRatesAsync(TenantId tenant, int hours, int countMax)
+    {
+        var now = _ports.Clock.UtcNow;
+        var hour = new DateTimeOffset(now.UtcTicks - now.UtcTicks % TimeSpan.TicksPerHour, TimeSpan.Zero);
+        return await CatchUpAsync() is { } refusal ? refusal : await FromDatabaseAsync(
+            () => _ports.Projection.ListDeathRatesAsync(tenant, hour.AddHours(1 - hours), countMax, CancellationToken.None));
+    }
+
     /// <summary>Tasks that wait for a person to find out what became of their effect.</summary>
     public async ValueTask<Answer<IReadOnlyList<TitledTask>>> ListUnknownEffectsAsync(TenantId tenant, TaskId? after, int countMax) =>
         await CatchUpAsync() is { } refusal ? refusal : await FromDatabaseAsync(

@@ -32,6 +32,7 @@ public sealed partial class KernelNode : IAsyncDisposable
     private readonly ActorSystem _actors;
     private readonly NodeParts _parts;
     private readonly ShardDoor _door;
+    private readonly MessageService _messages;
     private readonly Explainer _explainer;
     private readonly ActorRef _controls;
     private IDisposable? _serving;
@@ -54,12 +55,15 @@ public sealed partial class KernelNode : IAsyncDisposable
         };
         writer.Attach(Spawn("journal-writer", () => writer));
         _parts.Projector = Spawn("projector", () => new Projector(ports.Projection, limits, _notices, _projected));
-        _door = new ShardDoor(_map, self.Node, ports.Bus, ports.Dispatcher);
+        var line = new BusLine(ports.Bus, ports.Dispatcher);
+        _door = new ShardDoor(_map, self.Node, line, ports.Dispatcher);
         _parts.Scheduler = Spawn("scheduler", () => new Scheduler(ports.Clock, limits, _door, _parts.Load, _parts.Roster, _metrics, () => _map.WorkingNodes));
         _parts.Region = Spawn("shards", () => new ShardRegion(_parts, _map, ports.Leases, ports.Journal, ports.Projection, _notices), ShardRegion.ShardSupervision);
         var saver = new AgentSaver(ports.Agents, limits);
         saver.Attach(Spawn("agent-states", () => saver));
-        _parts.Agents = Spawn("agents", () => new AgentRegion(new AgentParts(_parts, _map, ports.Agents, saver)), AgentRegion.AgentSupervision);
+        _messages = new MessageService(_parts.Messages, ports.Dispatcher, ports.Clock);
+        var route = new MessageRoute(_parts, _map, new WorkerSearch(_map, self.Node, line, ports), line, ports.Dispatcher);
+        _parts.Agents = Spawn("agents", () => new AgentRegion(new AgentParts(_parts, _map, ports.Agents, saver, route)), AgentRegion.AgentSupervision);
         Agents = new AgentDoor(_parts, _map, _door, ports.Agents);
         _explainer = new Explainer(ports.Clock, _parts.Scheduler, _door);
         _controls = Spawn("controls", () => new ControlsKeeper(ports.Controls, _parts.Scheduler, limits, _notices));
@@ -87,7 +91,7 @@ public sealed partial class KernelNode : IAsyncDisposable
     public async ValueTask StartAsync()
     {
         // Before anybody can learn that this node owns a shard.
-        _serving ??= _ports.Bus.Serve(Self, _door.AnswerAsync);
+        _serving ??= _ports.Bus.Serve(Self, question => MessageCodec.IsMessageQuestion(question.Span) ? _messages.AnswerAsync(question) : _door.AnswerAsync(question));
         // Before anything is handed out that a limit holds back.
         if ((await _controls.AskAsync<ControlsRead>(ReadControls.Instance, StartTimeout)).Failed is { } why)
             throw new JournalUnavailableException($"The limits could not be read: {why.Message}", why);

@@ -5,6 +5,7 @@ using Astra.Postgres.Leases;
 using Astra.Postgres.Projection;
 using Astra.Postgres.Scheduling;
 using Astra.Postgres.Schema;
+using Astra.Postgres.Webhooks;
 using Npgsql;
 
 namespace Astra.Postgres;
@@ -26,6 +27,7 @@ public sealed class PostgresStore : IAsyncDisposable
         ApiKeys = new PostgresApiKeyStore(database);
         Tenants = new PostgresTenantStore(database);
         Agents = new PostgresAgentStore(database);
+        Hooks = new PostgresHookStore(database);
     }
 
     public PostgresJournal Journal { get; }
@@ -37,6 +39,7 @@ public sealed class PostgresStore : IAsyncDisposable
     public PostgresApiKeyStore ApiKeys { get; }
     public PostgresTenantStore Tenants { get; }
     public PostgresAgentStore Agents { get; }
+    public PostgresHookStore Hooks { get; }
 
     /// <exception cref="DatabaseException">The database cannot be used; the message says why and what to do.</exception>
     public static async ValueTask<PostgresStore> OpenAsync(PostgresOptions options, IProgress<string>? progress, CancellationToken cancellationToken)

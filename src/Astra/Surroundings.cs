@@ -33,6 +33,9 @@ public sealed record Surroundings
     public required Func<Uri, string, IServerLink> Connect { get; init; }
     public required Func<string, PlanReading> ReadPlan { get; init; }
 
+    /// <summary>Runs an editor (a command line as EDITOR has it) on a file, at this terminal, and answers its exit code.</summary>
+    public required Func<string, string, Task<int>> RunEditor { get; init; }
+
     /// <summary>How Astra was started, so that what a command tells people to type next can be pasted.</summary>
     public string InvokedAs => Environment("ASTRA_INVOKED_AS") is { Length: > 0 } typed ? typed : "astra";
 }

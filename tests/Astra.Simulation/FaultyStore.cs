@@ -103,6 +103,9 @@ internal sealed class FaultyProjection(FaultyStore wire, Action crashSender) : I
     public ValueTask<IReadOnlyList<DeadGroup>> ListDeadGroupsAsync(TenantId tenant, int countMax, CancellationToken cancellationToken) =>
         wire.CallAsync(() => _rows.ListDeadGroupsAsync(tenant, countMax, CancellationToken.None), crashSender);
 
+    public ValueTask<IReadOnlyList<DeathRate>> ListDeathRatesAsync(TenantId tenant, DateTimeOffset since, int countMax, CancellationToken cancellationToken) =>
+        wire.CallAsync(() => _rows.ListDeathRatesAsync(tenant, since, countMax, CancellationToken.None), crashSender);
+
     public ValueTask<IReadOnlyList<TitledTask>> ListUnknownEffectsAsync(TenantId tenant, TaskId? after, int countMax, CancellationToken cancellationToken) =>
         wire.CallAsync(() => _rows.ListUnknownEffectsAsync(tenant, after, countMax, CancellationToken.None), crashSender);
 }

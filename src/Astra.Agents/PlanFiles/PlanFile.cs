@@ -10,13 +10,12 @@ public sealed class PlanFileException(long line, string sentence) : Exception($"
 }
 
 /// <summary>
-/// A plan of tool steps in YAML: a title, and steps with a name, a tool, an input, what they wait for, and how often
-/// they are retried. A reader who has never seen one should be able to guess what it does.
+/// A plan in YAML: a title, and steps with a name, a tool or an agent, an input, what they wait for, and how often they
+/// are retried. A reader who has never seen one should be able to guess what it does.
 /// </summary>
 public static class PlanFile
 {
     private const int CharactersMax = 4 << 20;
-    private const int RetriesMax = 99;
 
     /// <param name="knownTools">`name` and `name@version` of every tool there is; null leaves that to the server.</param>
     /// <exception cref="PlanFileException">The file is wrong.</exception>
@@ -88,34 +87,20 @@ public static class PlanFile
 
     private static PlanFileStep ReadStep(YamlNode node, IReadOnlyCollection<string>? knownTools)
     {
-        var step = YamlReading.Mapping(node, "A step", ["name", "tool", "input", "after", "retries", "priority", "queue", "requires", "notBefore", "deadline"]);
-        var name = YamlReading.Text(step.Required("name"), "name");
-        var toolNode = step.Required("tool");
-        var tool = YamlReading.Text(toolNode, "tool");
-        if (knownTools is not null && !knownTools.Contains(tool))
-            throw new PlanFileException(toolNode.Start.Line, $"There is no tool '{tool}'; there is {Enumerate(knownTools)}.");
-        var after = step.Optional("after") is { } waits ? ReadAfter(waits) : [];
+        var step = YamlReading.Mapping(node, "A step", PlanFileStepKeys.All);
+        var name = YamlReading.Text(step.Required(PlanFileStepKeys.Name), PlanFileStepKeys.Name);
+        var after = step.Optional(PlanFileStepKeys.After) is { } waits ? ReadAfter(waits) : [];
         return new PlanFileStep(
-            new AddStep
+            PlanFileStepKeys.ReadOptions(step, new AddStep
             {
                 Name = name,
-                Executor = $"tool:{tool}",
-                Input = step.Optional("input") is { } input ? YamlReading.ToJson(input) : null,
+                Executor = PlanFileStepKeys.ReadExecutor(step, knownTools),
+                Input = step.Optional(PlanFileStepKeys.Input) is { } input ? YamlReading.ToJson(input) : null,
                 After = [.. after.Select(one => one.Dependency)],
-                Priority = step.Optional("priority") is { } priority ? YamlReading.Number(priority, "priority", -100, 100) : 0,
-                AttemptCountMax = 1 + (step.Optional("retries") is { } retries ? YamlReading.Number(retries, "retries", 0, RetriesMax) : 2),
-                Queue = step.Optional("queue") is { } queue ? YamlReading.Text(queue, "queue") : null,
-                Requires = step.Optional("requires") is { } requires ? ReadRequires(requires) : null,
-                NotBefore = step.Optional("notBefore") is { } from ? YamlReading.Moment(from, "notBefore") : null,
-                Deadline = step.Optional("deadline") is { } until ? YamlReading.Moment(until, "deadline") : null,
-            },
-            step.Required("name").Start.Line,
+            }),
+            step.Required(PlanFileStepKeys.Name).Start.Line,
             after);
     }
-
-    private static List<string> ReadRequires(YamlNode node) => node is YamlSequenceNode list
-        ? [.. list.Children.Select(one => YamlReading.Text(one, "requires"))]
-        : [YamlReading.Text(node, "requires")];
 
     private static List<PlanFileDependency> ReadAfter(YamlNode node) => node is YamlSequenceNode list
         ? [.. list.Children.Select(ReadDependency)]
@@ -183,9 +168,6 @@ public static class PlanFile
             path.Add(next);
         }
     }
-
-    private static string Enumerate(IReadOnlyCollection<string> tools) =>
-        tools.Count == 0 ? "none at all" : string.Join(", ", tools.Where(tool => tool.Contains('@')).Order(StringComparer.Ordinal));
 
     private sealed record PlanFileStep(AddStep Step, long Line, IReadOnlyList<PlanFileDependency> After);
 

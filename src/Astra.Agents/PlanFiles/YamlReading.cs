@@ -54,6 +54,11 @@ internal static class YamlReading
             ? number
             : throw new PlanFileException(node.Start.Line, $"'{what}' is a number from {min} to {max}.");
 
+    public static double Decimal(YamlNode node, string what, double min, double max) =>
+        node is YamlScalarNode { Value: { } text } && double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) && number >= min && number <= max
+            ? number
+            : throw new PlanFileException(node.Start.Line, $"'{what}' is a number from {min} to {max}.");
+
     /// <summary>With its offset: a plan file is read on machines of more than one time zone.</summary>
     public static DateTimeOffset Moment(YamlNode node, string what) =>
         node is YamlScalarNode { Value: { } text } && (text.EndsWith('Z') || text.LastIndexOfAny(['+', '-']) > text.IndexOf('T', StringComparison.Ordinal)) && text.Contains('T')

@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-using System.Text;
 using Astra.Agents;
 using Astra.Kernel;
 using Astra.Kernel.Tasks;
@@ -16,7 +14,9 @@ namespace Astra.Gateway;
 internal sealed class DeadLetterEndpoints(KernelNode node, ToolCatalog catalog, Replies replies, TaskEndpoints tasks)
 {
     private const int GroupsMax = 1_000;
-    private const int GroupIdLength = 12;
+    private const int RatesMax = 10_000;
+    private const int RateHoursDefault = 24;
+    private const int RateHoursMax = 168;
     private const string ToolPrefix = "tool:";
 
     public void Map(IEndpointRouteBuilder api)
@@ -24,6 +24,7 @@ internal sealed class DeadLetterEndpoints(KernelNode node, ToolCatalog catalog, 
         var dead = api.MapGroup("/dead-letters").WithTags("Dead letters");
         dead.MapGet("", List).Produces<Page<DeadLetterView>>().WithSummary("Tasks that will not be tried again by themselves, all or those of one `group`.");
         dead.MapGet("/groups", (Delegate)Groups).Produces<IReadOnlyList<DeadGroupView>>().WithSummary("The same by cause, the latest first.");
+        dead.MapGet("/rates", Rates).Produces<IReadOnlyList<DeathRateView>>().WithSummary("How many tasks were given up in each of the last `hours`, by kind and executor; a replay takes none of them back.");
         dead.MapGet("/{id}", GetStory).Produces<TaskStoryView>().WithSummary("One of them with every attempt; also after it was replayed.");
         dead.MapPost("/{id}/fix", Fix).Produces<TaskView>().WithSummary("Change its input or executor before replaying it.");
         dead.MapPost("/{id}/replay", Replay).Produces<TaskView>().WithSummary("Try it again, with fresh attempts.");
@@ -50,6 +51,11 @@ internal sealed class DeadLetterEndpoints(KernelNode node, ToolCatalog catalog, 
 
     private Task<IResult> Groups(HttpContext http) =>
         replies.Of(http, node.ListDeadGroupsAsync(http.Principal().Tenant, GroupsMax), groups => groups.Select(ToView).ToList());
+
+    private Task<IResult> Rates(int? hours, HttpContext http) => hours is < 1 or > RateHoursMax
+        ? Task.FromResult(Problems.Of(StatusCodes.Status422UnprocessableEntity, $"hours is a number from 1 to {RateHoursMax}; deaths are counted for a week."))
+        : replies.Of(http, node.ListDeathRatesAsync(http.Principal().Tenant, hours ?? RateHoursDefault, RatesMax), rates => rates
+            .Select(rate => new DeathRateView(rate.Hour, rate.Kind, rate.Executor, rate.Count)).ToList());
 
     private Task<IResult> GetStory(Guid id, HttpContext http) => replies.Of(http, node.GetStoryAsync(http.Principal().Tenant, new TaskId(id)), ToView);
 
@@ -112,13 +118,11 @@ internal sealed class DeadLetterEndpoints(KernelNode node, ToolCatalog catalog, 
         if (groups.Refusal is { } refusal)
             return refusal;
         // A group that is empty by now is no mistake of whoever asks for what is left of it.
-        return Answer.Of<string?>(groups.Value.FirstOrDefault(known => known.Fingerprint == group || IdOf(known.Fingerprint) == group)?.Fingerprint ?? group);
+        return Answer.Of<string?>(groups.Value.FirstOrDefault(known => known.Fingerprint == group || DeadGroup.IdOf(known.Fingerprint) == group)?.Fingerprint ?? group);
     }
 
-    private static string IdOf(string fingerprint) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(fingerprint)))[..GroupIdLength];
-
     private static DeadGroupView ToView(DeadGroup group) => new(
-        IdOf(group.Fingerprint), group.Fingerprint, group.Count, group.FirstAt, group.LastAt, group.Kinds, group.Executors, group.SampleReason, group.SampleTask.Value);
+        DeadGroup.IdOf(group.Fingerprint), group.Fingerprint, group.Count, group.FirstAt, group.LastAt, group.Kinds, group.Executors, group.SampleReason, group.SampleTask.Value);
 
     private static DeadLetterView ToDeadLetter(TitledTask listed) => new(
         WireMapping.ToView(listed.Task, _ => null, isInList: true), listed.GoalTitle, listed.Agent, listed.Task.Failure?.Fingerprint ?? "");

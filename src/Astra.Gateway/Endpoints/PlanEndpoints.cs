@@ -18,6 +18,7 @@ internal sealed class PlanEndpoints(KernelNode node, Replies replies)
     {
         var plan = api.MapGroup("/goals/{id}/plan").WithTags("Plans");
         plan.MapGet("", Get).Produces<PlanView>().WithSummary("The plan, with its revision as ETag; with `revision` as it was then, with `payloads` also what its steps are given and gave.");
+        plan.MapGet("/steps", GetSteps).Produces<PlanSteps>().WithSummary("The plan as the steps that would make it, as PUT takes them, with its revision as ETag.");
         plan.MapGet("/diff", Diff).Produces<PlanDiff>().WithSummary("What has changed between two revisions; by default what the latest edit changed.");
         plan.MapPatch("", Edit).Produces<PlanView>().WithSummary("Edit the plan in one commit. With If-Match only if nobody has edited it since; without, whatever is there.");
         plan.MapPut("", Apply).Produces<PlanChange>().WithSummary("Make whatever edits lead to these steps, in one commit; with `dryRun` say which, and make none.");
@@ -29,6 +30,12 @@ internal sealed class PlanEndpoints(KernelNode node, Replies replies)
     {
         var plan = await ReadAsync(http, new GoalId(id), revision);
         return plan.Refusal is { } refusal ? replies.Of(refusal) : Tagged(http, plan.Value, WireMapping.ToView(plan.Value, isInList: payloads != true));
+    }
+
+    private async Task<IResult> GetSteps(Guid id, HttpContext http)
+    {
+        var plan = await ReadAsync(http, new GoalId(id), revision: null);
+        return plan.Refusal is { } refusal ? replies.Of(refusal) : Tagged(http, plan.Value, PlanTargets.ToFile(plan.Value));
     }
 
     private async Task<IResult> Diff(Guid id, long? from, long? to, HttpContext http)

@@ -10,7 +10,7 @@ namespace Astra.Gateway;
 /// very question, so that neither can be made up or used elsewhere.
 /// </summary>
 /// <remarks>A question that is sent again within its minute is answered again. That is harmless: a report is fenced by its
-/// attempt, and a lease can only be renewed for the worker that has it.</remarks>
+/// attempt, a lease can only be renewed for the worker that has it, and a message to an agent is taken once.</remarks>
 public sealed class FleetSecret(ReadOnlyMemory<byte> secret)
 {
     /// <summary>Clocks of a fleet may be this far apart, the time on the way included.</summary>

@@ -55,7 +55,11 @@ public sealed class HttpBus(FleetSecret secret, TimeProvider clock) : IBus, IDis
         }
         catch (Exception e) when (e is HttpRequestException or IOException or UriFormatException)
         {
-            throw new BusUnavailableException($"Nothing answers at {to.Address}: {e.Message}", e);
+            throw new BusUnavailableException($"Nothing answers at {to.Address}: {e.Message}", e)
+            {
+                // A status is not signed, so what it says is not to be relied on.
+                HasReachedNobody = e is HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError },
+            };
         }
     }
 

@@ -34,7 +34,11 @@ internal sealed partial class ActorCell
         // Counted before it is revoked; taken off the count by the command.
         System.Lost.LoseThread(this);
         if (_incarnation is { } stuck)
-            RevokeIdle(stuck);
+        {
+            stuck.Revoke();
+            EndRevoked(stuck);
+        }
+
         _mailbox.Close();
         Tell(new AbandonCommand());
     }

@@ -176,7 +176,8 @@ internal sealed partial class ActorCell
         KeepFailure(why);
         if (message is not null)
             LetGo(message, sender, DeadLetterReason.HandlerFailed, why);
-        System.Publish(new ActorFailed(this, why, message));
+        if (System.IsObserved)
+            System.Publish(new ActorFailed(this, why, message));
         if (!TryMove(LifeCommand.Fail))
             return;
         if (Parent is null)
@@ -316,7 +317,7 @@ internal sealed partial class ActorCell
 
     private void RevokeIdle(Incarnation incarnation)
     {
-        incarnation.Revoke();
+        incarnation.Revoke(isLeft: true);
         EndRevoked(incarnation);
     }
 

@@ -8,6 +8,7 @@ internal sealed class Incarnation : ActorTurn
 {
     private volatile bool _isRevoked;
     private bool _hasEnded;
+    private bool _hasPosted;
     private CancellationTokenSource? _ending;
 
     public Incarnation(ActorCell cell, Actor actor, int number)
@@ -54,10 +55,14 @@ internal sealed class Incarnation : ActorTurn
     /// <summary>
     /// From here on nobody hears it. Cancelling what it awaits is a second step, see <see cref="End"/>.
     /// </summary>
-    public void Revoke()
+    /// <param name="isLeft">No thread is inside and no handler is waited for. Unless it goes on after an await of its own
+    /// it runs nowhere any more, and nobody who sends need look for it: most restarts cost their neighbours nothing.</param>
+    public void Revoke(bool isLeft = false)
     {
         _isRevoked = true;
-        Cell.System.IncarnationRevoked();
+        Interlocked.MemoryBarrier();
+        if (!isLeft || Volatile.Read(ref _hasPosted))
+            Cell.System.IncarnationRevoked();
     }
 
     public void End()
@@ -75,8 +80,19 @@ internal sealed class Incarnation : ActorTurn
         }
     }
 
-    public override void Post(SendOrPostCallback d, object? state) =>
+    public override void Post(SendOrPostCallback d, object? state)
+    {
+        // Either we see that it is revoked, or whoever revokes it sees that it goes on.
+        if (!Volatile.Read(ref _hasPosted))
+        {
+            Volatile.Write(ref _hasPosted, true);
+            Interlocked.MemoryBarrier();
+        }
+
+        if (_isRevoked)
+            Cell.System.IncarnationRevoked();
         Cell.System.Dispatcher.Post(new Continuation(this, d, state));
+    }
 
     public override void Send(SendOrPostCallback d, object? state) =>
         throw new NotSupportedException("Blocking on another turn can deadlock; post instead.");

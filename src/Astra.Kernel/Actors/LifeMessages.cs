@@ -76,7 +76,10 @@ internal sealed class ChildStopped(ActorCell child) : SystemMessage
     internal override void Apply(ActorCell cell) => cell.Supervisor.OnChildStopped(child);
 }
 
-internal sealed class BackoffElapsed(RestartGroup group) : SystemMessage
+internal sealed class BackoffElapsed(ActorCell supervisor, RestartGroup group) : SystemMessage
 {
+    /// <summary>When it is due.</summary>
+    public void Tell() => supervisor.Tell(this);
+
     internal override void Apply(ActorCell cell) => cell.Supervisor.OnBackoffElapsed(group);
 }

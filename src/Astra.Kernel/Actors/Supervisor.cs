@@ -133,7 +133,8 @@ internal sealed class Supervisor(ActorCell cell)
             return;
 
         var (directive, delay) = Decide(child, ref why, canResume);
-        cell.System.Publish(new FailureDecided(child, why, directive, delay));
+        if (cell.System.IsObserved)
+            cell.System.Publish(new FailureDecided(child, why, directive, delay));
         switch (directive)
         {
             case Directive.Resume:
@@ -202,7 +203,7 @@ internal sealed class Supervisor(ActorCell cell)
                 member.Tell(new RestartCommand(why, member == failed ? message : null));
         }
 
-        cell.System.Dispatcher.Schedule(delay, () => cell.Tell(new BackoffElapsed(group)));
+        cell.System.Dispatcher.Schedule(delay, new BackoffElapsed(cell, group).Tell);
     }
 
     // A group that is still halting when a second failure widens it is taken over whole, or two groups would start

@@ -5,7 +5,7 @@ using Astra.Kernel.Workers;
 namespace Astra.Kernel.Agents;
 
 /// <summary>What every agent of a node needs.</summary>
-internal sealed record AgentParts(NodeParts Node, ShardMap Map, IAgentStore Store, AgentSaver Saver)
+internal sealed record AgentParts(NodeParts Node, ShardMap Map, IAgentStore Store, AgentSaver Saver, MessageRoute Route)
 {
     /// <summary>The shard is this node's, under this epoch, and the lease holds on the node's own clock.</summary>
     public bool Owns(ShardId shard, Epoch epoch) => Node.Ownership.Holds && Map.LocalEpoch(shard) == epoch;
@@ -79,15 +79,16 @@ internal sealed class AgentActor(Activation activation, AgentParts parts) : Acto
         var call = new MessageCall
         {
             Id = parts.Node.Ids.NewId(activation.Shard), Tenant = send.Tenant, Agent = send.Agent, Class = _row!.Class, Message = send.Message,
-            State = _row.State, StateVersion = _row.StateVersion, Deadline = send.DueAt - turn.Clock.Elapsed,
+            State = _row.State, StateVersion = _row.StateVersion, Epoch = activation.Epoch, Deadline = send.DueAt - turn.Clock.Elapsed,
         };
-        var ran = await parts.Node.Messages.RunAsync(call, turn.Ending);
+        var ran = await parts.Route.RunAsync(call, turn.Ending);
         if (ran.Refusal is { } refusal)
             return (refusal, null);
         return ran.Value switch
         {
             MessageOutcome.Done done => (await CommitAsync(done), null),
             MessageOutcome.Refused refused => (new Refusal(RefusalKind.Invalid, Clean(refused.Reason)), null),
+            MessageOutcome.Unfit unfit => (new Refusal(RefusalKind.Failed, unfit.Reason), null),
             MessageOutcome.Lost lost => (new Refusal(
                 RefusalKind.Unavailable, $"Agent {send.Agent} gave no answer: {lost.Reason}. It may have seen the message; its state is as it was.", TimeSpan.FromSeconds(1)), null),
             MessageOutcome.Failed failed => Failed(Clean(failed.Reason), turn.Clock.Elapsed),
@@ -98,14 +99,9 @@ internal sealed class AgentActor(Activation activation, AgentParts parts) : Acto
     /// <summary>Commit before reply: whoever hears of a change can rely on it.</summary>
     private async ValueTask<object> CommitAsync(MessageOutcome.Done done)
     {
-        var limits = parts.Node.Limits;
-        if (done.Reply.Length > limits.PayloadBytesMax)
-            return TooLarge("reply", done.Reply.Length, limits.PayloadBytesMax);
         if (done.State is not { } state)
             // Nothing to commit that could find out that we are deposed. So we look.
             return IsOwner() ? new AgentReply(done.Reply) : Moved();
-        if (state.Length > limits.AgentStateBytesMax)
-            return TooLarge("state", state.Length, limits.AgentStateBytesMax);
 
         AgentSaveOutcome outcome;
         try
@@ -157,9 +153,6 @@ internal sealed class AgentActor(Activation activation, AgentParts parts) : Acto
         var isHopeless = failures.Count >= parts.Node.Limits.AgentFailuresMax;
         return (new Refusal(RefusalKind.Failed, $"Agent {activation.Agent} failed on the message: {reason.TrimEnd('.')}. Its state is as it was."), new AgentFailedException(activation.Agent, reason, isHopeless));
     }
-
-    private object TooLarge(string what, int length, int max) => new Refusal(
-        RefusalKind.Failed, $"Agent {activation.Agent} gave a {what} of {length} bytes; {max} is the limit. Its state is as it was.");
 
     private bool IsOwner() => !_isDeposed && parts.Owns(activation.Shard, activation.Epoch);
 

@@ -13,7 +13,7 @@ public sealed class InMemoryBus : IBus
         lock (_gate)
             service = _services.GetValueOrDefault(to.Node);
         if (service is null)
-            throw new BusUnavailableException($"Node {to.Node} does not answer.");
+            throw new BusUnavailableException($"Node {to.Node} does not answer.") { HasReachedNobody = true };
 
         // What the asker does with its bytes afterwards is not seen on the other side, as over any wire.
         var answering = Answer(service, question.ToArray()).AsTask();

@@ -13,6 +13,9 @@ public sealed class InMemoryProjection : IProjection
     private readonly Dictionary<(TenantId, TaskId), GoalId> _goalOfTask = [];
     private readonly Dictionary<(TenantId, string), GoalId> _idempotencyKeys = [];
 
+    /// <summary>By task and attempt: a row that is written twice tells of one death.</summary>
+    private readonly Dictionary<(TenantId, TaskId, int Attempt), TaskRow> _deaths = [];
+
     /// <summary>Tasks of a refused goal may be missing from the tables, so it stays out until somebody has looked.</summary>
     private readonly Dictionary<GoalId, string> _quarantine = [];
 
@@ -104,6 +107,24 @@ public sealed class InMemoryProjection : IProjection
         }
     }
 
+    public ValueTask<IReadOnlyList<DeathRate>> ListDeathRatesAsync(TenantId tenant, DateTimeOffset since, int countMax, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        lock (_transaction)
+        {
+            return ValueTask.FromResult<IReadOnlyList<DeathRate>>(_deaths.Values
+                .Where(task => task.Tenant == tenant && task.EndedAt >= since)
+                .GroupBy(task => (Hour: HourOf(task.EndedAt!.Value), task.Spec.Kind, task.Spec.Executor))
+                .Select(group => new DeathRate(group.Key.Hour, group.Key.Kind, group.Key.Executor, group.Count()))
+                .OrderByDescending(rate => rate.Hour).ThenByDescending(rate => rate.Count)
+                .ThenBy(rate => rate.Kind, StringComparer.Ordinal).ThenBy(rate => rate.Executor, StringComparer.Ordinal)
+                .Take(countMax)
+                .ToArray());
+        }
+    }
+
+    private static DateTimeOffset HourOf(DateTimeOffset at) => new(at.UtcTicks - at.UtcTicks % TimeSpan.TicksPerHour, TimeSpan.Zero);
+
     private static DeadGroup GroupOf(IGrouping<string, TaskRow> group)
     {
         var sample = group.OrderByDescending(task => task.EndedAt).ThenByDescending(task => task.Id.Value).First();
@@ -179,6 +200,8 @@ public sealed class InMemoryProjection : IProjection
         {
             _goals[(task.Tenant.Value, task.Goal.Value)].Tasks[task.Id.Value] = Stored(task);
             _goalOfTask[(task.Tenant, task.Id)] = task.Goal;
+            if (task.State == TaskState.Dead)
+                _deaths.TryAdd((task.Tenant, task.Id, task.Attempt), Stored(task));
         }
     }
 

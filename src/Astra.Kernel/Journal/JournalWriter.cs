@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using Astra.Kernel.Actors;
 using Astra.Kernel.Metrics;
 
@@ -30,77 +29,14 @@ internal sealed class JournalAppend(ShardAppend append, ActorRef shard)
     };
 }
 
-/// <summary>
-/// Group commit: all shards of the node in one transaction. No timer: drain, commit, tell, repeat; alone, an entry waits
-/// for nobody, and under load the batches grow by themselves.
-/// </summary>
-internal sealed class JournalWriter(IJournal journal, KernelLimits limits, IClock clock, KernelMetrics metrics, CommitFeed commits) : Actor
+/// <summary>The commits of all shards of the node: each is one transaction with what has come since the last one.</summary>
+internal sealed class JournalWriter(IJournal journal, KernelLimits limits, IClock clock, KernelMetrics metrics, CommitFeed commits)
+    : GroupCommit<JournalAppend>(limits.EntriesPerCommitMax)
 {
-    private static readonly object Wake = new();
+    protected override int WeightOf(JournalAppend append) => append.Append.Entries.Count;
 
-    private readonly ConcurrentQueue<JournalAppend> _queue = [];
-    private ActorRef? _self;
-    private List<JournalAppend>? _underWay;
-    private int _isAwake;
-
-    public void Attach(ActorRef self) => _self = self;
-
-    public void Enqueue(JournalAppend append)
+    protected override async ValueTask CommitAsync(List<JournalAppend> batch)
     {
-        _queue.Enqueue(append);
-        if (Interlocked.Exchange(ref _isAwake, 1) == 0)
-            _self!.TrySend(Wake);
-    }
-
-    /// <summary>Nobody hears any more how a commit of the incarnation before ends, so its shards are told that nobody knows:
-    /// they are rebuilt from what the database has.</summary>
-    protected internal override ValueTask StartedAsync(ActorTurn turn)
-    {
-        if (turn.Incarnation == 1)
-            return default;
-        if (Interlocked.Exchange(ref _underWay, null) is { } lost)
-        {
-            foreach (var append in lost)
-                append.EndUnknown("the journal writer was restarted during the commit");
-            Tell(lost);
-        }
-        Volatile.Write(ref _isAwake, 1);
-        turn.Self.TrySend(Wake);
-        return default;
-    }
-
-    protected internal override async ValueTask ReceiveAsync(object message, ActorTurn turn)
-    {
-        do
-        {
-            while (Drain() is { Count: > 0 } batch)
-            {
-                await CommitAsync(batch);
-                // What waits is the successor's.
-                if (turn.IsRevoked)
-                    return;
-            }
-            Volatile.Write(ref _isAwake, 0);
-            // Whoever enqueued after the last drain and before the line above saw us awake and sent nothing.
-        }
-        while (!_queue.IsEmpty && Interlocked.Exchange(ref _isAwake, 1) == 0);
-    }
-
-    private List<JournalAppend> Drain()
-    {
-        var batch = new List<JournalAppend>();
-        var entryCount = 0;
-        while (entryCount < limits.EntriesPerCommitMax && _queue.TryDequeue(out var append))
-        {
-            batch.Add(append);
-            entryCount += append.Append.Entries.Count;
-        }
-        return batch;
-    }
-
-    private async ValueTask CommitAsync(List<JournalAppend> batch)
-    {
-        _underWay = batch;
         var (began, beganAt) = (clock.Elapsed, commits.Subscriber is null ? default : clock.UtcNow);
         try
         {
@@ -113,11 +49,19 @@ internal sealed class JournalWriter(IJournal journal, KernelLimits limits, ICloc
             foreach (var append in batch)
                 append.EndUnknown(e.Message);
         }
-        Interlocked.CompareExchange(ref _underWay, null, batch);
+        Ended(batch);
         var ended = clock.Elapsed;
         var duration = ended - began;
         metrics.Committed(batch, duration, ended);
         commits.Publish(beganAt, duration, batch);
+        Tell(batch);
+    }
+
+    /// <summary>Their shards are rebuilt from what the database has.</summary>
+    protected override void Lose(List<JournalAppend> batch, ActorTurn turn)
+    {
+        foreach (var append in batch)
+            append.EndUnknown("the journal writer was restarted during the commit");
         Tell(batch);
     }
 

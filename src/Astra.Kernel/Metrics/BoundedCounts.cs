@@ -38,6 +38,43 @@ internal sealed class CauseCounts
     }
 }
 
+/// <summary>
+/// Dead letters by kind of task and version of the tool. Both are words out of plans, so only the first so many pairs that
+/// look like labels have a series each. Agents are named by tenants, and there may be a million: they have none.
+/// </summary>
+internal sealed class ExhaustionCounts
+{
+    private const int SeriesMax = 100;
+    private const int WordLengthMax = 60;
+    private const string ToolPrefix = "tool:";
+    private const string Other = "other";
+
+    private readonly Lock _gate = new();
+    private readonly Dictionary<(string Kind, string Tool), long> _counts = [];
+
+    public void Count(TaskSpec spec)
+    {
+        var tool = spec.Executor.StartsWith(ToolPrefix, StringComparison.Ordinal) ? spec.Executor[ToolPrefix.Length..] : "";
+        var series = (Label(spec.Kind), Label(tool));
+        lock (_gate)
+        {
+            if (!_counts.ContainsKey(series) && _counts.Count >= SeriesMax)
+                series = (Other, Other);
+            _counts[series] = _counts.GetValueOrDefault(series) + 1;
+        }
+    }
+
+    public IEnumerable<Measurement<long>> Measure()
+    {
+        lock (_gate)
+            return [.. _counts.OrderBy(count => count.Key.Kind, StringComparer.Ordinal).ThenBy(count => count.Key.Tool, StringComparer.Ordinal)
+                .Select(count => new Measurement<long>(count.Value, new("kind", count.Key.Kind), new("tool", count.Key.Tool)))];
+    }
+
+    private static string Label(string word) =>
+        word.Length <= WordLengthMax && word.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '-' or '_' or '.' or '@' or '$' or ':' or '/') ? word : Other;
+}
+
 /// <summary>Notices by kind, which is a closed set.</summary>
 internal sealed class NoticeCounts
 {

@@ -1,5 +1,6 @@
 using System.Diagnostics.Metrics;
 using Astra.Kernel.Journal;
+using Astra.Kernel.Tasks;
 
 namespace Astra.Kernel.Metrics;
 
@@ -25,6 +26,7 @@ public sealed class KernelMetrics : IDisposable
     private readonly long[] _refusals = new long[Enum.GetValues<RefusalKind>().Length];
     private readonly long[] _outcomes = new long[4];
     private readonly CauseCounts _deaths = new();
+    private readonly ExhaustionCounts _exhausted = new();
     private readonly NoticeCounts _notices = new();
     private readonly LastHour _diedLastHour = new();
     private long _commitCount;
@@ -52,6 +54,7 @@ public sealed class KernelMetrics : IDisposable
         Counter("astra.tasks.redriven", "Dead letters that somebody replayed.", EventKind.TaskRedriven);
         Meter.CreateObservableCounter("astra.log.entries", () => EntryCount, description: "Entries committed to the log.");
         Meter.CreateObservableCounter("astra.dead.letters", _deaths.Measure, description: "Tasks that became dead letters, by kind of failure and a hash of its fingerprint.");
+        Meter.CreateObservableCounter("astra.tasks.exhausted", _exhausted.Measure, description: "Tasks that became dead letters, by kind of task and version of the tool; tasks of agents have no tool.");
         Meter.CreateObservableCounter("astra.submissions.refused", () => Measure(_refusals, "reason", RefusalWords), description: "Submissions refused, by reason.");
         Meter.CreateObservableCounter("astra.commits", () => Measure(_outcomes, "outcome", ["committed", "fenced", "refused", "unknown"]), description: "Appends of a shard to the log, by outcome.");
         Meter.CreateObservableCounter("astra.notices", _notices.Measure, description: "Troubles of the node that it told its log, by kind.");
@@ -137,6 +140,8 @@ public sealed class KernelMetrics : IDisposable
         _commitDuration.Record(duration.TotalSeconds);
         _commitSize.Record(size);
     }
+
+    internal void Exhausted(TaskSpec spec) => _exhausted.Count(spec);
 
     internal void Waited(TimeSpan wait) => _wait.Record(wait.TotalSeconds);
 

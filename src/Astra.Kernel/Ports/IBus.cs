@@ -7,7 +7,7 @@ namespace Astra.Kernel;
 public interface IBus
 {
     /// <summary>The question arrives at most once. Cancelling gives up the answer, not what the question causes.</summary>
-    /// <exception cref="BusUnavailableException">There is no answer, and nobody knows whether the question arrived.</exception>
+    /// <exception cref="BusUnavailableException">There is no answer, and unless it says so nobody knows whether the question arrived.</exception>
     ValueTask<ReadOnlyMemory<byte>> AskAsync(NodeRegistration to, ReadOnlyMemory<byte> question, CancellationToken cancellationToken);
 
     /// <summary>From here on questions to this node are answered by <paramref name="answer"/>, until the result is disposed
@@ -26,4 +26,7 @@ public sealed class BusUnavailableException : Exception
         : base(message, cause)
     {
     }
+
+    /// <summary>The question has reached nobody, and never will: there is nothing to be afraid of in asking somebody else.</summary>
+    public bool HasReachedNobody { get; init; }
 }

@@ -34,6 +34,10 @@ public interface IProjection
     /// <summary>Dead letters by cause, the one with the latest death first.</summary>
     ValueTask<IReadOnlyList<DeadGroup>> ListDeadGroupsAsync(TenantId tenant, int countMax, CancellationToken cancellationToken);
 
+    /// <summary>Deaths by hour, kind and executor since an instant; the latest hour first, and in it what died most. A death
+    /// counts in its hour for as long as it is kept, also after a replay: it is an attempt that ended, not a state.</summary>
+    ValueTask<IReadOnlyList<DeathRate>> ListDeathRatesAsync(TenantId tenant, DateTimeOffset since, int countMax, CancellationToken cancellationToken);
+
     /// <summary>Tasks that wait for a person's word on their effect, newest first.</summary>
     ValueTask<IReadOnlyList<TitledTask>> ListUnknownEffectsAsync(TenantId tenant, TaskId? after, int countMax, CancellationToken cancellationToken);
 }

@@ -30,6 +30,11 @@ internal sealed class Projector(IProjection projection, KernelLimits limits, Ker
     // A transaction of this many rows keeps its locks for tens of milliseconds, and has amortised its commit long before.
     private const int RowsPerCommitMax = 4_000;
 
+    // Under load the rows are written less often: what changes again meanwhile is written once. Whoever asks to be caught
+    // up with does not wait for it.
+    private const int PausePerRound = 4;
+    private static readonly TimeSpan PauseMax = TimeSpan.FromSeconds(1);
+
     private static readonly object Tick = new();
 
     private readonly SortedDictionary<ShardId, ShardDirty> _dirty = [];
@@ -40,10 +45,11 @@ internal sealed class Projector(IProjection projection, KernelLimits limits, Ker
     private List<ActorRef> _waitingForNext = [];
     private bool _isInRound;
     private TimeSpan _roundBeganAt;
+    private TimeSpan _pause = limits.ProjectionInterval;
 
     protected internal override ValueTask StartedAsync(ActorTurn turn)
     {
-        turn.Schedule(limits.ProjectionInterval, Tick);
+        turn.Schedule(_pause, Tick);
         return default;
     }
 
@@ -70,7 +76,7 @@ internal sealed class Projector(IProjection projection, KernelLimits limits, Ker
                     BeginRound(turn);
                 break;
             case var tick when ReferenceEquals(tick, Tick):
-                turn.Schedule(limits.ProjectionInterval, Tick);
+                turn.Schedule(_pause, Tick);
                 if (!_isInRound)
                     BeginRound(turn);
                 break;
@@ -107,6 +113,8 @@ internal sealed class Projector(IProjection projection, KernelLimits limits, Ker
     private void EndRound(ActorTurn turn)
     {
         _isInRound = false;
+        var pause = (turn.Clock.Elapsed - _roundBeganAt) * PausePerRound;
+        _pause = Max(limits.ProjectionInterval, pause < PauseMax ? pause : PauseMax);
         progress.CaughtUpTo(_roundBeganAt);
         foreach (var waiting in _waiting)
             waiting.TrySend(CaughtUp.Instance);
@@ -148,6 +156,8 @@ internal sealed class Projector(IProjection projection, KernelLimits limits, Ker
             }
         }
     }
+
+    private static TimeSpan Max(TimeSpan one, TimeSpan other) => one > other ? one : other;
 
     private static int RowCount(ShardImage image) => image.Image.Goals.Count + image.Image.Tasks.Count + image.Image.Removed.Count;
 }

@@ -7,7 +7,7 @@ namespace Astra.Kernel.Shards;
 /// <summary>Asks a shard, wherever it is, and turns everything that can go wrong on the way into a refusal.</summary>
 /// <remarks>What people ask of a shard of another node is refused with its address: the gateway hands the request on with
 /// their own key. What workers report goes over the bus, once: a node that is asked and does not own the shard refuses.</remarks>
-internal sealed class ShardDoor(ShardMap map, NodeId self, IBus bus, IDispatcher dispatcher)
+internal sealed class ShardDoor(ShardMap map, NodeId self, BusLine bus, IDispatcher dispatcher)
 {
     private static readonly TimeSpan AskTimeout = TimeSpan.FromSeconds(15);
 
@@ -116,23 +116,18 @@ internal sealed class ShardDoor(ShardMap map, NodeId self, IBus bus, IDispatcher
 
     private async ValueTask<Answer<T>> AskOverBusAsync<T>(NodeRegistration owner, object question)
     {
-        // Never disposed: it has no timer and no handle, and the turn that ends it may come late.
-        var patience = new CancellationTokenSource();
-        // Cancelling runs what waits for it, and that is a turn's work and not a timer's.
-        using var timer = dispatcher.Schedule(BusTimeout, () => dispatcher.Post(new EndOf(patience)));
         try
         {
-            return BusCodec.DecodeAnswer((await bus.AskAsync(owner, BusCodec.EncodeQuestion(question), patience.Token)).Span) switch
+            return BusCodec.DecodeAnswer((await bus.AskAsync(owner, BusCodec.EncodeQuestion(question), BusTimeout)).Span) switch
             {
                 Refusal refusal => refusal,
                 T value => value,
                 var other => throw new InvalidDataException($"{question.GetType().Name} was answered with {other.GetType().Name}."),
             };
         }
-        catch (Exception e) when (e is BusUnavailableException or OperationCanceledException or InvalidDataException)
+        catch (Exception e) when (e is BusUnavailableException or InvalidDataException)
         {
-            var why = e is OperationCanceledException ? $"no answer within {BusTimeout.TotalSeconds} seconds" : e.Message;
-            return new Refusal(RefusalKind.Unavailable, $"Node {owner.Node}, which owns the shard, could not be asked: {why}", BusRetryDelay);
+            return new Refusal(RefusalKind.Unavailable, $"Node {owner.Node}, which owns the shard, could not be asked: {e.Message}", BusRetryDelay);
         }
     }
 
@@ -141,10 +136,5 @@ internal sealed class ShardDoor(ShardMap map, NodeId self, IBus bus, IDispatcher
         var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         using var timer = dispatcher.Schedule(delay, done.SetResult);
         await done.Task;
-    }
-
-    private sealed class EndOf(CancellationTokenSource patience) : IThreadPoolWorkItem
-    {
-        public void Execute() => patience.Cancel();
     }
 }

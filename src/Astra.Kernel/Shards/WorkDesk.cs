@@ -156,8 +156,11 @@ internal sealed class WorkDesk(ShardId shard, ShardGoals goals, ShardLog log, Go
             task.Lease = null;
             var isRevoked = entry.Command is TaskCommand.Cancel or TaskCommand.Expire or TaskCommand.Suspend or TaskCommand.Lapse
                 || entry is { Command: TaskCommand.Exhaust, Event: KernelEvent.TaskDied { Failure.Kind: FailureKind.Poison } };
+            var exhausted = entry.To == TaskState.Dead ? task.Spec : null;
             return () =>
             {
+                if (exhausted is not null)
+                    parts.Metrics.Exhausted(exhausted);
                 if (isRevoked)
                     held.Worker?.Revoke(task.Id, entry.Attempt, entry.Command == TaskCommand.Lapse ? "The deadline of the task has passed." : $"The attempt is over: {entry.Kind}.");
                 parts.Scheduler.TrySend(new SlotFreed(new AttemptId(task.Id, entry.Attempt), held.WorkerId));

@@ -29,8 +29,19 @@ public sealed class MessageCall
 
     public required long StateVersion { get; init; }
 
+    /// <summary>Under which the agent's owner sends it. An older one than a worker's node has seen is an owner's no more.</summary>
+    public required Epoch Epoch { get; init; }
+
     /// <summary>How long the code has.</summary>
     public required TimeSpan Deadline { get; init; }
+
+    /// <summary>The same call for somebody else, who has less time.</summary>
+    internal MessageCall Within(TimeSpan deadline) => new()
+    {
+        Id = Id, Tenant = Tenant, Agent = Agent, Class = Class, Message = Message, State = State, StateVersion = StateVersion, Epoch = Epoch, Deadline = deadline,
+    };
+
+    internal ShardId Shard => ShardId.OfName(Tenant, Agent);
 
     internal Task<MessageOutcome> Outcome => _outcome.Task;
 
@@ -53,6 +64,9 @@ public abstract record MessageOutcome
 
     /// <summary>The code threw.</summary>
     public sealed record Failed(string Reason) : MessageOutcome;
+
+    /// <summary>The code is done, and what it gave is more than is taken.</summary>
+    internal sealed record Unfit(string Reason) : MessageOutcome;
 
     /// <summary>There is no answer, and nobody knows how far the code came.</summary>
     public sealed record Lost(string Reason) : MessageOutcome;

@@ -21,7 +21,7 @@ internal static class AgentSql
 
     public const string List = $"SELECT {Head}, ''::bytea FROM agents WHERE tenant = $1 AND name > $2 ORDER BY name LIMIT $3";
 
-    public const string Load = $"SELECT {Head}, state FROM agents WHERE tenant = $1 AND name = $2";
+    public const string Load = $"SELECT {Head}, state FROM agents WHERE tenant = $1 AND name = ANY($2)";
 
     public const string FindClass = "SELECT COALESCE(class, name) FROM agents WHERE tenant = $1 AND name = $2";
 

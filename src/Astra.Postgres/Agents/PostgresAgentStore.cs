@@ -1,4 +1,6 @@
+using System.Collections.Concurrent;
 using Astra.Kernel;
+using Astra.Postgres.Projection;
 using Npgsql;
 using NpgsqlTypes;
 
@@ -10,7 +12,13 @@ namespace Astra.Postgres.Agents;
 /// </summary>
 public sealed class PostgresAgentStore : IAgentStore
 {
+    // One answer holds the states of at most this many agents.
+    private const int LoadedAtOnceMax = 256;
+
     private readonly Database _database;
+
+    // Of each tenant by itself: a statement sees one tenant only, and none waits for another's.
+    private readonly ConcurrentDictionary<TenantId, Gathered<string, AgentRow>> _loads = [];
 
     internal PostgresAgentStore(Database database) => _database = database;
 
@@ -37,7 +45,7 @@ public sealed class PostgresAgentStore : IAgentStore
 
     public async ValueTask<IReadOnlyList<AgentRow>> ListAsync(TenantId tenant, string? after, int countMax, CancellationToken cancellationToken)
     {
-        await using var query = await TenantQuery.OpenAsync(_database, tenant, AgentSql.List, cancellationToken);
+        await using var query = await TenantQuery.OpenByKeyAsync(_database, tenant, AgentSql.List, cancellationToken);
         query.Parameters.Uuid(tenant.Value).Text(after ?? "").Integer(countMax);
         await using var reader = await query.ExecuteAsync(cancellationToken);
         var rows = new List<AgentRow>();
@@ -46,17 +54,32 @@ public sealed class PostgresAgentStore : IAgentStore
         return rows;
     }
 
-    public async ValueTask<AgentRow?> LoadAsync(TenantId tenant, string name, CancellationToken cancellationToken)
+    /// <summary>Those that are asked for at the same time are read with one statement.</summary>
+    public async ValueTask<AgentRow?> LoadAsync(TenantId tenant, string name, CancellationToken cancellationToken) =>
+        // One name that cannot be sent would fail all that are asked for with it.
+        StorableText.IsStorable(name)
+            ? await _loads.GetOrAdd(tenant, static (tenant, store) => new Gathered<string, AgentRow>(names => store.LoadAllAsync(tenant, names)), this).AskAsync(name, cancellationToken)
+            : null;
+
+    private async Task<IReadOnlyDictionary<string, AgentRow>> LoadAllAsync(TenantId tenant, IReadOnlyCollection<string> names)
     {
-        await using var query = await TenantQuery.OpenAsync(_database, tenant, AgentSql.Load, cancellationToken);
-        query.Parameters.Uuid(tenant.Value).Text(name);
-        await using var reader = await query.ExecuteAsync(cancellationToken);
-        return await reader.ReadAsync(cancellationToken) ? Read(tenant, reader) : null;
+        var found = new Dictionary<string, AgentRow>(StringComparer.Ordinal);
+        foreach (var some in names.Chunk(LoadedAtOnceMax))
+        {
+            await using var query = await TenantQuery.OpenByKeyAsync(_database, tenant, AgentSql.Load, CancellationToken.None);
+            query.Parameters.Uuid(tenant.Value).Column(some, NpgsqlDbType.Text);
+            await using var reader = await query.ExecuteAsync(CancellationToken.None);
+            while (await reader.ReadAsync())
+                found.Add(reader.GetString(0), Read(tenant, reader));
+        }
+        return found;
     }
 
     public async ValueTask<string?> FindClassAsync(TenantId tenant, string name, CancellationToken cancellationToken)
     {
-        await using var query = await TenantQuery.OpenAsync(_database, tenant, AgentSql.FindClass, cancellationToken);
+        if (!StorableText.IsStorable(name))
+            return null;
+        await using var query = await TenantQuery.OpenByKeyAsync(_database, tenant, AgentSql.FindClass, cancellationToken);
         query.Parameters.Uuid(tenant.Value).Text(name);
         await using var reader = await query.ExecuteAsync(cancellationToken);
         return await reader.ReadAsync(cancellationToken) ? reader.GetString(0) : null;

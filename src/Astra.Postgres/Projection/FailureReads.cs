@@ -25,6 +25,15 @@ internal sealed class FailureReads(Database database)
         LIMIT $2
         """;
 
+    private const string ListRates = """
+        SELECT date_trunc('hour', d.at AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' AS hour, d.kind, d.executor, count(*)::integer
+        FROM task_deaths AS d
+        WHERE d.tenant = $1 AND d.at >= $2
+        GROUP BY 1, 2, 3
+        ORDER BY 1 DESC, 4 DESC, d.kind COLLATE "C", d.executor COLLATE "C"
+        LIMIT $3
+        """;
+
     public ValueTask<IReadOnlyList<TitledTask>> ListDeadTasksAsync(
         TenantId tenant, string? fingerprint, TaskId? after, int countMax, CancellationToken cancellationToken) =>
         ListAsync(fingerprint is null ? ListDead : ListDeadOfCause, tenant, fingerprint, after, countMax, cancellationToken);
@@ -38,6 +47,15 @@ internal sealed class FailureReads(Database database)
         query.Parameters.Uuid(tenant.Value).Integer(countMax);
         await using var reader = await query.ExecuteAsync(cancellationToken);
         return await ProjectionReads.ReadAllAsync(reader, ReadGroup, cancellationToken);
+    }
+
+    public async ValueTask<IReadOnlyList<DeathRate>> ListDeathRatesAsync(TenantId tenant, DateTimeOffset since, int countMax, CancellationToken cancellationToken)
+    {
+        await using var query = await TenantQuery.OpenAsync(database, tenant, ListRates, cancellationToken);
+        query.Parameters.Uuid(tenant.Value).Timestamp(since).Integer(countMax);
+        await using var reader = await query.ExecuteAsync(cancellationToken);
+        return await ProjectionReads.ReadAllAsync(
+            reader, row => new DeathRate(row.GetFieldValue<DateTimeOffset>(0), row.GetString(1), row.GetString(2), row.GetInt32(3)), cancellationToken);
     }
 
     private async ValueTask<IReadOnlyList<TitledTask>> ListAsync(

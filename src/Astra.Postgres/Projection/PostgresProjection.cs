@@ -21,6 +21,9 @@ public sealed class PostgresProjection : IProjection
         _failures = new FailureReads(database);
     }
 
+    /// <summary>Told when rows of tasks that have died are there, on whatever thread wrote them: return quickly.</summary>
+    public Action OnDeaths { get; set; } = static () => { };
+
     public async ValueTask<IReadOnlyList<ProjectionOutcome>> ProjectAsync(IReadOnlyList<ShardProjection> batch, CancellationToken cancellationToken)
     {
         if (batch.Count == 0)
@@ -30,6 +33,8 @@ public sealed class PostgresProjection : IProjection
             var write = new ProjectionWrite(batch);
             await using var connection = await _database.Journal.OpenConnectionAsync(cancellationToken);
             await write.ExecuteAsync(connection, transaction: null, advance: true, cancellationToken);
+            if (write.HasDeaths)
+                OnDeaths();
             return batch.Select(shard => Outcome(shard, write)).ToArray();
         }
         catch (PostgresException exception) when (Failures.IsRefusal(exception))
@@ -63,6 +68,9 @@ public sealed class PostgresProjection : IProjection
 
     public ValueTask<IReadOnlyList<DeadGroup>> ListDeadGroupsAsync(TenantId tenant, int countMax, CancellationToken cancellationToken) =>
         _failures.ListDeadGroupsAsync(tenant, countMax, cancellationToken);
+
+    public ValueTask<IReadOnlyList<DeathRate>> ListDeathRatesAsync(TenantId tenant, DateTimeOffset since, int countMax, CancellationToken cancellationToken) =>
+        _failures.ListDeathRatesAsync(tenant, since, countMax, cancellationToken);
 
     public ValueTask<IReadOnlyList<TitledTask>> ListUnknownEffectsAsync(TenantId tenant, TaskId? after, int countMax, CancellationToken cancellationToken) =>
         _failures.ListUnknownEffectsAsync(tenant, after, countMax, cancellationToken);
@@ -107,6 +115,8 @@ public sealed class PostgresProjection : IProjection
         var rest = new ProjectionWrite([shard with { Goals = [], Tasks = [], Changes = [], Removed = shard.Removed.Where(removed => !anew.Contains(removed)).ToArray() }]);
         await rest.ExecuteAsync(connection, transaction, advance: true, cancellationToken);
         await transaction.CommitAsync(cancellationToken);
+        if (shard.Tasks.Any(task => task.State == TaskState.Dead))
+            OnDeaths();
         return rest.Held.Contains(shard.Shard) ? new ProjectionOutcome(IsFenced: false, quarantined) : new ProjectionOutcome(IsFenced: true, []);
     }
 

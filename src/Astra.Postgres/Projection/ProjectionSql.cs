@@ -123,6 +123,17 @@ internal static class ProjectionSql
           AND (t.tenant, t.goal) NOT IN {Quarantined}
         """;
 
+    /// <summary>A row of a dead task may be written many times; each death is one row here. A reason is cut: what is told of
+    /// a death is a message, and the task has the whole of it.</summary>
+    public const string AddDeaths = $"""
+        INSERT INTO task_deaths (tenant, goal, task, attempt, at, kind, executor, fingerprint, reason)
+        SELECT e.tenant, e.goal, e.task, e.attempt, e.at, e.kind, e.executor, e.fingerprint, left(e.reason, 1000)
+        FROM unnest($3, $4, $5, $6, $7, $8, $9, $10, $11, $12) AS e (shard, tenant, goal, task, attempt, at, kind, executor, fingerprint, reason)
+        WHERE {IsHeld}
+          AND (e.tenant, e.goal) NOT IN {Quarantined}
+        ON CONFLICT (tenant, task, attempt) DO NOTHING
+        """;
+
     public const string AdvanceWatermarks = $"""
         UPDATE shard_watermarks AS w
         SET watermark = GREATEST(w.watermark, e.watermark)

@@ -50,6 +50,9 @@ internal sealed class ProjectionWrite
             way.RemoveAll(task => _refused.ContainsKey((task.Row.Tenant, task.Row.Goal)));
     }
 
+    /// <summary>A death is a change of everything, so only whole rows tell of one.</summary>
+    public bool HasDeaths => _tasks.Exists(task => IsDeath(task.Row));
+
     public HashSet<ShardId> Held { get; } = [];
     public List<QuarantinedGoal> Quarantined { get; } = [];
 
@@ -80,6 +83,8 @@ internal sealed class ProjectionWrite
             TaskRows.AddMovedTo(Add(batch, ProjectionSql.MoveTasks), _moved);
         if (_tasks.Count > 0)
             TaskRows.AddTo(Add(batch, ProjectionSql.UpsertTasks), _tasks);
+        if (HasDeaths)
+            AddDeaths(Add(batch, ProjectionSql.AddDeaths));
         if (advance)
             Add(batch, ProjectionSql.AdvanceWatermarks).Column(_watermarks, NpgsqlDbType.Bigint);
         var report = new NpgsqlBatchCommand(ProjectionSql.ReadQuarantined);
@@ -122,6 +127,25 @@ internal sealed class ProjectionWrite
         .Column(_removed.Select(removed => (short)removed.Shard.Value).ToArray(), NpgsqlDbType.Smallint)
         .Column(_removed.Select(removed => removed.Row.Tenant.Value).ToArray(), NpgsqlDbType.Uuid)
         .Column(_removed.Select(removed => removed.Row.Task.Value).ToArray(), NpgsqlDbType.Uuid);
+
+    /// <summary>What lacks a reason or a time is no death: the table of tasks is about to refuse it.</summary>
+    private static bool IsDeath(TaskRow task) => task is { State: TaskState.Dead, Failure: not null, EndedAt: not null };
+
+    private void AddDeaths(NpgsqlParameterCollection parameters)
+    {
+        var dead = _tasks.Where(task => IsDeath(task.Row)).ToArray();
+        parameters
+            .Column(dead.Select(task => (short)task.Shard.Value).ToArray(), NpgsqlDbType.Smallint)
+            .Column(dead.Select(task => task.Row.Tenant.Value).ToArray(), NpgsqlDbType.Uuid)
+            .Column(dead.Select(task => task.Row.Goal.Value).ToArray(), NpgsqlDbType.Uuid)
+            .Column(dead.Select(task => task.Row.Id.Value).ToArray(), NpgsqlDbType.Uuid)
+            .Column(dead.Select(task => task.Row.Attempt).ToArray(), NpgsqlDbType.Integer)
+            .Column(dead.Select(task => task.Row.EndedAt!.Value.ToUniversalTime()).ToArray(), NpgsqlDbType.TimestampTz)
+            .Column(dead.Select(task => task.Row.Spec.Kind).ToArray(), NpgsqlDbType.Text)
+            .Column(dead.Select(task => task.Row.Spec.Executor).ToArray(), NpgsqlDbType.Text)
+            .Column(dead.Select(task => task.Row.Failure!.Fingerprint).ToArray(), NpgsqlDbType.Text)
+            .Column(dead.Select(task => task.Row.Failure!.Reason).ToArray(), NpgsqlDbType.Text);
+    }
 
     /// <summary>Rare: a task changes its goal's counts, so their rows nearly always travel together.</summary>
     private void AddUnknown(NpgsqlBatch batch)

@@ -20,7 +20,7 @@ internal static class StorableText
         IsStorable(task.Spec.Name) && IsStorable(task.Spec.Executor) && IsStorable(task.Spec.Kind) && IsStorable(task.WorkerName)
         && IsStorable(task.Reason) && IsStorable(task.Failure?.Reason) && IsStorable(task.Failure?.Fingerprint);
 
-    private static bool IsStorable(string? text)
+    public static bool IsStorable(string? text)
     {
         if (text is null)
             return true;

@@ -42,6 +42,9 @@ public sealed partial class AstraClient : IAstraClient, IDisposable
     public Task<PlanView> GetPlanAsync(Guid goal, CancellationToken cancellationToken = default) =>
         GetAsync<PlanView>($"goals/{goal}/plan", cancellationToken);
 
+    public Task<PlanSteps> GetPlanStepsAsync(Guid goal, CancellationToken cancellationToken = default) =>
+        GetAsync<PlanSteps>($"goals/{goal}/plan/steps", cancellationToken);
+
     public Task<PlanView> EditPlanAsync(Guid goal, PlanPatch patch, long? revision, CancellationToken cancellationToken = default) =>
         _requests.SendAsync<PlanView>(HttpMethod.Patch, $"goals/{goal}/plan", patch, cancellationToken, IfMatch(revision));
 
@@ -82,6 +85,27 @@ public sealed partial class AstraClient : IAstraClient, IDisposable
 
     public Task<IReadOnlyList<DeadGroupView>> ListDeadGroupsAsync(CancellationToken cancellationToken = default) =>
         GetAsync<IReadOnlyList<DeadGroupView>>("dead-letters/groups", cancellationToken);
+
+    public Task<IReadOnlyList<DeathRateView>> ListDeathRatesAsync(int hours = 24, CancellationToken cancellationToken = default) =>
+        GetAsync<IReadOnlyList<DeathRateView>>($"dead-letters/rates?hours={hours}", cancellationToken);
+
+    public Task<Page<FailureEventView>> ListFailureEventsAsync(long after = 0, int limit = 50, CancellationToken cancellationToken = default) =>
+        GetAsync<Page<FailureEventView>>($"dead-letters/events?after={after}&limit={limit}", cancellationToken);
+
+    public Task<IReadOnlyList<HookView>> ListHooksAsync(CancellationToken cancellationToken = default) =>
+        GetAsync<IReadOnlyList<HookView>>("hooks", cancellationToken);
+
+    public Task<HookDetail> GetHookAsync(Guid hook, CancellationToken cancellationToken = default) =>
+        GetAsync<HookDetail>($"hooks/{hook}", cancellationToken);
+
+    public Task<NewHook> AddHookAsync(HookRequest request, CancellationToken cancellationToken = default) =>
+        _requests.SendAsync<NewHook>(HttpMethod.Post, "hooks", request, cancellationToken);
+
+    public Task<DeliveryView> TestHookAsync(Guid hook, CancellationToken cancellationToken = default) =>
+        _requests.SendAsync<DeliveryView>(HttpMethod.Post, $"hooks/{hook}/test", null, cancellationToken);
+
+    public async Task RemoveHookAsync(Guid hook, CancellationToken cancellationToken = default) =>
+        (await _requests.SendAsync(HttpMethod.Delete, $"hooks/{hook}", null, cancellationToken)).Dispose();
 
     public Task<TaskStoryView> GetStoryAsync(Guid task, CancellationToken cancellationToken = default) =>
         GetAsync<TaskStoryView>($"dead-letters/{task}", cancellationToken);

@@ -11,6 +11,9 @@ public interface IAstraClient
     Task<GoalView> CancelGoalAsync(Guid goal, string? reason = null, CancellationToken cancellationToken = default);
     Task<PlanView> GetPlanAsync(Guid goal, CancellationToken cancellationToken = default);
 
+    /// <summary>The plan as the steps that would make it.</summary>
+    Task<PlanSteps> GetPlanStepsAsync(Guid goal, CancellationToken cancellationToken = default);
+
     /// <param name="revision">What If-Match compares; null edits whatever is there.</param>
     Task<PlanView> EditPlanAsync(Guid goal, PlanPatch patch, long? revision, CancellationToken cancellationToken = default);
 
@@ -38,6 +41,21 @@ public interface IAstraClient
     /// <param name="group">The short id of a group or its fingerprint; null for all.</param>
     Task<Page<DeadLetterView>> ListDeadLettersAsync(string? cursor = null, int limit = 50, string? group = null, CancellationToken cancellationToken = default);
     Task<IReadOnlyList<DeadGroupView>> ListDeadGroupsAsync(CancellationToken cancellationToken = default);
+
+    /// <summary>How many tasks were given up in each of the last hours, by kind and executor.</summary>
+    Task<IReadOnlyList<DeathRateView>> ListDeathRatesAsync(int hours = 24, CancellationToken cancellationToken = default);
+
+    /// <summary>New groups and hours with deaths, in the order in which they were noticed.</summary>
+    Task<Page<FailureEventView>> ListFailureEventsAsync(long after = 0, int limit = 50, CancellationToken cancellationToken = default);
+    Task<IReadOnlyList<HookView>> ListHooksAsync(CancellationToken cancellationToken = default);
+    Task<HookDetail> GetHookAsync(Guid hook, CancellationToken cancellationToken = default);
+
+    /// <summary>The answer has the secret, which is shown this once.</summary>
+    Task<NewHook> AddHookAsync(HookRequest request, CancellationToken cancellationToken = default);
+
+    /// <summary>Sends a message right now, once, and says what came of it.</summary>
+    Task<DeliveryView> TestHookAsync(Guid hook, CancellationToken cancellationToken = default);
+    Task RemoveHookAsync(Guid hook, CancellationToken cancellationToken = default);
     Task<TaskStoryView> GetStoryAsync(Guid task, CancellationToken cancellationToken = default);
     Task<TaskView> FixAsync(Guid task, DeadLetterFix fix, CancellationToken cancellationToken = default);
     Task<Page<UnknownEffectView>> ListUnknownEffectsAsync(string? cursor = null, int limit = 50, CancellationToken cancellationToken = default);

@@ -31,6 +31,11 @@ public sealed record AssignedEffect(string Key, EffectState? State = null, JsonE
 public sealed record DeadGroupView(
     string Id, string Fingerprint, int Count, DateTimeOffset FirstAt, DateTimeOffset LastAt, IReadOnlyList<string> Kinds, IReadOnlyList<string> Executors, string SampleReason, Guid SampleTask);
 
+/// <summary>GET /api/v1/dead-letters/rates: how many tasks were given up within an hour, whatever became of them later.</summary>
+/// <param name="Hour">When it began.</param>
+/// <param name="Executor">`tool:NAME@VERSION` where the plan names a version.</param>
+public sealed record DeathRateView(DateTimeOffset Hour, string Kind, string Executor, int Count);
+
 /// <summary>A dead letter, or a task that was one, with everything that was tried.</summary>
 public sealed record TaskStoryView(
     TaskView Task, string GoalTitle, string? Agent, string Fingerprint, IReadOnlyList<AttemptView> Attempts, IReadOnlyList<InterventionView> Interventions);

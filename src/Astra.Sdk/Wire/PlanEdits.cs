@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
@@ -22,13 +23,13 @@ public sealed record PlanPatch(IReadOnlyList<PlanEdit> Edits, string? Reason = n
 [JsonDerivedType(typeof(ReflectAfter), "reflect_after")]
 public abstract record PlanEdit;
 
-public sealed record AddStep : PlanEdit
+/// <summary>What a step is, whether it is new or takes another's place.</summary>
+public abstract record StepEdit : PlanEdit
 {
     public required string Name { get; init; }
     public required string Executor { get; init; }
     public string Kind { get; init; } = "";
     public JsonElement? Input { get; init; }
-    public IReadOnlyList<StepDependency> After { get; init; } = [];
     public int Priority { get; init; }
     public int AttemptCountMax { get; init; } = 3;
     public double LeaseSeconds { get; init; } = 30;
@@ -60,6 +61,11 @@ public sealed record AddStep : PlanEdit
     public IReadOnlyList<string>? Requires { get; init; }
 }
 
+public sealed record AddStep : StepEdit
+{
+    public IReadOnlyList<StepDependency> After { get; init; } = [];
+}
+
 /// <summary>A list in a step's output becomes one step for each of its items.</summary>
 public sealed record FanOut
 {
@@ -76,24 +82,18 @@ public sealed record FanOut
 }
 
 /// <summary>Another specification for a step that has not started; what it waits for, and what waits for it, stays.</summary>
-public sealed record ReplaceStep : PlanEdit
+public sealed record ReplaceStep : StepEdit
 {
-    public required string Name { get; init; }
-    public required string Executor { get; init; }
-    public string Kind { get; init; } = "";
-    public JsonElement? Input { get; init; }
-    public int Priority { get; init; }
-    public int AttemptCountMax { get; init; } = 3;
-    public double LeaseSeconds { get; init; } = 30;
-    public IReadOnlyList<FanOut>? FanOut { get; init; }
-    public string? Group { get; init; }
-    public RetryDelays? Retry { get; init; }
-    public int? WorkersLostMax { get; init; }
-    public EffectKeys? EffectKeys { get; init; }
-    public DateTimeOffset? NotBefore { get; init; }
-    public DateTimeOffset? Deadline { get; init; }
-    public string? Queue { get; init; }
-    public IReadOnlyList<string>? Requires { get; init; }
+    public ReplaceStep()
+    {
+    }
+
+    /// <summary>The work of another step, in the place of the one that has its name.</summary>
+    [SetsRequiredMembers]
+    public ReplaceStep(StepEdit work)
+        : base(work)
+    {
+    }
 }
 
 /// <summary>Only a step that has not started can be removed, and only if nothing is left waiting for it.</summary>
@@ -136,6 +136,11 @@ public sealed record ReflectAfter(IReadOnlyList<StepDependency> After) : PlanEdi
 /// <summary>PUT /api/v1/goals/{id}/plan: these are the steps, and whatever edits lead there are made in one commit. Steps that
 /// belong to a group and the goal's own plan and reflection are left alone.</summary>
 public sealed record PlanTarget(IReadOnlyList<AddStep> Steps, string? Reason = null);
+
+/// <summary>GET /api/v1/goals/{id}/plan/steps: the plan as the steps that would make it, which is what a PUT takes. Steps that
+/// belong to a group and the goal's own plan and reflection are left out.</summary>
+/// <param name="Started">Those of them that have started, and can be neither changed nor taken out.</param>
+public sealed record PlanSteps(Guid GoalId, long Revision, IReadOnlyList<AddStep> Steps, IReadOnlyList<string> Started);
 
 /// <summary>POST /api/v1/goals/{id}/plan/rollback.</summary>
 public sealed record PlanRollback(long Revision, string? Reason = null);

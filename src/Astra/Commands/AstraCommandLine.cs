@@ -63,6 +63,7 @@ public static class AstraCommandLine
             SendCommand.Create(surroundings, shared),
             DeadCommands.Create(surroundings, shared),
             EffectCommands.Create(surroundings, shared),
+            HookCommands.Create(surroundings, shared),
             LimitCommands.Create(surroundings, shared),
             ScheduleCommands.Create(surroundings, shared),
             TenantCommands.Create(surroundings, shared),

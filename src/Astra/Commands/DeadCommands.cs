@@ -13,11 +13,11 @@ public static class DeadCommands
     {
         var command = new Command("dead", "See dead letters: tasks that were given up. Fix, replay or discard them, one by one or by cause.")
         {
-            CreateGroups(surroundings, shared), CreateList(surroundings, shared), CreateShow(surroundings, shared), CreateFix(surroundings, shared),
+            CreateGroups(surroundings, shared), DeadRates.Create(surroundings, shared), DeadEvents.Create(surroundings, shared), CreateList(surroundings, shared), CreateShow(surroundings, shared), CreateFix(surroundings, shared),
             CreateReplay(surroundings, shared), CreateDiscard(surroundings, shared),
         };
         return command.WithExamples(
-            "dead groups", "dead list --group 3f9a01c2d4e5", "dead show ID", "dead fix ID --executor tool:unpack@2",
+            "dead groups", "dead rates", "dead list --group 3f9a01c2d4e5", "dead show ID", "dead fix ID --executor tool:unpack@2",
             "dead replay --group 3f9a01c2d4e5 --canary", "dead discard ID --reason 'package withdrawn'");
     }
 

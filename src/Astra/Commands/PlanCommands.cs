@@ -44,14 +44,23 @@ public static class PlanCommands
         var ifMatch = new Option<long?>("--if-match") { Description = "Only if the plan still has this revision.", HelpName = "REVISION" };
         var reason = new Option<string?>("--reason") { Description = "Why; kept with the edit.", HelpName = "TEXT" };
         var json = SharedOptions.Json();
-        var command = new Command("edit", "Edit a plan: all edits take effect in one commit, or none does.") { id, edits, ops, ifMatch, reason, json };
+        var command = new Command("edit", "Edit a plan: all edits take effect in one commit, or none does. Without an edit: as a file, in the editor that VISUAL or EDITOR names.") { id, edits, ops, ifMatch, reason, json };
         command.WithExamples(
+            "plan edit ID",
             "plan edit ID --op 'cancel slow' --op 'prioritise report 10'",
             "plan edit ID --op 'suspend build fetch' --op 'cancel_group trial'",
             "plan edit ID --edits '[{\"op\": \"prioritise\", \"name\": \"report\", \"priority\": 10}]'",
             "plan edit ID --edits @edits.json --if-match 7 --reason 'skip the slow one'");
         command.SetAction(async (parsed, cancellationToken) =>
         {
+            if (parsed.GetValue(edits) is null && parsed.GetValue(ops) is not { Length: > 0 })
+            {
+                var editor = new PlanInEditor(surroundings);
+                await using var opened = await shared.ServerOf(parsed, surroundings).OpenAsync(cancellationToken);
+                var change = await editor.EditAsync(opened.Client, parsed.GetValue(id), parsed.GetValue(ifMatch), parsed.GetValue(reason), cancellationToken);
+                PlanChangeViews.WriteEdited(surroundings.Terminal.Out, parsed.GetValue(id), change, parsed.GetValue(json));
+                return;
+            }
             var patch = new PlanPatch(PlanOps.Read(parsed.GetValue(edits), parsed.GetValue(ops) ?? [], surroundings.Terminal.In), parsed.GetValue(reason));
             await using var session = await shared.ServerOf(parsed, surroundings).OpenAsync(cancellationToken);
             var plan = await session.Client.EditPlanAsync(parsed.GetValue(id), patch, parsed.GetValue(ifMatch), cancellationToken);

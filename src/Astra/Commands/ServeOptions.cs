@@ -37,8 +37,18 @@ public sealed class ServeOptions
 
     public Option<bool> OpenMetrics { get; } = new("--open-metrics") { Description = "Answer /metrics without a key, to whoever reaches the server." };
 
+    public Option<string[]> HookAllow { get; } = new("--hook-allow")
+    {
+        Description = "Let hooks reach this network although it is not public, such as 127.0.0.1 or 10.1.0.0/16, and without encryption. May be given more than once.", HelpName = "NETWORK",
+    };
+
     public ServeOptions()
     {
+        HookAllow.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<string[]>()?.FirstOrDefault(network => NetworkOf(network) is null) is { } wrong)
+                result.AddError($"--hook-allow takes an address or a network, such as 127.0.0.1 or 10.1.0.0/16, not {wrong}");
+        });
         Listen.Validators.Add(result =>
         {
             if (result.GetValueOrDefault<string>() is not { } address || !IPAddress.TryParse(address, out _))
@@ -63,7 +73,7 @@ public sealed class ServeOptions
 
     public void AddTo(Command command)
     {
-        foreach (var option in (Option[])[Listen, Port, Log, Otlp, OpenMetrics])
+        foreach (var option in (Option[])[Listen, Port, Log, Otlp, OpenMetrics, HookAllow])
             command.Options.Add(option);
     }
 
@@ -78,9 +88,15 @@ public sealed class ServeOptions
             Port = parsed.GetValue(Port),
             IsJsonLog = IsJsonLog(parsed),
             MetricsAreOpen = parsed.GetValue(OpenMetrics),
+            HookNetworks = [.. (parsed.GetValue(HookAllow) ?? []).Select(network => NetworkOf(network)!.Value)],
             Traces = collector is not null
                 ? new TraceOptions(new Uri(collector), surroundings.Environment("OTEL_EXPORTER_OTLP_PROTOCOL") is "grpc")
                 : TraceExport.Variables.Any(name => !string.IsNullOrWhiteSpace(surroundings.Environment(name))) ? new TraceOptions(null, false) : null,
         };
     }
+
+    private static IPNetwork? NetworkOf(string text) =>
+        IPAddress.TryParse(text, out var address) ? new IPNetwork(address, address.GetAddressBytes().Length * 8)
+        : IPNetwork.TryParse(text, out var network) ? network
+        : null;
 }

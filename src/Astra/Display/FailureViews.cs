@@ -12,6 +12,23 @@ public static class FailureViews
             [group.Id, group.Count.ToString(), string.Join(", ", group.Executors), Shortened(group.SampleReason), Words.At(group.FirstAt), Words.At(group.LastAt)]),
         "No dead letters.");
 
+    public static void WriteRates(Terminal terminal, IReadOnlyList<DeathRateView> rates) => Tables.Write(
+        terminal,
+        ["Hour", "Kind", "Executor", "Given up"],
+        rates.Select(rate => (IReadOnlyList<string>)[Words.At(rate.Hour), rate.Kind, rate.Executor, rate.Count.ToString()]),
+        "No task was given up in these hours.");
+
+    public static void WriteEvents(Terminal terminal, Page<FailureEventView> page)
+    {
+        Tables.Write(
+            terminal,
+            ["Seq", "At", "What", "Data"],
+            page.Items.Select(happened => (IReadOnlyList<string>)[happened.Seq?.ToString() ?? "", Words.At(happened.Timestamp), happened.Type, Shortened(happened.Data.GetRawText())]),
+            "Nothing was noticed.");
+        if (page.Next is { } next)
+            terminal.Out.WriteLine($"There are more: --after {next}");
+    }
+
     public static void WriteStory(Terminal terminal, TaskStoryView story)
     {
         GoalViews.WriteTask(terminal, story.Task);

@@ -71,6 +71,7 @@ public static class GoalViews
             ("Created", Words.At(task.CreatedAt)),
             ("Started", Words.At(task.StartedAt)),
             ("Ended", Words.At(task.EndedAt)),
+            ("Reason", task.Reason),
             ("Failure", task.Failure is { } failure ? $"{failure.Kind.ToString().ToLowerInvariant()}: {failure.Reason}" : null),
             ("Input", task.Input is { } input ? Shortened(input.GetRawText()) : null),
             ("Output", task.Output is { } output ? Shortened(output.GetRawText()) : null));

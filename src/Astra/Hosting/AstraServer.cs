@@ -10,6 +10,7 @@ using Astra.Postgres;
 using Astra.Postgres.Cluster;
 using Astra.Tools.Catalog;
 using Astra.Tools.Sandboxes;
+using Astra.Tools.Webhooks;
 using Microsoft.AspNetCore.Builder;
 
 namespace Astra.Hosting;
@@ -69,6 +70,7 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
         });
         await BuiltIn.RegisterAgentsAsync(host.Agents, home, store.Agents, cancellationToken);
 
+        var (hooks, courier) = await OpenHooksAsync(store, cancellationToken);
         var gateway = Gateway.Gateway.Build(
             new GatewayOptions
             {
@@ -81,7 +83,7 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
             },
             new GatewayParts
             {
-                Node = node, Bus = bus, Keys = store.ApiKeys, Tenants = store.Tenants, Agents = store.Agents, HomeTenant = home,
+                Node = node, Bus = bus, Keys = store.ApiKeys, Tenants = store.Tenants, Agents = store.Agents, HomeTenant = home, Hooks = hooks,
                 Catalog = catalog, Tools = gate, Artifacts = artifacts, Progress = feed,
                 DatabaseProblem = token => ProblemOfAsync(store, token),
                 DatabaseCommits = async token => await store.CountCommitsAsync(token),
@@ -93,6 +95,7 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
         host.Start();
         _started.Push(() => StopWorkAsync(host));
         await node.StartAsync();
+        courier.Start();
         _segments = KeepSegmentsAsync(store);
         Say($"listening on {Address}");
     }
@@ -128,6 +131,15 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
         var node = Owned(new KernelNode(ports, new KernelLimits(), new NodeRegistration(held.Node, _address.ToString().TrimEnd('/'), Guid.NewGuid())));
         node.OnNotice = notice => Hear(notice, node.Self.Node);
         return (store, node, bus);
+    }
+
+    private async ValueTask<(HookDesk, HookCourier)> OpenHooksAsync(PostgresStore store, CancellationToken cancellationToken)
+    {
+        var secrets = new HookSecrets(await store.ReadFleetSecretAsync(cancellationToken));
+        var sender = Owned(new WebhookSender(secrets, new AddressRules(options.HookNetworks), TimeProvider.System));
+        var courier = Owned(new HookCourier(store.Hooks, sender, TimeProvider.System, Say));
+        store.Projection.OnDeaths = courier.Hear;
+        return (new HookDesk(store.Hooks, secrets, sender, TimeProvider.System), courier);
     }
 
     /// <summary>Null when nobody asked for traces: then nothing is made for them anywhere.</summary>

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Astra.Agents;
+using Astra.Tools.Programs;
 
 namespace Astra.Hosting;
 
@@ -17,6 +18,7 @@ public static class Composition
         NewServer = options => new AstraServer(options),
         Connect = (address, adminKey) => new HttpServerLink(address, adminKey),
         ReadPlan = ReadPlan,
+        RunEditor = TextEditor.EditAsync,
     };
 
     private static PlanReading ReadPlan(string path)

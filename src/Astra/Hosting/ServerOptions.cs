@@ -30,6 +30,9 @@ public sealed record ServerOptions
     /// <summary>Where traces go; null makes none.</summary>
     public TraceOptions? Traces { get; init; }
 
+    /// <summary>Networks that messages of hooks may go to although they are not public.</summary>
+    public IReadOnlyList<System.Net.IPNetwork> HookNetworks { get; init; } = [];
+
     /// <summary>Agents that run inside the server, beside those the binary ships with.</summary>
     public IReadOnlyList<Sdk.Agent> Agents { get; init; } = [];
 }

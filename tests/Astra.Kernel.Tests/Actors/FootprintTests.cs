@@ -10,12 +10,17 @@ namespace Astra.Kernel.Tests.Actors;
 [Collection(nameof(Alone))]
 public sealed class FootprintTests
 {
-    // What an actor at rest may weigh, its mailbox, name and place in the tree included: what was measured, and a
-    // little for another garbage collector's mood.
-    private const int BytesPerActorMax = 470;
+    // What an actor at rest may weigh, its mailbox, place in the tree and place among its siblings included. 320 bytes
+    // were measured (248 among a million, whose table of siblings happens to be fuller); 450 is what was promised. The
+    // slack is a word or two for another version of the runtime, and less than a field for every feature.
+    private const int BytesPerActorMax = 340;
 
-    // The reply address alone: it must be a new one for each question, or a late reply would answer the next.
-    private const int BytesPerAskMax = 48;
+    // The address for the reply is used again. What is left is the pool of addresses, divided by many questions.
+    private const int BytesPerAskMax = 1;
+
+    // A handler that suspends is a method that has to be kept: the box that the compiler makes for it, and what notices
+    // its end. 328 bytes were measured, 384 without optimisation; once for a message, however often the handler waits.
+    private const int BytesPerSuspendedHandlerMax = 400;
 
     [Fact]
     public void A_send_to_an_actor_at_work_allocates_nothing_at_all()
@@ -39,7 +44,7 @@ public sealed class FootprintTests
     }
 
     [Fact]
-    public void A_question_and_its_answer_allocate_no_more_than_the_address_for_the_reply()
+    public void A_question_and_its_answer_allocate_nothing()
     {
         var dispatcher = new InlineDispatcher();
         var system = new ActorSystem(dispatcher, new SystemClock(), new SystemRandomness());
@@ -67,6 +72,53 @@ public sealed class FootprintTests
 #pragma warning disable VSTHRD002 // It has completed.
                 _ = asked.GetAwaiter().GetResult();
 #pragma warning restore VSTHRD002
+            }
+        }
+    }
+
+    [Fact]
+    public void A_handler_that_waits_for_answers_is_kept_once_and_each_answer_costs_nothing()
+    {
+        var once = BytesPerMessage(questions: 1);
+        var often = BytesPerMessage(questions: 11);
+        Assert.InRange(once, 1, BytesPerSuspendedHandlerMax);
+        Assert.InRange((often - once) / 10, 0, BytesPerAskMax);
+    }
+
+    private static double BytesPerMessage(int questions)
+    {
+        const int count = 10_000;
+        var dispatcher = new InlineDispatcher();
+        var system = new ActorSystem(dispatcher, new SystemClock(), new SystemRandomness());
+        object answer = new();
+        var suspensions = 0;
+        var echo = system.Spawn(ActorWorld.Script("echo", (_, turn) =>
+        {
+            turn.Reply(answer);
+            return default;
+        }));
+        var asking = system.Spawn(ActorWorld.Script("asking", async (message, _) =>
+        {
+            for (int i = 0; i < questions; i++)
+            {
+                var asked = echo.AskAsync<object>(message, TimeSpan.FromMinutes(10));
+                suspensions += asked.IsCompleted ? 0 : 1;
+                await asked;
+            }
+        }));
+        Ask();
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        Ask();
+        double each = (GC.GetAllocatedBytesForCurrentThread() - before) / (double)count;
+        Assert.Equal(2 * count * questions, suspensions);
+        return each;
+
+        void Ask()
+        {
+            for (int i = 0; i < count; i++)
+            {
+                asking.TrySend(answer);
+                dispatcher.Run();
             }
         }
     }

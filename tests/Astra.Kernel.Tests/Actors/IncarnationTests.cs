@@ -134,6 +134,55 @@ public class IncarnationTests
         Assert.Equal(3, world.System.DeadLetters.Recent().Count(l => l.Reason == DeadLetterReason.SenderRevoked));
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    public void What_a_handler_left_behind_goes_on_after_a_restart_and_what_it_sends_is_dropped(int awaitsBefore)
+    {
+        var world = new ActorWorld();
+        var gates = new[] { new TaskCompletionSource(), new TaskCompletionSource() };
+        var received = new List<object>();
+        var hasGoneOn = false;
+        var other = world.Spawn("other", (message, _) =>
+        {
+            received.Add(message);
+            return default;
+        });
+        var actor = world.Spawn("a", (message, turn) =>
+        {
+            if (message is "fail")
+                throw new InvalidOperationException("It fails.");
+            _ = GoOnAsync();
+            return default;
+        });
+        actor.TrySend("leave something behind");
+        world.RunUntilQuiet();
+        for (int i = 0; i < awaitsBefore; i++)
+        {
+            gates[i].SetResult();
+            world.RunUntilQuiet();
+        }
+        actor.TrySend("fail");
+        world.Advance(TimeSpan.FromSeconds(1));
+        Assert.Equal(1, world.Find("/a")!.RestartCount);
+
+        foreach (var gate in gates)
+            gate.TrySetResult();
+        world.RunUntilQuiet();
+
+        Assert.True(hasGoneOn);
+        Assert.Empty(received);
+        Assert.Equal(DeadLetterReason.SenderRevoked, world.System.DeadLetters.Recent()[^1].Reason);
+
+        async Task GoOnAsync()
+        {
+            foreach (var gate in gates)
+                await gate.Task;
+            hasGoneOn = true;
+            Assert.Equal(SendResult.Stopped, other.TrySend("sent"));
+        }
+    }
+
     [Fact]
     public void A_sibling_in_the_middle_of_a_message_is_revoked_with_its_group()
     {

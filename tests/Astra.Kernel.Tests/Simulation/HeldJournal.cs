@@ -116,6 +116,9 @@ internal sealed class SlowProjection(IProjection rows) : IProjection
     public ValueTask<IReadOnlyList<DeadGroup>> ListDeadGroupsAsync(TenantId tenant, int countMax, CancellationToken cancellationToken) =>
         Up(_ => rows.ListDeadGroupsAsync(tenant, countMax, cancellationToken), tenant, cancellationToken);
 
+    public ValueTask<IReadOnlyList<DeathRate>> ListDeathRatesAsync(TenantId tenant, DateTimeOffset since, int countMax, CancellationToken cancellationToken) =>
+        Up(_ => rows.ListDeathRatesAsync(tenant, since, countMax, cancellationToken), tenant, cancellationToken);
+
     public ValueTask<IReadOnlyList<TitledTask>> ListUnknownEffectsAsync(TenantId tenant, TaskId? after, int countMax, CancellationToken cancellationToken) =>
         Up(_ => rows.ListUnknownEffectsAsync(tenant, after, countMax, cancellationToken), tenant, cancellationToken);
 

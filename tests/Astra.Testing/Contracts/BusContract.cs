@@ -73,6 +73,14 @@ public abstract class BusContract : IAsyncLifetime
         await Assert.ThrowsAsync<BusUnavailableException>(() => AskAsync("asked"));
 
     [Fact]
+    public async Task A_question_to_a_node_that_is_not_there_is_known_to_have_reached_nobody()
+    {
+        var nowhere = new NodeRegistration(new NodeId("nowhere"), "http://127.0.0.1:1", Guid.NewGuid());
+        var refused = await Assert.ThrowsAsync<BusUnavailableException>(() => _a.AskAsync(nowhere, "asked"u8.ToArray(), CancellationToken.None).AsTask().WaitAsync(Forever));
+        Assert.True(refused.HasReachedNobody);
+    }
+
+    [Fact]
     public async Task A_node_that_has_ended_serving_is_unavailable()
     {
         _b.Serve(_nodeB, question => new ValueTask<ReadOnlyMemory<byte>>(question)).Dispose();
@@ -92,7 +100,8 @@ public abstract class BusContract : IAsyncLifetime
     public async Task An_answer_that_fails_is_unavailable_and_the_next_question_is_not()
     {
         using var serving = _b.Serve(_nodeB, question => Text(question) == "bad" ? throw new InvalidDataException("no") : Bytes("good"));
-        await Assert.ThrowsAsync<BusUnavailableException>(() => AskAsync("bad"));
+        var failed = await Assert.ThrowsAsync<BusUnavailableException>(() => AskAsync("bad"));
+        Assert.False(failed.HasReachedNobody);
         Assert.Equal("good", await AskAsync("asked"));
     }
 

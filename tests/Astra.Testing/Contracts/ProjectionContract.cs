@@ -356,6 +356,28 @@ public abstract class ProjectionContract : StoreContract
     }
 
     [Fact]
+    public async Task Each_death_counts_once_in_its_hour_and_still_does_after_a_replay()
+    {
+        var goal = NewGoal(7);
+        var noon = new DateTimeOffset(2026, 3, 1, 12, 0, 0, TimeSpan.Zero);
+        TaskRow Dead(string name, int minute, string executor, int attempt = 1) => Sample.Dead(Sample.Task(goal, name)) with
+        {
+            EndedAt = noon.AddMinutes(minute), Attempt = attempt, Spec = Sample.Task(goal, name).Spec with { Kind = "unpack", Executor = executor },
+        };
+        TaskRow[] first = [Dead("a", 1, "tool:unpack@1"), Dead("b", 59, "tool:unpack@1"), Dead("c", 2, "tool:unpack@2"), Dead("d", -1, "tool:unpack@1")];
+        await ProjectAsync(7, 1, [goal], first);
+        // The same row again tells of nothing new, another attempt at it does, and being tried anew takes nothing back.
+        var again = first[0] with { Attempt = 4, EndedAt = noon.AddMinutes(61) };
+        await ProjectAsync(7, 2, [goal], [again, first[1], first[2] with { State = TaskState.Ready, EndedAt = null, Failure = null }]);
+
+        Assert.Equal(
+            [(noon.AddHours(1), "tool:unpack@1", 1), (noon, "tool:unpack@1", 2), (noon, "tool:unpack@2", 1)],
+            (await Store.Projection.ListDeathRatesAsync(_tenant, noon, 10, None)).Select(rate => (rate.Hour, rate.Executor, rate.Count)));
+        Assert.Equal(noon.AddHours(1), Assert.Single(await Store.Projection.ListDeathRatesAsync(_tenant, noon, 1, None)).Hour);
+        Assert.Empty(await Store.Projection.ListDeathRatesAsync(Sample.Tenant(), noon, 10, None));
+    }
+
+    [Fact]
     public async Task Tasks_that_wait_for_a_word_on_their_effect_are_listed()
     {
         var goal = NewGoal(7);

@@ -69,6 +69,9 @@ public sealed partial class FakeServer : IAstraClient
 
     public Task<PlanView> GetPlanAsync(Guid goal, CancellationToken cancellationToken = default) => Task.FromResult(Find(goal).Plan);
 
+    public Task<PlanSteps> GetPlanStepsAsync(Guid goal, CancellationToken cancellationToken = default) => Task.FromResult(
+        new PlanSteps(goal, Find(goal).View.Revision, [.. Find(goal).Plan.Tasks.Select(task => new AddStep { Name = task.Name, Executor = task.Executor })], []));
+
     public Task<PlanView> EditPlanAsync(Guid goal, PlanPatch patch, long? revision, CancellationToken cancellationToken = default)
     {
         Calls.Add($"edit {revision} {string.Join(",", patch.Edits.Select(edit => edit.GetType().Name))} {patch.Reason}");
@@ -125,6 +128,33 @@ public sealed partial class FakeServer : IAstraClient
     public async Task<IReadOnlyList<DeadGroupView>> ListDeadGroupsAsync(CancellationToken cancellationToken = default) =>
         [.. (await ListDeadLettersAsync(cancellationToken: cancellationToken)).Items.GroupBy(dead => dead.Fingerprint).Select(group => new DeadGroupView(
             "0123456789ab", group.Key, group.Count(), DateTimeOffset.UnixEpoch, DateTimeOffset.UnixEpoch, [], ["agent:auditor"], "no [luck]", group.First().Task.Id))];
+
+    public Task<IReadOnlyList<DeathRateView>> ListDeathRatesAsync(int hours = 24, CancellationToken cancellationToken = default)
+    {
+        Calls.Add($"rates {hours}");
+        return Task.FromResult<IReadOnlyList<DeathRateView>>([new DeathRateView(DateTimeOffset.UnixEpoch, "inspect", "tool:unpack@2", 3)]);
+    }
+
+    public Task<Page<FailureEventView>> ListFailureEventsAsync(long after = 0, int limit = 50, CancellationToken cancellationToken = default) =>
+        Task.FromResult(new Page<FailureEventView>([], null));
+
+    public Task<IReadOnlyList<HookView>> ListHooksAsync(CancellationToken cancellationToken = default) => Task.FromResult<IReadOnlyList<HookView>>([Hook]);
+
+    public Task<HookDetail> GetHookAsync(Guid hook, CancellationToken cancellationToken = default) => Task.FromResult(new HookDetail(Hook, [Delivery]));
+
+    public Task<NewHook> AddHookAsync(HookRequest request, CancellationToken cancellationToken = default)
+    {
+        Calls.Add($"hook {request.Url} {string.Join(',', request.Kinds ?? [])}");
+        return Task.FromResult(new NewHook(Hook with { Url = request.Url }, "whsec_c2VjcmV0"));
+    }
+
+    public Task<DeliveryView> TestHookAsync(Guid hook, CancellationToken cancellationToken = default) => Task.FromResult(Delivery);
+
+    public Task RemoveHookAsync(Guid hook, CancellationToken cancellationToken = default) => Task.CompletedTask;
+
+    private static HookView Hook { get; } = new(Guid.Empty, "https://example.org/hook", [HookKinds.NewGroup], "key:admin", DateTimeOffset.UnixEpoch, 1, 0);
+
+    private static DeliveryView Delivery { get; } = new("msg_1", HookKinds.Test, DeliveryState.Delivered, 1, DateTimeOffset.UnixEpoch, Status: 204);
 
     public async Task<TaskStoryView> GetStoryAsync(Guid task, CancellationToken cancellationToken = default) => new(
         await GetTaskAsync(task, cancellationToken), "a goal", "auditor", "fingerprint",

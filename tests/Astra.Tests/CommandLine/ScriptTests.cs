@@ -177,6 +177,19 @@ public sealed class ScriptTests : IDisposable
     }
 
     [Fact]
+    public async Task A_soak_shows_and_counts_what_ran_and_nothing_else()
+    {
+        _world.FakeTests(
+            "Astra.Kernel.Tests", "Total: 635, Errors: 0, Failed: 0, Skipped: 0, Not Run: 634, Time: 300s", exitCode: 0,
+            "T.Short [STARTING]", "T.Short [NOT RUN]", "T.Short [FINISHED] Time: 0s", "T.Long [STARTING]", "  ping-pong, one pair: 10.0 million in 0.5 s", "T.Long [FINISHED] Time: 300s");
+        var said = await _world.AstraAsync("test", "--soak");
+        Assert.Equal((0, "1 passed, 0 failed, 0 skipped"), (said.ExitCode, said.Lines[^1]));
+        Assert.Contains("ping-pong, one pair", said.Out, StringComparison.Ordinal);
+        Assert.DoesNotContain("T.Short", said.Out, StringComparison.Ordinal);
+        Assert.DoesNotContain("tests finished", said.Out, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_test_program_that_dies_early_is_a_failure()
     {
         _world.FakeTests("Astra.Kernel.Tests", "Segmentation fault", exitCode: 139);

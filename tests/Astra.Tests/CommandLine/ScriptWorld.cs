@@ -75,11 +75,11 @@ public sealed class ScriptWorld : IDisposable
 
     public void Forget(string program) => File.Delete(Path.Combine(Programs, program));
 
-    public void FakeTests(string project, string summary, int exitCode)
+    public void FakeTests(string project, string summary, int exitCode, params string[] lines)
     {
         var program = Path.Combine(Clone, "artifacts", "build", "bin", project, "release", project);
         Directory.CreateDirectory(Path.GetDirectoryName(program)!);
-        WriteProgram(program, $"echo '=== TEST EXECUTION SUMMARY ==='\necho '   {project}  {summary}'\nexit {exitCode}");
+        WriteProgram(program, $"{string.Concat(lines.Select(line => $"echo '    {line}'\n"))}echo '=== TEST EXECUTION SUMMARY ==='\necho '   {project}  {summary}'\nexit {exitCode}");
     }
 
     public string[] Called(string program) => !File.Exists(Calls)

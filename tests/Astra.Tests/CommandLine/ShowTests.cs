@@ -27,7 +27,8 @@ public sealed class ShowTests : IDisposable
             ["goal", "list"], ["goal", "show", goal], ["goal", "cancel", goal], ["plan", "show", goal], ["task", "show", task], ["agent", "list"],
             ["agent", "show", "auditor"], ["agent", "create", "a"], ["agent", "remove", "a"], ["send", "a", "{}"],
             ["dead", "list"], ["dead", "show", task], ["dead", "replay", task], ["dead", "discard", task, "--reason", "withdrawn"], ["why", goal],
-            ["doctor"], ["plan", "edit", goal, "--edits", "[]"],
+            ["doctor"], ["plan", "edit", goal, "--edits", "[]"], ["dead", "rates"], ["dead", "events"], ["hook", "add", "https://example.org"], ["hook", "list"], ["hook", "show", task],
+            ["hook", "test", task], ["hook", "remove", task],
         ];
         foreach (var command in commands)
             JsonElement.Parse((await _world.TypeAsync([.. command, "--json"])).Out);
@@ -95,6 +96,24 @@ public sealed class ShowTests : IDisposable
     }
 
     [Fact]
+    public async Task A_secret_is_printed_where_the_hook_is_added_and_nowhere_else()
+    {
+        var added = await _world.TypeAsync("hook", "add", "https://example.org/hook", "--on", HookKinds.HourlyRates);
+        Assert.Contains("hook https://example.org/hook dead_rates.hour", _world.Server.Calls);
+        Assert.Contains("whsec_c2VjcmV0", added.Out);
+        Assert.Contains("only time", added.Error);
+        Assert.DoesNotContain("whsec_", (await _world.TypeAsync("hook", "list")).Out);
+        Assert.DoesNotContain("whsec_", (await _world.TypeAsync("hook", "show", Guid.NewGuid().ToString())).Out);
+    }
+
+    [Fact]
+    public async Task Deaths_are_shown_by_the_hour()
+    {
+        Assert.Contains("tool:unpack@2", (await _world.TypeAsync("dead", "rates", "--hours", "48")).Out);
+        Assert.Contains("rates 48", _world.Server.Calls);
+    }
+
+    [Fact]
     public async Task Help_of_every_command_ends_with_something_to_paste()
     {
         string[][] commands =
@@ -102,7 +121,7 @@ public sealed class ShowTests : IDisposable
             [], ["run"], ["run", "audit"], ["run", "agent"], ["serve"], ["up"], ["down"], ["status"], ["doctor"], ["goal"], ["goal", "list"],
             ["goal", "show"], ["goal", "cancel"], ["goal", "events"], ["plan"], ["plan", "show"], ["plan", "edit"], ["task"], ["task", "show"],
             ["agent"], ["agent", "list"], ["agent", "create"], ["agent", "show"], ["agent", "remove"], ["send"], ["bench"],
-            ["dead"], ["dead", "list"], ["dead", "show"], ["dead", "replay"], ["dead", "discard"], ["why"], ["version"],
+            ["dead"], ["dead", "rates"], ["dead", "events"], ["hook"], ["hook", "add"], ["hook", "list"], ["hook", "show"], ["hook", "test"], ["hook", "remove"], ["dead", "list"], ["dead", "show"], ["dead", "replay"], ["dead", "discard"], ["why"], ["version"],
         ];
         foreach (var command in commands)
         {

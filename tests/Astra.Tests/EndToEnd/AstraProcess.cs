@@ -37,6 +37,8 @@ internal sealed partial class AstraProcess : IDisposable
     public string Out => Read(_out);
     public string Error => Read(_error);
 
+    public bool HasEnded => _process.HasExited;
+
     public int ExitCode => _process.ExitCode;
 
     /// <summary>The first line, on either stream, that contains a text.</summary>
