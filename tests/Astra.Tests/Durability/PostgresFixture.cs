@@ -99,10 +99,18 @@ public sealed class TestDatabase(PostgresFixture postgres, PrivateCluster cluste
 
     public PrivateCluster Cluster => cluster;
 
-    /// <summary>For `--database`.</summary>
-    public string Address => cluster.ConnectionStringFor(PrivateCluster.Superuser, name);
+    /// <summary>For `--database`. Whoever asks has a server of its own on it, which may live a moment longer than the test
+    /// and would then own the shards of the next.</summary>
+    public string Address
+    {
+        get
+        {
+            IsSpoiled = true;
+            return cluster.ConnectionStringFor(PrivateCluster.Superuser, name);
+        }
+    }
 
-    /// <summary>The test changed the schema, so nobody else can use the database.</summary>
+    /// <summary>The test changed the schema or left something behind, so nobody else can use the database.</summary>
     public bool IsSpoiled { get; set; }
 
     /// <summary>Each call is another node's view of the same database.</summary>

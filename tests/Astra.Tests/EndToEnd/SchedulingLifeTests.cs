@@ -77,18 +77,18 @@ public sealed class SchedulingLifeTests(PostgresFixture postgres) : IAsyncDispos
     public async Task A_rate_is_kept_and_why_says_when_the_next_may_start()
     {
         await using var database = await postgres.CreateDatabaseAsync();
-        await _machine.ServeAsync(_machine.Data, "--database", database.Address);
+        var server = await _machine.ServeAsync(_machine.Data, "--database", database.Address);
         using var client = await AstraMachine.ClientAsync(_machine.Data);
-        await _machine.Astra("limit", "set", "queue", "emails", "--per-minute", "2").EndsWithAsync(0);
+        await _machine.Astra("limit", "set", "queue", "emails", "--per-minute", "1").EndsWithAsync(0);
         await using var worker = new GatedWorker(client.Address, _machine.Data.ReadAdminKey()!);
         worker.Open();
         var goal = await client.SubmitAsync(new GoalSubmission
         {
-            Title = "three mails", Plan = [.. Enumerable.Range(0, 3).Select(number => new AddStep { Name = $"mail-{number}", Executor = "agent:gated", Queue = "emails" })],
+            Title = "two mails", Plan = [.. Enumerable.Range(0, 2).Select(number => new AddStep { Name = $"mail-{number}", Executor = "agent:gated", Queue = "emails" })],
         }, cancellationToken: Ct);
-        await Eventually.HoldsAsync("two of them are done", async () => (await client.GetGoalAsync(goal.Id, Ct)).Tasks.Completed == 2);
+        await Eventually.HoldsAsync("one of them is done", async () => (await client.GetGoalAsync(goal.Id, Ct)).Tasks.Completed >= 1, server.ToString);
         var last = (await client.GetPlanAsync(goal.Id, Ct)).Tasks.Single(task => task.State == TaskState.Ready);
-        Assert.StartsWith("Queue emails has started the 2 per minute that are its limit; the next may start in", (await client.WhyAsync(last.Id, Ct)).Sentence, StringComparison.Ordinal);
+        Assert.StartsWith("Queue emails has started the 1 per minute that are its limit; the next may start in", (await client.WhyAsync(last.Id, Ct)).Sentence, StringComparison.Ordinal);
     }
 
     [Fact]
