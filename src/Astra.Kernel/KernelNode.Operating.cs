@@ -11,24 +11,24 @@ public sealed partial class KernelNode
     /// <summary>Told about the node's own troubles, on a thread of the kernel: return quickly.</summary>
     public Action<KernelNotice>? OnNotice
     {
-        get => _notices.Subscriber;
-        set => _notices.Subscriber = value;
+        get => _actors.Notices.Subscriber;
+        set => _actors.Notices.Subscriber = value;
     }
 
     /// <summary>Told of every commit of this node, on the turn that made it: return quickly. What traces are made from.</summary>
     public Action<Commit>? OnCommit
     {
-        get => _commits.Subscriber;
-        set => _commits.Subscriber = value;
+        get => _actors.Commits.Subscriber;
+        set => _actors.Commits.Subscriber = value;
     }
 
-    public KernelMetrics Metrics => _metrics;
+    public KernelMetrics Metrics => _parts.Metrics;
 
     /// <summary>For operators: the node's actors by path.</summary>
-    public ActorOperator Actors => _actors.Operator;
+    public ActorOperator Actors => _actors.System.Operator;
 
     /// <summary>The tree of actors as it is now.</summary>
-    public ActorSnapshot InspectActors() => _actors.Inspect();
+    public ActorSnapshot InspectActors() => _actors.System.Inspect();
 
     public async ValueTask<NodeSummary> SummariseAsync()
     {
@@ -44,9 +44,9 @@ public sealed partial class KernelNode
         var census = await _parts.Scheduler.AskAsync<SchedulerCensus>(TakeCensus.Instance, CatchUpTimeout);
         return new NodeSample
         {
-            At = _ports.Clock.Elapsed, Summary = Summarise(census.Summary), Counters = _metrics.Snapshot(), Tenants = census.Tenants, ShardGroups = census.ShardGroups,
-            TasksWithoutWorker = census.WithoutWorker, TasksNotDue = census.NotDue, ProjectionLag = _projected.Lag,
-            DiedLastHour = _metrics.DiedLastHour(_ports.Clock.Elapsed), Actors = _actors.Operator.Count(actorsListed), ActorDeadLetters = _actors.DeadLetters.Count,
+            At = _ports.Clock.Elapsed, Summary = Summarise(census.Summary), Counters = _parts.Metrics.Snapshot(), Tenants = census.Tenants, ShardGroups = census.ShardGroups,
+            TasksWithoutWorker = census.WithoutWorker, TasksNotDue = census.NotDue, ProjectionLag = _actors.Projected.Lag,
+            DiedLastHour = _parts.Metrics.DiedLastHour(_ports.Clock.Elapsed), Actors = _actors.System.Operator.Count(actorsListed), ActorDeadLetters = _actors.System.DeadLetters.Count,
         };
     }
 

@@ -47,7 +47,7 @@ public sealed partial class KernelNode
         {
             var since = _ports.Clock.Elapsed;
             Answer<IReadOnlyList<GoalStanding>> answer;
-            while ((answer = await _lookup.FindAsync(ofShard.Key, [.. ofShard.Select(goal => (tenant, goal))], by: null)).Refusal is { } refusal)
+            while ((answer = await _actors.Lookup.FindAsync(ofShard.Key, [.. ofShard.Select(goal => (tenant, goal))], by: null)).Refusal is { } refusal)
             {
                 if (_ports.Clock.Elapsed - since >= LookupPatience)
                     return refusal with { Kind = RefusalKind.Unavailable };

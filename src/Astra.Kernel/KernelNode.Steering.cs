@@ -44,7 +44,7 @@ public sealed partial class KernelNode
             return unavailable;
         if (!applied.Value && change is ControlChange.RemoveLimit)
             return new Refusal(RefusalKind.NotFound, "There is no such limit.");
-        var read = await _controls.AskAsync<ControlsRead>(ReadControls.Instance, CatchUpTimeout);
+        var read = await _actors.Controls.AskAsync<ControlsRead>(ReadControls.Instance, CatchUpTimeout);
         _door.TellControlsChanged();
         return read.Failed is null ? await GetControlsAsync(tenant)
             : new Refusal(RefusalKind.Unavailable, "It is kept, and takes effect when the database answers again.", TimeSpan.FromSeconds(3));

@@ -2,12 +2,10 @@ using Astra.Kernel.Actors;
 using Astra.Kernel.Agents;
 using Astra.Kernel.Controls;
 using Astra.Kernel.Journal;
-using Astra.Kernel.Metrics;
 using Astra.Kernel.Projecting;
 using Astra.Kernel.Scheduling;
 using Astra.Kernel.Shards;
 using Astra.Kernel.Tasks;
-using Astra.Kernel.Timers;
 using Astra.Kernel.Workers;
 
 namespace Astra.Kernel;
@@ -19,60 +17,23 @@ public sealed partial class KernelNode : IAsyncDisposable
     private static readonly TimeSpan CatchUpTimeout = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(10);
 
-    // The actors every shard talks to. What they are sent is bounded by what exists: shards, tasks, slots.
-    private const int NodeMailboxCapacityMax = 1 << 20;
-
     private readonly KernelPorts _ports;
     private readonly KernelLimits _limits;
-    private readonly KernelMetrics _metrics = new();
-    private readonly KernelNotices _notices;
-    private readonly CommitFeed _commits = new();
-    private readonly ProjectionProgress _projected;
-    private readonly ShardMap _map = new();
-    private readonly ActorSystem _actors;
+    private readonly NodeActors _actors;
     private readonly NodeParts _parts;
+    private readonly ShardMap _map;
     private readonly ShardDoor _door;
-    private readonly MessageService _messages;
     private readonly Explainer _explainer;
-    private readonly GoalLookup _lookup;
-    private readonly ActorRef _controls;
     private IDisposable? _serving;
     private int _isStopping;
-    private int _isUnfit;
 
     public KernelNode(KernelPorts ports, KernelLimits limits, NodeRegistration self)
     {
         (_ports, _limits) = (ports, limits);
-        (_notices, _projected) = (new KernelNotices(_metrics), new ProjectionProgress(ports.Clock));
-        _actors = new ActorSystem(ports.Dispatcher, ports.Clock, ports.Randomness, NodeActors.Options(_metrics, GiveUp));
-        _actors.Operator.Commanded = (path, command, by) => _notices.Publish(new KernelNotice.ActorCommanded(path, command, by));
-        var writer = new JournalWriter(ports.Journal, limits, ports.Clock, _metrics, _commits);
-        _parts = new NodeParts
-        {
-            Clock = ports.Clock, Randomness = ports.Randomness, Ids = ports.Ids, Limits = limits, Self = self, Writer = writer,
-            Events = new EventHub(), Ownership = new NodeOwnership(ports.Clock), Load = new NodeLoad(ports.Clock),
-            Messages = new MessageDesk(ports.Dispatcher, limits),
-            Metrics = _metrics, Roster = new WorkerRoster(), AgentGoals = new AgentGoalRates(ports.Clock, limits),
-        };
-        writer.Attach(Spawn("journal-writer", () => writer));
-        _parts.Projector = Spawn("projector", () => new Projector(ports.Projection, limits, _notices, _projected));
-        var line = new BusLine(ports.Bus, ports.Dispatcher);
-        _door = new ShardDoor(_map, self.Node, line, ports.Dispatcher);
-        _parts.Scheduler = Spawn("scheduler", () => new Scheduler(ports.Clock, limits, _door, _parts.Load, _parts.Roster, _metrics, () => _map.WorkingNodes));
-        _parts.Region = Spawn("shards", () => new ShardRegion(_parts, _map, ports.Leases, ports.Journal, ports.Projection, _notices), ShardRegion.ShardSupervision);
-        _lookup = new GoalLookup(_door, ports.Projection);
-        _parts.GoalWatch = Spawn("goal-watch", () => new GoalWatch(_lookup, _door));
-        var saver = new AgentSaver(ports.Agents, limits);
-        saver.Attach(Spawn("agent-states", () => saver));
-        _messages = new MessageService(_parts.Messages, ports.Dispatcher, ports.Clock);
-        var route = new MessageRoute(_parts, _map, new WorkerSearch(_map, self.Node, line, ports), line, ports.Dispatcher);
-        _parts.Agents = Spawn("agents", () => new AgentRegion(new AgentParts(_parts, _map, ports.Agents, saver, route)), AgentRegion.AgentSupervision);
-        Agents = new AgentDoor(_parts, _map, _door, ports.Agents);
+        _actors = new NodeActors(ports, limits, self, FireAsync);
+        (_parts, _map, _door) = (_actors.Parts, _actors.Map, _actors.Door);
         _explainer = new Explainer(ports.Clock, _parts.Scheduler, _door);
-        _controls = Spawn("controls", () => new ControlsKeeper(ports.Controls, _parts.Scheduler, limits, _notices));
-        _door.ControlsChanged = () => _controls.TrySend(ReadControls.Instance);
-        var schedules = Spawn("schedules", () => new ScheduleRunner(ports.Schedules, _map, _parts.Ownership, ports.Clock, _notices, FireAsync));
-        Spawn("calendar", () => new CalendarWatch(ports.Clock, _map, [_parts.Scheduler, schedules]));
+        Agents = new AgentDoor(_parts, _map, _door, ports.Agents);
     }
 
     public NodeRegistration Self => _parts.Self;
@@ -80,29 +41,17 @@ public sealed partial class KernelNode : IAsyncDisposable
     /// <summary>Messages to agents.</summary>
     public AgentDoor Agents { get; }
 
-    // Nothing is promised any more: what is asked from here on is refused, as on a node that stops.
-    private void GiveUp(NodeFailed failed)
-    {
-        if (Interlocked.Exchange(ref _isUnfit, 1) == 1)
-            return;
-        _parts.Ownership.End();
-        _notices.Publish(new KernelNotice.NodeFailed(failed.Actor.ToString() ?? "", failed.Why.Message));
-    }
-
     /// <summary>Registers the node, takes its share of the shards and loads them.</summary>
     /// <exception cref="JournalUnavailableException">The database does not answer.</exception>
     public async ValueTask StartAsync()
     {
         // Before anybody can learn that this node owns a shard.
-        _serving ??= _ports.Bus.Serve(Self, question => MessageCodec.IsMessageQuestion(question.Span) ? _messages.AnswerAsync(question) : _door.AnswerAsync(question));
+        _serving ??= _ports.Bus.Serve(Self, question => MessageCodec.IsMessageQuestion(question.Span) ? _actors.Messages.AnswerAsync(question) : _door.AnswerAsync(question));
         // Before anything is handed out that a limit holds back.
-        if ((await _controls.AskAsync<ControlsRead>(ReadControls.Instance, StartTimeout)).Failed is { } why)
+        if ((await _actors.Controls.AskAsync<ControlsRead>(ReadControls.Instance, StartTimeout)).Failed is { } why)
             throw new JournalUnavailableException($"The limits could not be read: {why.Message}", why);
-        switch (await _parts.Region.AskAsync<object>(new BeginRegion(), StartTimeout))
-        {
-            case RegionFailed failed:
-                throw new JournalUnavailableException($"The shards could not be loaded: {failed.Why.Message}", failed.Why);
-        }
+        if (await _parts.Region.AskAsync<object>(new BeginRegion(), StartTimeout) is RegionFailed failed)
+            throw new JournalUnavailableException($"The shards could not be loaded: {failed.Why.Message}", failed.Why);
     }
 
     /// <summary>Takes nothing more, lets the rows catch up with the log, gives the shards back.</summary>
@@ -117,19 +66,19 @@ public sealed partial class KernelNode : IAsyncDisposable
         }
         catch (Exception e) when (e is AskTimeoutException or ActorStoppedException)
         {
-            _notices.Publish(new KernelNotice.ProjectionDelayed("The rows did not catch up before the stop; the next start does it from the log."));
+            _actors.Notices.Publish(new KernelNotice.ProjectionDelayed("The rows did not catch up before the stop; the next start does it from the log."));
         }
-        await _actors.StopAsync(StopTimeout);
+        await _actors.System.StopAsync(StopTimeout);
         _serving?.Dispose();
         _parts.Events.Close();
-        _metrics.Dispose();
+        _parts.Metrics.Dispose();
         try
         {
             await _ports.Leases.LeaveAsync(_parts.Self, CancellationToken.None);
         }
         catch (Exception e)
         {
-            _notices.Publish(new KernelNotice.RenewalFailed($"The shards were not given back; they are free when the lease ends. {e.Message}"));
+            _actors.Notices.Publish(new KernelNotice.RenewalFailed($"The shards were not given back; they are free when the lease ends. {e.Message}"));
         }
     }
 
@@ -139,7 +88,7 @@ public sealed partial class KernelNode : IAsyncDisposable
     {
         var answer = await SubmitOrRefuseAsync(caller, request);
         if (answer.Refusal is { } refusal)
-            _metrics.Refused(refusal);
+            _parts.Metrics.Refused(refusal);
         return answer;
     }
 
@@ -260,11 +209,6 @@ public sealed partial class KernelNode : IAsyncDisposable
 
     // ---- Inside ---------------------------------------------------------------------------------------------------
 
-    private ActorRef Spawn(string name, Func<Actor> create, SupervisionPolicy? children = null) => _actors.Spawn(new ActorOptions
-    {
-        Name = name, Create = create, MailboxCapacityMax = NodeMailboxCapacityMax, Children = children ?? SupervisionPolicy.Default,
-    });
-
     private ValueTask<Answer<GoalRow>> SubmitAsync(ShardId shard, Caller caller, GoalRequest request, ulong digest, TimeSpan lookedAt, Refusal? unrelated) =>
         _door.AskAsync<GoalRow>(shard, new ShardRequest.Submit(caller, new GoalId(_ports.Ids.NewId(shard)), request, digest, lookedAt, unrelated));
 
@@ -335,33 +279,4 @@ public sealed partial class KernelNode : IAsyncDisposable
             return new Refusal(RefusalKind.Unavailable, "The tables do not catch up with the log; the database may be slow or full. Try again in a moment.", TimeSpan.FromSeconds(1));
         }
     }
-}
-
-/// <summary>Everything the kernel is handed; see ARCHITECTURE.md for who implements what.</summary>
-public sealed record KernelPorts(
-    IClock Clock, IRandomness Randomness, IIdSource Ids, IDispatcher Dispatcher, IJournal Journal, IProjection Projection, IShardLeases Leases, IBus Bus,
-    IAgentStore Agents)
-{
-    public required IControls Controls { get; init; }
-    public required ISchedules Schedules { get; init; }
-
-    /// <summary>What a schedule submits is kept as it was sent; the kernel does not know that form.</summary>
-    public required SubmissionReader ReadSubmission { get; init; }
-
-/// <param name="classOf">Whose code runs an agent, by its name.</param>
-public delegate ValueTask<Answer<GoalRequest>> SubmissionReader(ReadOnlyMemory<byte> submission, Func<string, ValueTask<Answer<string>>> classOf);
-}
-
-public sealed record GoalRequest
-{
-    public string? Agent { get; init; }
-    public required string Title { get; init; }
-    public ReadOnlyMemory<byte> Input { get; init; }
-    public int Priority { get; init; }
-    public DeadTaskPolicy DeadTaskPolicy { get; init; } = DeadTaskPolicy.Doom;
-    public string? IdempotencyKey { get; init; }
-    public GoalExtras Extras { get; init; } = GoalExtras.None;
-
-    /// <summary>The first tasks, added in the same commit as the goal.</summary>
-    public required IReadOnlyList<GraphEdit> Plan { get; init; }
 }
