@@ -57,10 +57,13 @@ internal sealed class ShardLog(ShardId shard, IClock clock, JournalWriter writer
             _deferred.Enqueue(new Deferred(LastSeq, null, effect, null, null));
     }
 
-    /// <summary>Sends a reply when everything recorded so far is durable; whoever waits for it is told to try again if the
+    /// <summary>Sends an answer when everything recorded so far is durable; whoever waits for it is told to try again if the
     /// shard is lost first.</summary>
-    public void DeferReply(ActorRef waiting, object reply)
+    public void DeferReply<T>(ActorRef? waiting, Answer<T> answer)
     {
+        if (waiting is null)
+            return;
+        object reply = answer.Refusal is { } refusal ? refusal : answer.Value!;
         if (CommittedSeq == LastSeq)
             waiting.TrySend(reply);
         else
