@@ -1,6 +1,7 @@
 namespace Astra.Kernel.Actors;
 
-/// <summary>The life of an actor: what each system message does, given the answer of <see cref="LifeCycle"/>.</summary>
+/// <summary>The life of an actor: what each system message does, given the answer of <see cref="LifeCycle"/>. The hooks
+/// are in ActorCell.Hooks.cs, the end in ActorCell.End.cs.</summary>
 internal sealed partial class ActorCell
 {
     // Born in the middle of its first start, so that a spawn needs no command of its own.
@@ -189,171 +190,12 @@ internal sealed partial class ActorCell
 
     internal void KeepFailure(Exception failure) => Volatile.Write(ref Extras.LastFailure, failure);
 
-    /// <summary>False when the actor has given up on it already.</summary>
-    internal bool TryFinish(Activity activity)
-    {
-        if (Pending != activity)
-            return false;
-        Pending = null;
-        activity.Incarnation.Guard?.NotBusyAnyMore();
-        Finish(activity.Kind, activity.Failure, activity.Message, activity.Sender);
-        return true;
-    }
-
-    /// <summary>Runs the hook that is due. False: the turn was taken away meanwhile.</summary>
-    private bool RunHook()
-    {
-        var kind = _dueHook;
-        _dueHook = ActivityKind.None;
-        Exception? failure = null;
-        bool isGuarded = Options.MessageDeadline is not null;
-        try
-        {
-            if (kind == ActivityKind.Starting)
-            {
-                LeaveIncarnation();
-                Incarnate();
-            }
-
-            var incarnation = _incarnation!;
-            SynchronizationContext.SetSynchronizationContext(incarnation);
-            incarnation.CurrentSender = null;
-            if (isGuarded)
-                System.Watchdog.Enter(incarnation, message: null);
-            var running = Call(kind, incarnation);
-            if (isGuarded && !incarnation.Guard!.Leave())
-            {
-                LeaveLost(incarnation, running);
-                return false;
-            }
-
-            if (!running.IsCompleted)
-            {
-                Await(new Activity(kind, incarnation, message: null, sender: null, running));
-                return true;
-            }
-
-            running.ThrowIfFailed();
-        }
-        catch (Exception thrown)
-        {
-            failure = thrown;
-        }
-
-        if (isGuarded && _incarnation is { } left && failure is not null && !LeaveAfterFailure(left))
-            return false;
-        _incarnation?.Guard?.NotBusyAnyMore();
-        Finish(kind, failure, message: null, sender: null);
-        return true;
-    }
-
     // A handler may be spawning its first child on another thread at this very moment. It first makes a supervisor and
     // then looks whether we are ending; we are ending and then look for a supervisor. One of the two sees the other.
     private void StopChildren()
     {
         Interlocked.MemoryBarrier();
         SupervisorIfAny?.StopAll();
-    }
-
-    private void Incarnate()
-    {
-        _incarnation = null;
-        var actor = Options.Create();
-        _incarnation = new Incarnation(this, actor, ++_incarnationCount);
-        SupervisorIfAny?.Reopen();
-        if (Options.MessageDeadline is not null)
-            System.Watchdog.Add(_incarnation);
-    }
-
-    private ValueTask Call(ActivityKind hook, Incarnation incarnation) => hook switch
-    {
-        ActivityKind.Starting => incarnation.Actor.StartedAsync(incarnation),
-        ActivityKind.Restarting =>
-            incarnation.Actor.RestartingAsync(Extras.RestartReason!, Extras.RestartMessage, incarnation),
-        _ => incarnation.Actor.StoppedAsync(incarnation),
-    };
-
-    private void Finish(ActivityKind kind, Exception? failure, object? message, ActorRef? sender)
-    {
-        if (failure is not null)
-            Fail(failure, message, sender);
-        else if (kind == ActivityKind.Starting && TryMove(LifeCommand.Started))
-        {
-            if (System.IsObserved)
-                System.Publish(new ActorStarted(this, _incarnationCount));
-        }
-    }
-
-    private void TakeLeave()
-    {
-        if (_state == ActorState.Stopping && !_hasSaidFarewell && _incarnation is { IsRevoked: false })
-        {
-            _hasSaidFarewell = true;
-            _dueHook = ActivityKind.Stopping;
-            return;
-        }
-
-        if (_incarnation is { IsRevoked: false } incarnation)
-            RevokeIdle(incarnation);
-        bool isHalting = _state == ActorState.Halting;
-        TryMove(LifeCommand.Emptied);
-        if (isHalting)
-            Parent?.Tell(new ChildHalted(this));
-        else
-            Bury();
-    }
-
-    private void RevokePending(DeadLetterReason reason, Exception? cause)
-    {
-        var pending = Pending!;
-        Pending = null;
-        // Counted before it is revoked: whoever sees it revoked may take it off the count again.
-        System.Lost.Lose(this);
-        pending.Incarnation.Revoke();
-        if (pending.Message is not null)
-            LetGo(pending.Message, pending.Sender, reason, cause);
-        EndRevoked(pending.Incarnation);
-    }
-
-    private void RevokeIdle(Incarnation incarnation)
-    {
-        incarnation.Revoke(isLeft: true);
-        EndRevoked(incarnation);
-    }
-
-    private void EndRevoked(Incarnation incarnation)
-    {
-        System.Watchdog.Remove(incarnation);
-        incarnation.End();
-    }
-
-    private void DrainToDeadLetters()
-    {
-        while (_mailbox.TryTake(out object message, out var sender))
-        {
-            Extras.DrainedCount++;
-            System.DeadLetters.Receive(message, sender, this, DeadLetterReason.ActorStopped);
-        }
-    }
-
-    private void Bury()
-    {
-        // The mailbox is closed, so nobody claims another slot; whoever has claimed one is about to publish it.
-        var spinner = new SpinWait();
-        for (DrainToDeadLetters(); !_mailbox.IsDrained; DrainToDeadLetters())
-            spinner.SpinOnce();
-        Waiting?.Serve(_mailbox.TakenCount);
-
-        // The parent hears of it first: by the time a watcher does, the name is free again.
-        Parent?.Tell(new ChildStopped(this));
-        if (System.IsObserved)
-            System.Publish(new ActorStopped(this, LastFailure));
-        // Whoever begins to watch first writes himself down and then looks here.
-        _isBuried = true;
-        Interlocked.MemoryBarrier();
-        Volatile.Read(ref _extras)?.Watchers?.TellAll();
-        if (Parent is null)
-            System.RootIsGone();
     }
 
     /// <summary>A message of the runtime that is meant for one incarnation and dies with it.</summary>
