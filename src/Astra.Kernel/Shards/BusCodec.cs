@@ -38,21 +38,6 @@ internal static class BusCodec
         GoalsSeen = 50,
     }
 
-    private enum EditKind : byte
-    {
-        Add = 1,
-        Remove = 2,
-        Rewire = 3,
-        Prioritise = 4,
-        Cancel = 5,
-        Replace = 6,
-        Extend = 7,
-        ExtendKind = 8,
-        Suspend = 9,
-        CancelSubtree = 10,
-        CancelGroup = 11,
-    }
-
     /// <param name="question">A <see cref="WorkerReport"/>, a <see cref="RenewLeases"/> or a <see cref="ReadControls"/>.</param>
     public static byte[] EncodeQuestion(object question)
     {
@@ -218,92 +203,6 @@ internal static class BusCodec
         writer.Int32(attempt.Attempt);
     }
 
-    private static void Edits(this FieldWriter writer, IReadOnlyList<GraphEdit> edits)
-    {
-        writer.Length(edits.Count);
-        foreach (var edit in edits)
-            writer.Edit(edit);
-    }
-
-    private static void WholeSpec(this FieldWriter writer, TaskSpec spec)
-    {
-        writer.Spec(spec);
-        writer.Bytes(ExtrasCodec.Encode(spec.Extras));
-    }
-
-    private static void Edit(this FieldWriter writer, GraphEdit edit)
-    {
-        switch (edit)
-        {
-            case GraphEdit.Add add:
-                writer.Byte((byte)EditKind.Add);
-                writer.WholeSpec(add.Spec);
-                writer.Named(add.After);
-                break;
-            case GraphEdit.Replace replace:
-                writer.Byte((byte)EditKind.Replace);
-                writer.WholeSpec(replace.Spec);
-                break;
-            case GraphEdit.Extend extend:
-                writer.Byte((byte)EditKind.Extend);
-                writer.Text(extend.Name);
-                writer.Named(extend.After);
-                break;
-            case GraphEdit.ExtendKind extend:
-                writer.Byte((byte)EditKind.ExtendKind);
-                writer.Text(extend.Kind);
-                writer.Named(extend.After);
-                break;
-            case GraphEdit.Suspend suspend:
-                writer.Byte((byte)EditKind.Suspend);
-                writer.Text(suspend.Name);
-                writer.Named(suspend.After);
-                break;
-            case GraphEdit.CancelSubtree cancel:
-                writer.Byte((byte)EditKind.CancelSubtree);
-                writer.Text(cancel.Name);
-                writer.Text(cancel.Reason);
-                break;
-            case GraphEdit.CancelGroup cancel:
-                writer.Byte((byte)EditKind.CancelGroup);
-                writer.Text(cancel.Group);
-                writer.Text(cancel.Reason);
-                break;
-            case GraphEdit.Remove remove:
-                writer.Byte((byte)EditKind.Remove);
-                writer.Text(remove.Name);
-                break;
-            case GraphEdit.Rewire rewire:
-                writer.Byte((byte)EditKind.Rewire);
-                writer.Text(rewire.Name);
-                writer.Named(rewire.After);
-                break;
-            case GraphEdit.Prioritise prioritise:
-                writer.Byte((byte)EditKind.Prioritise);
-                writer.Text(prioritise.Name);
-                writer.Int32(prioritise.Priority);
-                break;
-            case GraphEdit.Cancel cancel:
-                writer.Byte((byte)EditKind.Cancel);
-                writer.Text(cancel.Name);
-                writer.Text(cancel.Reason);
-                break;
-            default:
-                throw new InvalidOperationException($"No binary form for {edit.GetType().Name}.");
-        }
-    }
-
-    private static void Named(this FieldWriter writer, IReadOnlyList<NamedDependency> after)
-    {
-        writer.Length(after.Count);
-        foreach (var dependency in after)
-        {
-            writer.Text(dependency.Name);
-            writer.Byte((byte)dependency.Kind);
-            writer.OptionalText(dependency.Outcome);
-        }
-    }
-
     private static WorkerId Worker(this ref FieldReader reader) => new(reader.Id());
 
     private static AttemptId Attempt(this ref FieldReader reader) => new(new TaskId(reader.Id()), reader.Int32());
@@ -317,43 +216,4 @@ internal static class BusCodec
     }
 
     private static TimeSpan? OptionalDuration(this ref FieldReader reader) => reader.Int64() is var ticks and >= 0 ? TimeSpan.FromTicks(ticks) : null;
-
-    private static TaskSpec WholeSpec(this ref FieldReader reader)
-    {
-        var spec = reader.Spec();
-        return spec with { Extras = ExtrasCodec.DecodeTask(reader.Span()) };
-    }
-
-    private static GraphEdit[] Edits(this ref FieldReader reader)
-    {
-        var edits = new GraphEdit[reader.Count(bytesEachMin: 2)];
-        for (var i = 0; i < edits.Length; i++)
-        {
-            var kind = (EditKind)reader.Byte();
-            edits[i] = kind switch
-            {
-                EditKind.Add => new GraphEdit.Add(reader.WholeSpec(), reader.Named()),
-                EditKind.Replace => new GraphEdit.Replace(reader.WholeSpec()),
-                EditKind.Extend => new GraphEdit.Extend(reader.Text(), reader.Named()),
-                EditKind.ExtendKind => new GraphEdit.ExtendKind(reader.Text(), reader.Named()),
-                EditKind.Suspend => new GraphEdit.Suspend(reader.Text(), reader.Named()),
-                EditKind.CancelSubtree => new GraphEdit.CancelSubtree(reader.Text(), reader.Text()),
-                EditKind.CancelGroup => new GraphEdit.CancelGroup(reader.Text(), reader.Text()),
-                EditKind.Remove => new GraphEdit.Remove(reader.Text()),
-                EditKind.Rewire => new GraphEdit.Rewire(reader.Text(), reader.Named()),
-                EditKind.Prioritise => new GraphEdit.Prioritise(reader.Text(), reader.Int32()),
-                EditKind.Cancel => new GraphEdit.Cancel(reader.Text(), reader.Text()),
-                _ => throw new InvalidDataException($"An edit is of the unknown kind {(byte)kind}."),
-            };
-        }
-        return edits;
-    }
-
-    private static NamedDependency[] Named(this ref FieldReader reader)
-    {
-        var after = new NamedDependency[reader.Count(bytesEachMin: 3)];
-        for (var i = 0; i < after.Length; i++)
-            after[i] = new NamedDependency(reader.Text(), (DependencyKind)reader.Byte(), reader.OptionalText());
-        return after;
-    }
 }
