@@ -6,7 +6,9 @@ namespace Astra.Benchmarking.Kernel;
 /// <summary>An actor asks another, awaits the answer and asks again; each question is timed on its own.</summary>
 internal sealed class AskWorkload : IKernelWorkload
 {
-    private const int QuestionCount = 1_000_000;
+    private const int PartCount = 11;
+    private const int PartLength = 100_000;
+    private const int QuestionCount = PartCount * PartLength;
 
     private readonly long[] _waits = new long[QuestionCount];
 
