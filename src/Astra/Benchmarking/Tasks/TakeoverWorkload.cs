@@ -40,7 +40,7 @@ internal sealed class TakeoverWorkload(IAstraClient client, Uri address, string 
             {
                 Name = $"t{i}", Executor = AgentRunner.ExecutorOf(Agent), Kind = "hold", LeaseSeconds = Lease.TotalSeconds,
             }).ToList();
-            await client.SubmitAsync(new GoalSubmission { Title = "bench", Plan = plan }, cancellationToken: cancellationToken);
+            var goal = await client.SubmitAsync(new GoalSubmission { Title = "bench", Plan = plan }, cancellationToken: cancellationToken);
             foreach (var victim in victims)
                 victim.Held = await victim.NextTaskAsync(cancellationToken);
 
@@ -63,6 +63,8 @@ internal sealed class TakeoverWorkload(IAstraClient client, Uri address, string 
                 waits.Add(Stopwatch.GetElapsedTime(lastHeard[task.TaskId]) / Lease);
                 rescuer.Send(new WorkerFrame.Complete(task.TaskId, task.Attempt, AstraJson.ToElement(null), null));
             }
+            // A connection that is cut with reports on their way would leave tasks for the next run.
+            await new TasksLoad(client).CompletedAsync(goal.Id, cancellationToken);
             waits.Sort();
             return waits;
         }
