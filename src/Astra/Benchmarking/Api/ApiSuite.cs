@@ -19,7 +19,7 @@ internal sealed class ApiSuite(Uri address, string apiKey, Action<string> progre
     private const int LiveTasks = 1_000;
     private const int Subscribers = 1_000;
     private const int EventsPerSecond = 1_000;
-    private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(12);
     private static readonly TimeSpan RunTime = TimeSpan.FromSeconds(4);
     private static readonly TimeSpan SubscribeTimeMax = TimeSpan.FromSeconds(30);
 

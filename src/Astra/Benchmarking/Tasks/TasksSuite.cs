@@ -8,7 +8,7 @@ namespace Astra.Benchmarking.Tasks;
 /// workload ends only when the rows show what the log holds.
 /// </summary>
 /// <remarks>Independent tasks are submitted a thousand to a goal, graphs a hundred. Each workload runs before it counts, a
-/// rate for some fifteen seconds: what a server does for as long after its start is compile what has become hot.</remarks>
+/// rate for half a minute: what a server does for as long under load is count what is hot and compile it anew.</remarks>
 internal sealed class TasksSuite(BenchServer server, Action<string> progress)
 {
     public const string Name = "tasks";
@@ -19,7 +19,7 @@ internal sealed class TasksSuite(BenchServer server, Action<string> progress)
     private const int DrainGoals = 40;
     private const int DrainTasksPerGoal = 1_000;
     private const int Graphs = 1_000;
-    private static readonly TimeSpan WarmUpMin = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan WarmUpMin = TimeSpan.FromSeconds(30);
 
     public async Task<IReadOnlyList<Figure>> RunAsync(string workload, int runCount, CancellationToken cancellationToken)
     {
