@@ -121,7 +121,7 @@ public static class PlanTargets
         Name = task.Spec.Name,
         Executor = task.Spec.Executor,
         Kind = task.Spec.Kind,
-        Input = task.Spec.Input.IsEmpty ? null : AstraJson.Parse(task.Spec.Input.Span),
+        Input = WorkMapping.ToJson(task.Spec.Input),
         After = [.. task.After.Select(after => WorkMapping.ToWire(names.GetValueOrDefault(after.On) ?? after.On.ToString(), after))],
         Priority = task.Spec.Priority,
         AttemptCountMax = task.Spec.AttemptCountMax,

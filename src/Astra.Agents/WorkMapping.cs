@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Astra.Kernel;
 using Astra.Kernel.Effects;
 using Astra.Kernel.Tasks;
@@ -41,7 +42,7 @@ public static class WorkMapping
         var extras = assignment.Spec.Extras;
         var key = EffectRecord.KeyOf(assignment.Task, assignment.Attempt, extras.EffectKeys ?? Kernel.Effects.EffectKeys.PerTask);
         return extras.Effect is { } effect
-            ? new AssignedEffect(key, ToWire(effect.State), effect.Output.IsEmpty ? null : AstraJson.Parse(effect.Output.Span))
+            ? new AssignedEffect(key, ToWire(effect.State), ToJson(effect.Output))
             : new AssignedEffect(key);
     }
 
@@ -133,10 +134,10 @@ public static class WorkMapping
 
     /// <summary>The message as an agent in this process sees it.</summary>
     public static MessageTurn ToTurn(MessageCall call) =>
-        new(call.Agent, AstraJson.Parse(call.Message.Span), call.State.IsEmpty ? null : AstraJson.Parse(call.State.Span), call.StateVersion);
+        new(call.Agent, AstraJson.Parse(call.Message.Span), ToJson(call.State), call.StateVersion);
 
     public static ServerFrame.Message ToWire(MessageCall call) => new(
-        call.Id, call.Agent, call.Class, AstraJson.Parse(call.Message.Span), call.State.IsEmpty ? null : AstraJson.Parse(call.State.Span),
+        call.Id, call.Agent, call.Class, AstraJson.Parse(call.Message.Span), ToJson(call.State),
         call.StateVersion, call.Deadline.TotalSeconds);
 
     public static MessageOutcome ToKernel(MessageResult result) => result switch
@@ -148,9 +149,12 @@ public static class WorkMapping
     };
 
     /// <summary>JSON null is no bytes: a task without input or result has none.</summary>
-    public static ReadOnlyMemory<byte> ToBytes(System.Text.Json.JsonElement? value) =>
-        value is { ValueKind: not (System.Text.Json.JsonValueKind.Null or System.Text.Json.JsonValueKind.Undefined) } element
+    public static ReadOnlyMemory<byte> ToBytes(JsonElement? value) =>
+        value is { ValueKind: not (JsonValueKind.Null or JsonValueKind.Undefined) } element
             ? AstraJson.Write(element) : ReadOnlyMemory<byte>.Empty;
+
+    /// <summary>The way back of <see cref="ToBytes"/>.</summary>
+    public static JsonElement? ToJson(ReadOnlyMemory<byte> bytes) => bytes.IsEmpty ? null : AstraJson.Parse(bytes.Span);
 
     private static StepOutput ToWire(EndedDependency dependency) => new(
         dependency.Name,

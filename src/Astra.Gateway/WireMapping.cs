@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Astra.Agents;
 using Astra.Governance;
 using Astra.Kernel;
@@ -7,9 +6,7 @@ using Astra.Sdk;
 using KernelFailureKind = Astra.Kernel.Tasks.FailureKind;
 using KernelGoalState = Astra.Kernel.Tasks.GoalState;
 using KernelTaskState = Astra.Kernel.Tasks.TaskState;
-using KernelEffectState = Astra.Kernel.Effects.EffectState;
 using WireCounts = Astra.Sdk.TaskCounts;
-using WireEffectState = Astra.Sdk.EffectState;
 using WireFailureKind = Astra.Sdk.FailureKind;
 using WireGoalState = Astra.Sdk.GoalState;
 using WireTaskState = Astra.Sdk.TaskState;
@@ -31,8 +28,8 @@ public static class WireMapping
         CreatedAt = goal.CreatedAt,
         EndedAt = goal.EndedAt,
         Tasks = new WireCounts(goal.Counts.Pending, goal.Counts.Ready, goal.Counts.Running, goal.Counts.Completed, goal.Counts.Cancelled, goal.Counts.Dead),
-        Input = ToJson(goal.Input),
-        Result = ToJson(goal.Result),
+        Input = WorkMapping.ToJson(goal.Input),
+        Result = WorkMapping.ToJson(goal.Result),
         After = RelationMapping.ToView(goal.Extras.After),
         Parent = goal.Extras.Parent?.Value,
         Reason = goal.Reason,
@@ -58,11 +55,11 @@ public static class WireMapping
         CreatedAt = task.CreatedAt,
         StartedAt = task.StartedAt,
         EndedAt = task.EndedAt,
-        Input = isInList ? null : ToJson(task.Spec.Input),
-        Output = isInList ? null : ToJson(task.Output),
+        Input = isInList ? null : WorkMapping.ToJson(task.Spec.Input),
+        Output = isInList ? null : WorkMapping.ToJson(task.Output),
         Failure = task.Failure is { } failure ? ToView(failure) : null,
         Effect = task.Spec.Extras.Effect is { } effect
-            ? new EffectView(ToWire(effect.State), effect.Attempt, effect.What, effect.At, isInList ? null : ToJson(effect.Output), effect.By) : null,
+            ? new EffectView(WorkMapping.ToWire(effect.State), effect.Attempt, effect.What, effect.At, isInList ? null : WorkMapping.ToJson(effect.Output), effect.By) : null,
         Outcome = task.Spec.Extras.Outcome,
         Group = task.Spec.Extras.Group,
         Reason = task.Reason,
@@ -74,10 +71,6 @@ public static class WireMapping
     };
 
     public static TaskFailure ToView(Failure failure) => new(ToWire(failure.Kind), failure.Reason, failure.Fingerprint);
-
-    public static WireEffectState ToWire(KernelEffectState state) => WorkMapping.ToWire(state);
-
-    public static KernelEffectState ToKernel(WireEffectState state) => WorkMapping.ToKernel(state);
 
     public static TaskView ToView(TaskReading reading)
     {
@@ -147,6 +140,4 @@ public static class WireMapping
         KernelFailureKind.UnknownEffect => WireFailureKind.UnknownEffect,
         _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "No such kind of failure."),
     };
-
-    private static JsonElement? ToJson(ReadOnlyMemory<byte> payload) => payload.IsEmpty ? null : AstraJson.Parse(payload.Span);
 }

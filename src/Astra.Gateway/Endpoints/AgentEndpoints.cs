@@ -68,7 +68,7 @@ internal sealed class AgentEndpoints(GatewayParts parts, Replies replies)
 
     private async Task<IResult> Get(string name, HttpContext http) =>
         await parts.Agents.LoadAsync(http.Principal().Tenant, name, http.RequestAborted) is { } row
-            ? Replies.Json(ToView(row, (await parts.Node.SummariseAsync()).Workers) with { State = row.State.IsEmpty ? null : AstraJson.Parse(row.State.Span) })
+            ? Replies.Json(ToView(row, (await parts.Node.SummariseAsync()).Workers) with { State = WorkMapping.ToJson(row.State) })
             : Problems.Of(StatusCodes.Status404NotFound, $"There is no agent {Words.Clean(name)} here.");
 
     private async Task<IResult> Remove(string name, HttpContext http)

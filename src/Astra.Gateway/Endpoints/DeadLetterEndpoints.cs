@@ -98,7 +98,7 @@ internal sealed class DeadLetterEndpoints(KernelNode node, ToolCatalog catalog, 
 
     private Task<IResult> Resolve(Guid id, EffectResolution resolution, HttpContext http)
     {
-        var outcome = WireMapping.ToKernel(resolution.Outcome);
+        var outcome = WorkMapping.ToKernel(resolution.Outcome);
         return tasks.ReplyAsync(http, node.ResolveEffectAsync(http.Principal().Caller, new TaskId(id), outcome, WorkMapping.ToBytes(resolution.Output)));
     }
 
@@ -131,6 +131,6 @@ internal sealed class DeadLetterEndpoints(KernelNode node, ToolCatalog catalog, 
         WireMapping.ToView(story.Task, _ => null, isInList: false) with { After = [] }, story.Goal.Title, story.Goal.Agent, story.Task.Failure?.Fingerprint ?? "",
         [.. story.Attempts.Select(attempt => new AttemptView(
             attempt.Attempt, attempt.Worker, attempt.StartedAt, attempt.EndedAt, attempt.Ending is { } ending ? EventMapping.KindOf(ending) : null,
-            attempt.Failure is { } failure ? WireMapping.ToView(failure) : null, attempt.Reason, attempt.Effect is { } effect ? WireMapping.ToWire(effect) : null))],
+            attempt.Failure is { } failure ? WireMapping.ToView(failure) : null, attempt.Reason, attempt.Effect is { } effect ? WorkMapping.ToWire(effect) : null))],
         [.. story.Interventions.Select(intervention => new InterventionView(intervention.At, EventMapping.KindOf(intervention.Kind), intervention.By))]);
 }

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using Astra.Agents;
 using Astra.Kernel;
 using Astra.Kernel.Workers;
@@ -13,9 +12,6 @@ namespace Astra.Gateway;
 internal sealed class WorkerConnection(FrameSocket<WorkerFrame, ServerFrame> socket, GatewayParts parts, Principal principal, TimeSpan keyCheckPeriod)
     : IMessageWorker, IAsyncDisposable
 {
-    private const int SlotsMax = 1_000;
-    private const int AgentsMax = 200;
-    private const int NameLengthMax = 100;
     private const double HeartbeatSeconds = 10;
 
     // A worker reports and calls at most a few times per slot at once. One that sends more waits for its own frames.
@@ -23,7 +19,7 @@ internal sealed class WorkerConnection(FrameSocket<WorkerFrame, ServerFrame> soc
 
     private static readonly TimeSpan HelloTimeMax = TimeSpan.FromSeconds(10);
 
-    private readonly ConcurrentDictionary<TaskAttempt, HeldTask> _held = new();
+    private readonly HeldTasks _held = new();
     private readonly MessageFrames _messages = new(socket);
 
     // The kernel may assign before Connect has returned the link.
@@ -82,50 +78,6 @@ internal sealed class WorkerConnection(FrameSocket<WorkerFrame, ServerFrame> soc
         }
     }
 
-    public void Assign(Assignment assignment)
-    {
-        var attempt = new TaskAttempt(assignment.Task.Value, assignment.Attempt);
-        _held[attempt] = new HeldTask(assignment);
-        if (_link.Task.IsCompletedSuccessfully)
-            Send(assignment);
-        else
-            _ = SendWhenWelcomeAsync(assignment);
-    }
-
-    public void Revoke(TaskId task, int attempt, string reason)
-    {
-        Drop(new TaskAttempt(task.Value, attempt));
-        socket.TrySend(new ServerFrame.Revoke(task.Value, attempt, reason));
-    }
-
-    private async Task SendWhenWelcomeAsync(Assignment assignment)
-    {
-        await _link.Task;
-        Send(assignment);
-    }
-
-    // Parsing payloads is not for a turn of the kernel: whoever sends does that.
-    private void Send(Assignment assignment)
-    {
-        if (!socket.TrySend(() => new ServerFrame.Assign(WorkMapping.ToWire(assignment))))
-            socket.Abort();
-    }
-
-    public void Deliver(MessageCall call) => _messages.Deliver(call, _link.Task);
-
-    public void Cancel(MessageCall call, string reason) => _messages.Cancel(call, reason);
-
-    public async ValueTask DisposeAsync()
-    {
-        await _ending.CancelAsync();
-        if (_link.Task.IsCompletedSuccessfully)
-            await (await _link.Task).DisposeAsync();
-        foreach (var attempt in _held.Keys)
-            Drop(attempt);
-        await socket.DisposeAsync();
-        _ending.Dispose();
-    }
-
     private async ValueTask<WorkerFrame.Hello> ReceiveHelloAsync()
     {
         var receiving = socket.ReceiveAsync(CancellationToken.None).AsTask();
@@ -136,17 +88,8 @@ internal sealed class WorkerConnection(FrameSocket<WorkerFrame, ServerFrame> soc
             throw new IOException("The worker left without a word.");
         if (first is not WorkerFrame.Hello hello)
             throw new BadFrameException("The first frame is hello.");
-        if (hello.Name.Length is 0 or > NameLengthMax || !Words.IsPlain(hello.Name))
-            throw new BadFrameException($"A worker's name is one line of 1 to {NameLengthMax} characters.");
-        if (hello.Slots is < 1 or > SlotsMax)
-            throw new BadFrameException($"A worker has 1 to {SlotsMax} slots, not {hello.Slots}.");
-        if (hello.Agents.Count is 0 or > AgentsMax)
-            throw new BadFrameException($"A worker offers 1 to {AgentsMax} agents, not {hello.Agents.Count}.");
-        if (hello.Capabilities is { } capabilities && Kernel.Tasks.Capabilities.Refuse(capabilities) is { } bad)
-            throw new BadFrameException($"These are no capabilities: {bad}");
-        foreach (var agent in hello.Agents)
-            if (agent is null || AgentEndpoints.Refuse(agent) is not null)
-                throw new BadFrameException(agent is null ? "An agent has a name and a description." : AgentEndpoints.Refuse(agent)!);
+        if (WorkerHello.Refuse(hello) is { } bad)
+            throw new BadFrameException(bad);
         foreach (var agent in hello.Agents)
             await parts.Agents.RegisterAsync(principal.Tenant, new AgentDefinition(agent.Name, Class: null, agent.Description), _ending.Token);
         return hello;
@@ -154,6 +97,7 @@ internal sealed class WorkerConnection(FrameSocket<WorkerFrame, ServerFrame> soc
 
     private async Task ReceiveAsync(WorkerLink link, int slots)
     {
+        var attempts = new AttemptFrames(socket, parts, link, _held);
         // Reports wait for their commit side by side, so that one commit takes many of them.
         using var inHand = new SemaphoreSlim(slots * FramesAtOncePerSlot);
         var failed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -171,7 +115,7 @@ internal sealed class WorkerConnection(FrameSocket<WorkerFrame, ServerFrame> soc
                         link.Drain();
                         continue;
                     case WorkerFrame.Credit credit:
-                        link.Offer(credit.Slots is >= 0 and <= SlotsMax ? credit.Slots : throw new BadFrameException($"A worker takes 0 to {SlotsMax} tasks at once, not {credit.Slots}."));
+                        link.Offer(credit.Slots is >= 0 and <= WorkerHello.SlotsMax ? credit.Slots : throw new BadFrameException($"A worker takes 0 to {WorkerHello.SlotsMax} tasks at once, not {credit.Slots}."));
                         continue;
                     case WorkerFrame.Hello:
                         throw new BadFrameException("A worker says hello once.");
@@ -202,7 +146,7 @@ internal sealed class WorkerConnection(FrameSocket<WorkerFrame, ServerFrame> soc
         {
             try
             {
-                await HandleAsync(link, frame);
+                await (frame is WorkerFrame.Heartbeat heartbeat ? BeatAsync(link, heartbeat) : attempts.AnswerAsync(frame));
             }
             catch (Exception e)
             {
@@ -216,44 +160,6 @@ internal sealed class WorkerConnection(FrameSocket<WorkerFrame, ServerFrame> soc
         }
     }
 
-    private async Task HandleAsync(WorkerLink link, WorkerFrame frame)
-    {
-        switch (frame)
-        {
-            case WorkerFrame.Heartbeat heartbeat:
-                await BeatAsync(link, heartbeat);
-                break;
-            case WorkerFrame.Complete complete:
-                await ReportAsync(link, new TaskAttempt(complete.TaskId, complete.Attempt), new TaskReport.Completed(complete.Output, complete.Edits ?? [], Words.Clean(complete.Outcome)));
-                break;
-            case WorkerFrame.Suspend suspend:
-                await ReportAsync(link, new TaskAttempt(suspend.TaskId, suspend.Attempt), new TaskReport.Suspended(suspend.After, suspend.Edits ?? []));
-                break;
-            case WorkerFrame.Fail fail:
-                await ReportAsync(link, new TaskAttempt(fail.TaskId, fail.Attempt), new TaskReport.Failed(fail.Kind, Words.Clean(fail.Reason)!, Words.Clean(fail.Fingerprint) ?? ""));
-                break;
-            case WorkerFrame.CallTool call:
-                await CallToolAsync(call);
-                break;
-            case WorkerFrame.SubmitGoal submit:
-                socket.TrySend(_held.TryGetValue(new TaskAttempt(submit.TaskId, submit.Attempt), out var own)
-                    ? await GoalFrames.SubmitAsync(parts.Node, link, own.Assignment, submit)
-                    : GoalFrames.NotHeld(submit));
-                break;
-            case WorkerFrame.Release release:
-                await ReleaseAsync(link, release);
-                break;
-            case WorkerFrame.EffectIntent intent:
-                await RecordEffectAsync(new TaskAttempt(intent.TaskId, intent.Attempt), attempt => link.IntendAsync(attempt, Words.Clean(intent.What)!));
-                break;
-            case WorkerFrame.EffectOutcome outcome:
-                await RecordEffectAsync(
-                    new TaskAttempt(outcome.TaskId, outcome.Attempt),
-                    attempt => link.SettleAsync(attempt, WorkMapping.ToKernel(outcome.Outcome), WorkMapping.ToBytes(outcome.Output)));
-                break;
-        }
-    }
-
     private async Task BeatAsync(WorkerLink link, WorkerFrame.Heartbeat heartbeat)
     {
         var lost = await link.HeartbeatAsync([.. heartbeat.Tasks.Select(task => new AttemptId(new TaskId(task.TaskId), task.Attempt))]);
@@ -261,102 +167,43 @@ internal sealed class WorkerConnection(FrameSocket<WorkerFrame, ServerFrame> soc
             Revoke(attempt.Task, attempt.Attempt, "Its lease was lost.");
     }
 
-    private async Task ReportAsync(WorkerLink link, TaskAttempt attempt, TaskReport report)
-    {
-        if (!_held.TryGetValue(attempt, out var held))
-        {
-            socket.TrySend(new ServerFrame.Late(attempt.TaskId, attempt.Attempt, "This connection does not hold that attempt."));
-            return;
-        }
-        var answer = await WorkReports.SendAsync(link, held.Assignment, report);
-        if (answer.Refusal is { Kind: RefusalKind.Invalid or RefusalKind.Conflict } bad)
-        {
-            socket.TrySend(new ServerFrame.Refused(attempt.TaskId, attempt.Attempt, bad.Reason));
-            return;
-        }
-
-        // Any other refusal ends the attempt here. The link has waited for a shard that was on its way; one that is
-        // still not back has another owner, which issues the task anew.
-        Drop(attempt);
-        socket.TrySend(answer.Refusal is { } late
-            ? new ServerFrame.Late(attempt.TaskId, attempt.Attempt, late.Reason)
-            : new ServerFrame.Accepted(attempt.TaskId, attempt.Attempt));
-    }
-
-    private async Task ReleaseAsync(WorkerLink link, WorkerFrame.Release release)
-    {
-        var attempt = new TaskAttempt(release.TaskId, release.Attempt);
-        var reason = Words.Clean(release.Reason) is { Length: > 0 } said ? said : "its worker gave it back";
-        var answer = _held.ContainsKey(attempt)
-            ? await link.ReleaseAsync(new AttemptId(new TaskId(attempt.TaskId), attempt.Attempt), reason)
-            : new Refusal(RefusalKind.Late, "This connection does not hold that attempt.");
-        Drop(attempt);
-        socket.TrySend(answer.Refusal is { } late
-            ? new ServerFrame.Late(attempt.TaskId, attempt.Attempt, late.Reason)
-            : new ServerFrame.Accepted(attempt.TaskId, attempt.Attempt));
-    }
-
-    private async Task RecordEffectAsync(TaskAttempt attempt, Func<AttemptId, ValueTask<Answer<Kernel.Tasks.TaskState>>> record)
-    {
-        var answer = _held.ContainsKey(attempt)
-            ? await record(new AttemptId(new TaskId(attempt.TaskId), attempt.Attempt))
-            : new Refusal(RefusalKind.Late, "This connection does not hold that attempt.");
-        socket.TrySend(answer.Refusal is { } refusal
-            ? new ServerFrame.EffectRefused(attempt.TaskId, attempt.Attempt, refusal.Reason)
-            : new ServerFrame.EffectRecorded(attempt.TaskId, attempt.Attempt));
-    }
-
-    private async Task CallToolAsync(WorkerFrame.CallTool call)
-    {
-        var attempt = new TaskAttempt(call.TaskId, call.Attempt);
-        if (!_held.TryGetValue(attempt, out var held))
-        {
-            socket.TrySend(new ServerFrame.ToolAnswer(call.CallId, null, null, "This connection does not hold that attempt, so it has no authority to call tools.", null));
-            return;
-        }
-        socket.TrySend(await RunToolAsync(call, held));
-    }
-
-    private async Task<ServerFrame.ToolAnswer> RunToolAsync(WorkerFrame.CallTool call, HeldTask held)
-    {
-        var task = held.Assignment;
-        var gate = parts.Tools.For(new Tools.Catalog.ToolSubject(task.Tenant, task.Agent, task.Goal, task.GoalInput));
-        var ending = held.Ending;
-        try
-        {
-            var result = await gate.CallAsync(
-                new ToolCall(call.Tool, call.Input)
-                {
-                    Reads = call.Reads ?? [],
-                    IdempotencyKey = call.IdempotencyKey,
-                    Deadline = call.DeadlineSeconds is > 0 and < 1e6 and var seconds ? TimeSpan.FromSeconds(seconds) : null,
-                }, ending);
-            return new ServerFrame.ToolAnswer(call.CallId, result.Output, result.Receipt, null, null);
-        }
-        catch (ToolRefusedException e)
-        {
-            return new ServerFrame.ToolAnswer(call.CallId, null, null, e.Message, null);
-        }
-        catch (ToolFailedException e)
-        {
-            return new ServerFrame.ToolAnswer(call.CallId, null, e.Receipt, null, e.Message);
-        }
-        catch (OperationCanceledException) when (ending.IsCancellationRequested)
-        {
-            return new ServerFrame.ToolAnswer(call.CallId, null, null, "The attempt was taken away while the tool ran.", null);
-        }
-        catch (Exception e)
-        {
-            parts.OnError($"tool {call.Tool}", e);
-            return new ServerFrame.ToolAnswer(call.CallId, null, null, null, $"The tool could not be run: {FailureCause.Sentence(e)}");
-        }
-    }
-
     private void Publish(WorkerFrame.Progress progress)
     {
-        if (_held.TryGetValue(new TaskAttempt(progress.TaskId, progress.Attempt), out var held))
+        if (_held.Find(progress.TaskId, progress.Attempt) is { } held)
             parts.Progress.Publish(principal.Tenant, new ProgressLine(
                 held.Assignment.Goal, held.Assignment.Task, held.Assignment.Spec.Name, progress.Attempt, TimeProvider.System.GetUtcNow(), Words.Clean(progress.Text)!));
+    }
+
+    public void Assign(Assignment assignment)
+    {
+        _held.Add(assignment);
+        if (_link.Task.IsCompletedSuccessfully)
+            Send(assignment);
+        else
+            _ = SendWhenWelcomeAsync(assignment);
+    }
+
+    public void Revoke(TaskId task, int attempt, string reason)
+    {
+        _held.Drop(new TaskAttempt(task.Value, attempt));
+        socket.TrySend(new ServerFrame.Revoke(task.Value, attempt, reason));
+    }
+
+    public void Deliver(MessageCall call) => _messages.Deliver(call, _link.Task);
+
+    public void Cancel(MessageCall call, string reason) => _messages.Cancel(call, reason);
+
+    private async Task SendWhenWelcomeAsync(Assignment assignment)
+    {
+        await _link.Task;
+        Send(assignment);
+    }
+
+    // Parsing payloads is not for a turn of the kernel: whoever sends does that.
+    private void Send(Assignment assignment)
+    {
+        if (!socket.TrySend(() => new ServerFrame.Assign(WorkMapping.ToWire(assignment))))
+            socket.Abort();
     }
 
     /// <summary>A connection outlives the request that opened it, so the key is looked at again from time to time.</summary>
@@ -380,50 +227,13 @@ internal sealed class WorkerConnection(FrameSocket<WorkerFrame, ServerFrame> soc
         }
     }
 
-    private void Drop(TaskAttempt attempt)
+    public async ValueTask DisposeAsync()
     {
-        if (_held.TryRemove(attempt, out var held))
-            held.End();
-    }
-
-    /// <summary>An attempt of this connection, and what runs under its authority.</summary>
-    private sealed class HeldTask(Assignment assignment)
-    {
-        private readonly Lock _gate = new();
-        private Action? _end;
-        private CancellationToken _ending;
-        private bool _hasEnded;
-
-        public Assignment Assignment => assignment;
-
-        /// <summary>Made when it is first asked for: most attempts call no tool.</summary>
-        public CancellationToken Ending
-        {
-            get
-            {
-                lock (_gate)
-                {
-                    if (_hasEnded)
-                        return new CancellationToken(canceled: true);
-                    if (_end is null)
-                    {
-                        // Never disposed: it has no timer and no handle, and calls may still look at it when the attempt has ended.
-                        var ending = new CancellationTokenSource();
-                        // Revocations come from a turn of the kernel, and what a cancelled call does is not for that thread.
-                        (_end, _ending) = (() => _ = ending.CancelAsync(), ending.Token);
-                    }
-                    return _ending;
-                }
-            }
-        }
-
-        public void End()
-        {
-            lock (_gate)
-            {
-                _hasEnded = true;
-                _end?.Invoke();
-            }
-        }
+        await _ending.CancelAsync();
+        if (_link.Task.IsCompletedSuccessfully)
+            await (await _link.Task).DisposeAsync();
+        _held.DropAll();
+        await socket.DisposeAsync();
+        _ending.Dispose();
     }
 }

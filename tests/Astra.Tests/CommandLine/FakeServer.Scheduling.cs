@@ -62,10 +62,4 @@ public sealed partial class FakeServer
 
     public async Task<GoalView> RunScheduleAsync(Guid schedule, CancellationToken cancellationToken = default) =>
         await SubmitAsync((await GetScheduleAsync(schedule, cancellationToken)).Goal, null, cancellationToken);
-
-    private Task<T> Called<T>(string call, T answer)
-    {
-        Calls.Add(call);
-        return Task.FromResult(answer);
-    }
 }

@@ -47,18 +47,11 @@ public sealed class AgentLifeTests(PostgresFixture postgres) : IAsyncDisposable
     public async Task Either_of_two_servers_takes_a_message_and_the_owner_of_the_agent_answers_it()
     {
         await using var database = await postgres.CreateDatabaseAsync();
-        var (first, second) = (_machine.DataOf("first"), _machine.DataOf("second"));
-        await _machine.ServeAsync(first, "--database", database.Address);
-        await _machine.ServeAsync(second, "--database", database.Address);
-        using var one = await AstraMachine.ClientAsync(first);
-        using var other = await AstraMachine.ClientAsync(second, keyFrom: first);
-        await Eventually.HoldsAsync(
-            "every shard owned, and both servers owning some",
-            async () => await other.GetStatusAsync(None) is var status
-                && status.Nodes.Count(node => node is { Alive: true, Shards: > 0 }) == 2 && status.Nodes.Sum(node => node.Shards) == status.ShardsTotal);
+        using var servers = await TwoServers.StartAsync(_machine, database);
+        var (one, other) = (servers.One, servers.Other);
         await one.CreateAgentsAsync([.. Names().Select(name => new AgentRegistration(name) { Class = "counter" })], None);
-        await using var workerOfOne = WorkerOf(one, key: first.ReadAdminKey());
-        await using var workerOfOther = WorkerOf(other, key: first.ReadAdminKey());
+        await using var workerOfOne = WorkerOf(one, key: servers.Key);
+        await using var workerOfOther = WorkerOf(other, key: servers.Key);
         await OffersAsync(one);
         await OffersAsync(other);
 
@@ -73,17 +66,10 @@ public sealed class AgentLifeTests(PostgresFixture postgres) : IAsyncDisposable
     public async Task A_worker_of_any_server_runs_the_agents_of_all_and_when_its_server_is_killed_another_does()
     {
         await using var database = await postgres.CreateDatabaseAsync();
-        var (first, second) = (_machine.DataOf("first"), _machine.DataOf("second"));
-        await _machine.ServeAsync(first, "--database", database.Address);
-        var killed = await _machine.ServeAsync(second, "--database", database.Address);
-        using var one = await AstraMachine.ClientAsync(first);
-        using var other = await AstraMachine.ClientAsync(second, keyFrom: first);
-        await Eventually.HoldsAsync(
-            "every shard owned, and both servers owning some",
-            async () => await other.GetStatusAsync(None) is var status
-                && status.Nodes.Count(node => node is { Alive: true, Shards: > 0 }) == 2 && status.Nodes.Sum(node => node.Shards) == status.ShardsTotal);
+        using var servers = await TwoServers.StartAsync(_machine, database);
+        var (one, other) = (servers.One, servers.Other);
         await one.CreateAgentsAsync([.. Names().Select(name => new AgentRegistration(name) { Class = "counter" })], None);
-        await using (WorkerOf(other, key: first.ReadAdminKey()))
+        await using (WorkerOf(other, key: servers.Key))
         {
             await OffersAsync(other);
             Assert.Equal(0, (await one.GetAgentAsync("tally-0", None)).WorkerCount);
@@ -92,10 +78,10 @@ public sealed class AgentLifeTests(PostgresFixture postgres) : IAsyncDisposable
                 Assert.Equal(1, await EventuallyAddAsync(one, name, 1));
                 Assert.Equal(2, await EventuallyAddAsync(other, name, 1));
             }
-            await killed.KillAsync();
+            await servers.Second.KillAsync();
         }
 
-        await using var successor = WorkerOf(one, key: first.ReadAdminKey());
+        await using var successor = WorkerOf(one, key: servers.Key);
         await OffersAsync(one);
         foreach (var name in Names())
             Assert.Equal(3, await EventuallyAddAsync(one, name, 1));

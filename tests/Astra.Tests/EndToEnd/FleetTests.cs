@@ -17,15 +17,8 @@ public sealed class FleetTests(PostgresFixture postgres) : IAsyncDisposable
     public async Task Two_servers_on_one_database_divide_the_shards_and_each_answers_for_both()
     {
         await using var database = await postgres.CreateDatabaseAsync();
-        var (first, second) = (_machine.DataOf("first"), _machine.DataOf("second"));
-        var killed = await _machine.ServeAsync(first, "--database", database.Address);
-        var survivor = await _machine.ServeAsync(second, "--database", database.Address);
-        using var one = await AstraMachine.ClientAsync(first);
-        using var other = await AstraMachine.ClientAsync(second, keyFrom: first);
-        await Eventually.HoldsAsync(
-            "every shard owned, and both servers owning some",
-            async () => await other.GetStatusAsync(None) is var status
-                && status.Nodes.Count(node => node is { Alive: true, Shards: > 0 }) == 2 && status.Nodes.Sum(node => node.Shards) == status.ShardsTotal);
+        using var servers = await TwoServers.StartAsync(_machine, database);
+        var (one, other) = (servers.One, servers.Other);
 
         await one.RegisterAgentAsync(new AgentRegistration("nobody", "Has no worker, so that its goals stay."), None);
         var goals = new List<Guid>();
@@ -39,11 +32,11 @@ public sealed class FleetTests(PostgresFixture postgres) : IAsyncDisposable
         await other.CancelGoalAsync(goals[0], "asked of the other", None);
         Assert.Equal(GoalState.Cancelled, (await one.GetGoalAsync(goals[0], None)).State);
 
-        await killed.KillAsync();
+        await servers.First.KillAsync();
         await Eventually.HoldsAsync(
             "the survivor owns every shard",
             async () => await other.GetStatusAsync(None) is var status && status.ShardsOwned == status.ShardsTotal,
-            survivor.ToString);
+            servers.Second.ToString);
         Assert.Equal(GoalState.Cancelled, (await other.GetGoalAsync(goals[0], None)).State);
         foreach (var goal in goals.Skip(1))
             Assert.Equal(GoalState.Cancelled, (await other.CancelGoalAsync(goal, "the end", None)).State);

@@ -19,15 +19,8 @@ public sealed class GoalChainTests(PostgresFixture postgres) : IAsyncDisposable
     public async Task A_goal_wakes_exactly_once_although_the_server_of_one_of_the_two_was_killed(bool isKilledAfterTheEnd)
     {
         await using var database = await postgres.CreateDatabaseAsync();
-        var (first, second) = (_machine.DataOf("first"), _machine.DataOf("second"));
-        var killed = await _machine.ServeAsync(first, "--database", database.Address);
-        var survivor = await _machine.ServeAsync(second, "--database", database.Address);
-        using var one = await AstraMachine.ClientAsync(first);
-        using var other = await AstraMachine.ClientAsync(second, keyFrom: first);
-        await Eventually.HoldsAsync(
-            "every shard owned, and both servers owning some",
-            async () => await other.GetStatusAsync(None) is var status
-                && status.Nodes.Count(node => node is { Alive: true, Shards: > 0 }) == 2 && status.Nodes.Sum(node => node.Shards) == status.ShardsTotal);
+        using var servers = await TwoServers.StartAsync(_machine, database);
+        var (one, other) = (servers.One, servers.Other);
         await one.RegisterAgentAsync(new AgentRegistration("nobody", "Has no worker, so that its goals stay."), None);
 
         // Each server makes goals on its own shards: both directions between the one that dies and the one that does not.
@@ -43,13 +36,13 @@ public sealed class GoalChainTests(PostgresFixture postgres) : IAsyncDisposable
         {
             // The end is durable when the answer comes; whether anybody has heard of it by then is anybody's guess.
             await Task.WhenAll(ended.Select(goal => one.CancelGoalAsync(goal, "the end", None)));
-            await killed.KillAsync();
+            await servers.First.KillAsync();
         }
         else
         {
-            await killed.KillAsync();
+            await servers.First.KillAsync();
             foreach (var goal in ended)
-                await Eventually.HoldsAsync("the goal is cancelled", async () => await TryCancelAsync(other, goal), survivor.ToString);
+                await Eventually.HoldsAsync("the goal is cancelled", async () => await TryCancelAsync(other, goal), servers.Second.ToString);
         }
 
         foreach (var goal in waiting)
@@ -64,7 +57,7 @@ public sealed class GoalChainTests(PostgresFixture postgres) : IAsyncDisposable
                 {
                     return false;
                 }
-            }, survivor.ToString);
+            }, servers.Second.ToString);
             var events = await other.ListEventsAsync(goal, cancellationToken: None);
             Assert.Single(events.Items, happened => happened.Kind == "predecessor_ended");
             Assert.Single(events.Items, happened => happened.Kind == "task_unblocked");

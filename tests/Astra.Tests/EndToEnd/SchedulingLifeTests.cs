@@ -214,18 +214,12 @@ public sealed class SchedulingLifeTests(PostgresFixture postgres) : IAsyncDispos
     public async Task The_shards_of_a_server_that_drains_go_to_the_other_which_answers_for_everything()
     {
         await using var database = await postgres.CreateDatabaseAsync();
-        var (first, second) = (_machine.DataOf("first"), _machine.DataOf("second"));
-        await _machine.ServeAsync(first, "--database", database.Address);
-        await _machine.ServeAsync(second, "--database", database.Address);
-        using var one = await AstraMachine.ClientAsync(first);
-        using var other = await AstraMachine.ClientAsync(second, keyFrom: first);
-        await Eventually.HoldsAsync(
-            "both servers own some shards",
-            async () => (await other.GetStatusAsync(Ct)) is var status && status.Nodes.Count(node => node is { Alive: true, Shards: > 0 }) == 2 && status.Nodes.Sum(node => node.Shards) == status.ShardsTotal);
+        using var servers = await TwoServers.StartAsync(_machine, database);
+        var (one, other) = (servers.One, servers.Other);
         var goals = new List<Guid>();
         for (var number = 0; number < 20; number++)
             goals.Add((await one.SubmitAsync(Nobody($"goal {number}"), cancellationToken: Ct)).Id);
-        await _machine.StartOn(first, "drain", "--wait").EndsWithAsync(0);
+        await _machine.StartOn(_machine.DataOf("first"), "drain", "--wait").EndsWithAsync(0);
         await Eventually.HoldsAsync("the other owns every shard", async () => (await other.GetStatusAsync(Ct)) is var status && status.ShardsOwned == status.ShardsTotal);
         foreach (var goal in goals)
             await Eventually.HoldsAsync("the goal is there, asked of either", async () => await IsActiveAsync(one, goal) && await IsActiveAsync(other, goal));
