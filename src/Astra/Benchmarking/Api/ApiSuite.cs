@@ -19,7 +19,7 @@ internal sealed class ApiSuite(Uri address, string apiKey, Action<string> progre
     private const int LiveTasks = 1_000;
     private const int Subscribers = 1_000;
     private const int EventsPerSecond = 1_000;
-    private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(12);
+    private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(6);
     private static readonly TimeSpan RunTime = TimeSpan.FromSeconds(4);
     private static readonly TimeSpan SubscribeTimeMax = TimeSpan.FromSeconds(30);
 
@@ -41,7 +41,8 @@ internal sealed class ApiSuite(Uri address, string apiKey, Action<string> progre
         var tasks = (await _client.GetPlanAsync(goal.Id, cancellationToken)).Tasks.Select(task => task.Id).ToArray();
         try
         {
-            return await ClosedLoopAsync("read", runCount, (_, count, token) => _client.GetTaskAsync(tasks[count % tasks.Length], token), cancellationToken);
+            return await ClosedLoopAsync(
+                "read", runCount, (_, count, token) => _client.GetTaskAsync(tasks[count % tasks.Length], token), () => Task.CompletedTask, cancellationToken);
         }
         finally
         {
@@ -49,24 +50,38 @@ internal sealed class ApiSuite(Uri address, string apiKey, Action<string> progre
         }
     }
 
+    /// <summary>Between the runs the goals are cancelled: they have no worker, and a tenant may have only so many that live.</summary>
     private Task<IReadOnlyList<Figure>> SubmitAsync(int runCount, CancellationToken cancellationToken)
     {
         var goal = Goal([Step("only")]);
-        return ClosedLoopAsync("submit", runCount, (_, _, token) => _client.SubmitAsync(goal, Guid.NewGuid().ToString("N"), token), cancellationToken);
+        var submitted = new ConcurrentBag<Guid>();
+        return ClosedLoopAsync("submit", runCount, SubmitOneAsync, CancelAllAsync, cancellationToken);
+
+        async Task SubmitOneAsync(int caller, int count, CancellationToken token) =>
+            submitted.Add((await _client.SubmitAsync(goal, Guid.NewGuid().ToString("N"), token)).Id);
+
+        async Task CancelAllAsync()
+        {
+            await Parallel.ForEachAsync(submitted, new ParallelOptions { MaxDegreeOfParallelism = Connections, CancellationToken = cancellationToken },
+                async (id, token) => await _client.CancelGoalAsync(id, "measured", token));
+            submitted.Clear();
+        }
     }
 
     /// <summary>As many callers as connections, each asking again as soon as it has been answered.</summary>
     private async Task<IReadOnlyList<Figure>> ClosedLoopAsync(
-        string workload, int runCount, Func<int, int, CancellationToken, Task> ask, CancellationToken cancellationToken)
+        string workload, int runCount, Func<int, int, CancellationToken, Task> ask, Func<Task> cleanUp, CancellationToken cancellationToken)
     {
         var (rates, p99) = (new List<double>(), new List<double>());
         await LoopAsync(WarmUp);
+        await cleanUp();
         for (var run = 1; run <= runCount; run++)
         {
             progress($"{workload}: run {run} of {runCount}");
             var (times, elapsed) = await LoopAsync(RunTime);
             rates.Add(times.Count / elapsed.TotalSeconds);
             p99.Add(Percentile(times, 0.99));
+            await cleanUp();
         }
         return [new Figure(Name, workload, "rate", "requests/s", rates), new Figure(Name, workload, "p99", "ms", p99)];
 
