@@ -2,59 +2,38 @@ using System.Buffers.Binary;
 using System.Collections.Concurrent;
 using System.Net;
 using System.Text;
+using Astra.Tests.EndToEnd;
 
 namespace Astra.Tests.Api;
 
 /// <summary>A collector that takes spans over OTLP/HTTP, and reads as much of their protobuf as the tests ask about.</summary>
 internal sealed class OtlpReceiver : IAsyncDisposable
 {
-    private readonly HttpListener _listener = new();
-    private readonly Task _serving;
+    private readonly HttpReceiver _receiver;
 
     public OtlpReceiver()
     {
-        var port = Astra.Gateway.Gateway.FindFreePort(IPAddress.Loopback);
+        var port = HttpReceiver.FreePort();
         Address = new Uri($"http://127.0.0.1:{port}");
-        _listener.Prefixes.Add(Address.ToString());
-        _listener.Start();
-        _serving = ServeAsync();
+        _receiver = new HttpReceiver(port, Take);
     }
 
     public Uri Address { get; }
     public ConcurrentQueue<OtlpSpan> Spans { get; } = [];
     public ConcurrentQueue<string> Paths { get; } = [];
 
-    public async ValueTask DisposeAsync()
-    {
-        _listener.Stop();
-        await _serving;
-        _listener.Close();
-    }
+    public ValueTask DisposeAsync() => _receiver.DisposeAsync();
 
-    private async Task ServeAsync()
+    private void Take(HttpListenerContext http, byte[] body)
     {
-        while (true)
-        {
-            HttpListenerContext http;
-            try
-            {
-                http = await _listener.GetContextAsync();
-            }
-            catch (Exception e) when (e is HttpListenerException or ObjectDisposedException)
-            {
-                return;
-            }
-            using var body = new MemoryStream();
-            await http.Request.InputStream.CopyToAsync(body);
-            Paths.Enqueue($"{http.Request.HttpMethod} {http.Request.Url!.AbsolutePath} {http.Request.ContentType}");
-            // ExportTraceServiceRequest.resource_spans, .scope_spans, .spans
-            foreach (var resource in Fields(body.ToArray()).Where(field => field.Number == 1))
-                foreach (var scope in Fields(resource.Bytes).Where(field => field.Number == 2))
-                    foreach (var span in Fields(scope.Bytes).Where(field => field.Number == 2))
-                        Spans.Enqueue(ReadSpan(span.Bytes));
-            http.Response.ContentType = "application/x-protobuf";
-            http.Response.Close();
-        }
+        Paths.Enqueue($"{http.Request.HttpMethod} {http.Request.Url!.AbsolutePath} {http.Request.ContentType}");
+        // ExportTraceServiceRequest.resource_spans, .scope_spans, .spans
+        foreach (var resource in Fields(body).Where(field => field.Number == 1))
+            foreach (var scope in Fields(resource.Bytes).Where(field => field.Number == 2))
+                foreach (var span in Fields(scope.Bytes).Where(field => field.Number == 2))
+                    Spans.Enqueue(ReadSpan(span.Bytes));
+        http.Response.ContentType = "application/x-protobuf";
+        http.Response.Close();
     }
 
     private static OtlpSpan ReadSpan(byte[] bytes)

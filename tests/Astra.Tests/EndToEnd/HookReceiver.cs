@@ -9,58 +9,31 @@ namespace Astra.Tests.EndToEnd;
 /// <summary>A receiver of hooks, as somebody else would write it: it knows its secret and what docs/webhooks.md says.</summary>
 internal sealed class HookReceiver : IAsyncDisposable
 {
-    private readonly HttpListener _listener = new();
-    private readonly Task _serving;
+    private readonly HttpReceiver _receiver;
 
-    public HookReceiver(int port)
-    {
-        _listener.Prefixes.Add($"http://127.0.0.1:{port}/");
-        _listener.Start();
-        _serving = ServeAsync();
-    }
+    public HookReceiver(int port) => _receiver = new HttpReceiver(port, Take);
 
     /// <summary>What it answers; null never answers.</summary>
     public Func<HookRequestSeen, int?> Answer { get; set; } = _ => 204;
 
     public ConcurrentQueue<HookRequestSeen> Seen { get; } = [];
 
-    public static int FreePort() => Astra.Gateway.Gateway.FindFreePort(IPAddress.Loopback);
-
     public Task<HookRequestSeen> SeesAsync(int number, Func<string>? elseSay = null) =>
         Eventually.SeeAsync($"message {number} at the receiver", () => Task.FromResult(Seen.ElementAtOrDefault(number - 1)), elseSay);
 
-    public async ValueTask DisposeAsync()
-    {
-        _listener.Stop();
-        await _serving;
-        _listener.Close();
-    }
+    public ValueTask DisposeAsync() => _receiver.DisposeAsync();
 
-    private async Task ServeAsync()
+    private void Take(HttpListenerContext http, byte[] body)
     {
-        while (true)
-        {
-            HttpListenerContext http;
-            try
-            {
-                http = await _listener.GetContextAsync();
-            }
-            catch (Exception e) when (e is HttpListenerException or ObjectDisposedException)
-            {
-                return;
-            }
-            using var body = new MemoryStream();
-            await http.Request.InputStream.CopyToAsync(body);
-            var seen = new HookRequestSeen(
-                http.Request.Url!.AbsolutePath, http.Request.Headers["webhook-id"]!, http.Request.Headers["webhook-timestamp"]!, http.Request.Headers["webhook-signature"]!, body.ToArray());
-            Seen.Enqueue(seen);
-            if (Answer(seen) is not { } status)
-                continue;
-            http.Response.StatusCode = status;
-            if (status == 302)
-                http.Response.RedirectLocation = "/elsewhere";
-            http.Response.Close();
-        }
+        var seen = new HookRequestSeen(
+            http.Request.Url!.AbsolutePath, http.Request.Headers["webhook-id"]!, http.Request.Headers["webhook-timestamp"]!, http.Request.Headers["webhook-signature"]!, body);
+        Seen.Enqueue(seen);
+        if (Answer(seen) is not { } status)
+            return;
+        http.Response.StatusCode = status;
+        if (status == 302)
+            http.Response.RedirectLocation = "/elsewhere";
+        http.Response.Close();
     }
 }
 

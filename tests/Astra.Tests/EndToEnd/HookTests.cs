@@ -16,7 +16,7 @@ public sealed class HookTests : IAsyncDisposable
     private static readonly CancellationToken None = CancellationToken.None;
 
     private readonly AstraMachine _machine = new();
-    private readonly int _port = HookReceiver.FreePort();
+    private readonly int _port = HttpReceiver.FreePort();
 
     private string Url => $"http://{Loopback}:{_port}/astra";
 
