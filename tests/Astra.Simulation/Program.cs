@@ -1,7 +1,8 @@
 using System.Diagnostics;
 using Astra.Simulation;
+using Astra.Simulation.Mutants;
 
-return args switch
+return MutantCommand.Take(ref args) ?? args switch
 {
     ["--seed", var seed] => RunOne(ulong.Parse(seed), isTraced: false),
     ["--seed", var seed, "--trace"] => RunOne(ulong.Parse(seed), isTraced: true),
@@ -14,6 +15,8 @@ static int Explain()
 {
     Console.Error.WriteLine("astra-simulation --seed N [--trace]     runs one world, and tells what happened in it");
     Console.Error.WriteLine("astra-simulation --seeds N [--from K]   runs N worlds, and says how many were clean");
+    foreach (var line in MutantCommand.Help)
+        Console.Error.WriteLine(line);
     return 2;
 }
 

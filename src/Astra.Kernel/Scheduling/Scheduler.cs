@@ -125,7 +125,8 @@ internal sealed partial class Scheduler(IClock clock, KernelLimits limits, Shard
                 turn.Reply(SchedulerCensus.Of(Why.Summarise(), _queue, _workers, _byShard, _laterById.Values));
                 return default;
             case var tick when ReferenceEquals(tick, DueTick):
-                _dueTimer = null;
+                if (!Mutants.TimerLost)
+                    _dueTimer = null;
                 TakeDue(turn);
                 break;
             case var tick when ReferenceEquals(tick, AwayTick):
@@ -152,7 +153,7 @@ internal sealed partial class Scheduler(IClock clock, KernelLimits limits, Shard
             _byShard[ready.Shard] = tasks = [];
         tasks.Add(ready.Task);
 
-        if (DueOf(ready) is { } due && due > clock.UtcNow)
+        if (DueOf(ready) is { } due && due > clock.UtcNow && !Mutants.RetryAtOnce)
         {
             _later.Enqueue(ready, due);
             _laterById[ready.Task] = ready;

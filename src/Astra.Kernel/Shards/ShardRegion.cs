@@ -78,7 +78,8 @@ internal sealed class ShardRegion(NodeParts parts, ShardMap map, IShardLeases le
                 (held.IsActive, held.Incarnation) = (false, restarted.Incarnation);
                 map.ForgetEpoch(restarted.Shard);
                 notices.Publish(new KernelNotice.ShardLost(restarted.Shard, "It crashed and is rebuilt under a new epoch."));
-                Release(restarted.Shard, turn);
+                if (!Mutants.RebuiltUnderOldEpoch)
+                    Release(restarted.Shard, turn);
                 break;
             case ShardHandedOver handedOver when _held.Remove(handedOver.Shard, out var held):
                 Stop(handedOver.Shard, held, turn);
@@ -233,7 +234,7 @@ internal sealed class ShardRegion(NodeParts parts, ShardMap map, IShardLeases le
     /// been reopened since.</summary>
     private async ValueTask<ShardSnapshot> WithReopenedAsync(ShardSnapshot snapshot, IReadOnlyList<JournalEntry> tail)
     {
-        if (tail.Count == 0)
+        if (tail.Count == 0 || Mutants.ReopenedGoalForgotten)
             return snapshot;
         // The rows of what is in quarantine are not complete.
         var known = snapshot.Goals.Select(goal => goal.Goal.Id).Concat(snapshot.HeldBack.Select(held => held.Goal)).ToHashSet();
