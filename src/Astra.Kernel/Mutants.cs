@@ -82,6 +82,7 @@ internal static class Mutants
         // Time.
         TimerLost = false,
         RetryAtOnce = false,
+        StartIgnored = false,
         DeadlineTimerLost = false,
         ScheduleFiresTwice = false,
 

@@ -9,7 +9,7 @@ namespace Astra.Simulation;
 /// Reads the log as it is committed, rebuilds every goal from it without the kernel's help, and checks each entry against
 /// the state the log had before it.
 /// </summary>
-internal sealed class JournalAudit(Verdict verdict, Trace trace)
+internal sealed class JournalAudit(Verdict verdict, Trace trace, BoundsAudit bounds)
 {
     private static readonly HashSet<(TaskState, TaskCommand, TaskState)> Moves = [.. TaskTransitions.Moves];
 
@@ -54,13 +54,13 @@ internal sealed class JournalAudit(Verdict verdict, Trace trace)
             verdict.Check(append.Epoch == _epochs[append.Shard], $"Shard {append.Shard} committed under epoch {append.Epoch}, and its owner has {_epochs[append.Shard]}.");
             var touched = new HashSet<GoalModel>();
             foreach (var entry in append.Entries)
-                touched.Add(Take(entry));
+                touched.Add(Take(entry, append.Epoch));
             foreach (var goal in touched)
                 CheckSettled(goal);
         }
     }
 
-    private GoalModel Take(JournalEntry entry)
+    private GoalModel Take(JournalEntry entry, Epoch epoch)
     {
         trace.Committed(entry);
         EntryCount++;
@@ -70,6 +70,7 @@ internal sealed class JournalAudit(Verdict verdict, Trace trace)
         verdict.Check(EventCodec.Encode(entry.Event).AsSpan().SequenceEqual(entry.Data.Span), $"Entry {entry.Seq} of shard {entry.Shard} reads back as something else.");
 
         var goal = entry.Event is KernelEvent.GoalSubmitted submitted ? Begin(entry, submitted) : Goal(entry);
+        bounds.Take(Goals.Values, goal, epoch, entry);
         if (entry.Task is { } task)
             TakeTask(goal, task, entry);
         else
@@ -323,6 +324,7 @@ internal sealed class JournalAudit(Verdict verdict, Trace trace)
             verdict.Check(task.State != TaskState.Ready || (task.After.All(goal.IsMet) && !goal.IsHeld), $"Task {task.Name} of goal {goal.Id} is ready and waits for something.");
             verdict.Check(task.State != TaskState.Pending || task.AwaitsResolution || goal.IsHeld || !task.After.All(goal.IsMet), $"Task {task.Name} of goal {goal.Id} is pending and waits for nothing.");
             verdict.Check(task.State != TaskState.Pending || !task.After.Any(goal.IsHopeless), $"Task {task.Name} of goal {goal.Id} is pending and can never run.");
+            verdict.Check(task.State != TaskState.Cancelled || !task.IsDoomed || task.After.Any(goal.IsHopeless), $"Task {task.Name} of goal {goal.Id} is doomed, and nothing dooms it any more.");
         }
         verdict.Check(goal.Counts.Open > 0 || goal.IsAtRest, $"Goal {goal.Id} is active with nothing left to do.");
     }

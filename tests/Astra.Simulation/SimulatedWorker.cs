@@ -44,6 +44,7 @@ internal sealed class SimulatedWorker : IWorker
         var executors = dice.Chance(0.5) ? Executors : [.. Executors.Where(_ => dice.Chance(0.6))];
         var offer = new WorkerOffer(name, Tenant: null, name.EndsWith("-0", StringComparison.Ordinal) ? Executors : executors, Slots: dice.Between(1, 4), isInProcess);
         _link = kernel.Connect(offer, this);
+        run.Bounds.Joined(_link.Id, offer);
         StayHeard();
     }
 

@@ -53,6 +53,7 @@ public sealed record SimulationOptions
     {
         RetryDelayMin = TimeSpan.FromMilliseconds(100), RetryDelayMax = TimeSpan.FromSeconds(3), ExpiryCountMax = 4,
         LeaseRenewalInterval = ShardLease / 3, RunningTasksPerTenantMax = 6, RunningTasksPerAgentMax = 4,
+        SubmissionsPerSecondPerTenantMax = 1,
     };
 
     public static SimulationOptions Draw(ulong seed)

@@ -30,7 +30,8 @@ public sealed class SimulationRun
         World = new VirtualWorld(Dice.Fork());
         Chaos = World.Node();
         Trace = new Trace(World, write);
-        Journal = new JournalAudit(Verdict, Trace);
+        Bounds = new BoundsAudit(Verdict, options);
+        Journal = new JournalAudit(Verdict, Trace, Bounds);
         Replies = new ReplyAudit(Verdict, Journal);
         Store = new FaultyStore(World.Node(), new InMemoryStore(World.Clock, SimulationOptions.ShardLease), () => HasFaults ? Options.Store : Calm, Dice.Fork());
         Network = new Network(World.Node(), Dice.Fork(), Verdict);
@@ -56,6 +57,7 @@ public sealed class SimulationRun
     internal StoreTrace? Recording { get; }
 
     internal Verdict Verdict { get; } = new();
+    internal BoundsAudit Bounds { get; }
     internal JournalAudit Journal { get; }
     internal ReplyAudit Replies { get; }
     internal FaultyStore Store { get; }
@@ -116,6 +118,7 @@ public sealed class SimulationRun
         foreach (var node in Nodes)
             node.CheckActors();
         new RowsAudit(this).Check();
+        Bounds.CheckDeadlines(Journal.Goals.Values, World.Clock.UtcNow);
         if (Verdict.Finding is { } finding)
             throw new InvariantViolatedException(finding);
     }

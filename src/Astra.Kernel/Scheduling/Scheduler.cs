@@ -153,7 +153,7 @@ internal sealed partial class Scheduler(IClock clock, KernelLimits limits, Shard
             _byShard[ready.Shard] = tasks = [];
         tasks.Add(ready.Task);
 
-        if (DueOf(ready) is { } due && due > clock.UtcNow && !Mutants.RetryAtOnce)
+        if (DueOf(ready) is { } due && due > clock.UtcNow)
         {
             _later.Enqueue(ready, due);
             _laterById[ready.Task] = ready;
@@ -173,7 +173,7 @@ internal sealed partial class Scheduler(IClock clock, KernelLimits limits, Shard
     private DateTimeOffset? DueOf(ReadyTask ready)
     {
         var retry = ready.DueAt is { } due && due > clock.UtcNow + limits.RetryDelayMax ? clock.UtcNow + limits.RetryDelayMax : ready.DueAt;
-        return ready.NotBefore is { } start && !(start < retry) ? start : retry;
+        return ready.NotBefore is { } start && !(start < retry) && !Mutants.StartIgnored ? start : retry;
     }
 
     private void PlaceAnew(ActorTurn turn)

@@ -56,6 +56,7 @@ public static class MutantCatalog
         ["intent-repeated"] = "An intent that is said twice is one intent.",
         ["timer-lost"] = "What is due later is handed out when it is due.",
         ["retry-at-once"] = "A retry waits until it is due.",
+        ["start-ignored"] = "Nothing is handed out before it may begin.",
         ["deadline-timer-lost"] = "What has a deadline lapses at it.",
         ["schedule-fires-twice"] = "A schedule fires each of its times once.",
         ["pause-ignored"] = "Nothing of a paused goal is handed out.",

@@ -19,7 +19,7 @@ public static partial class MutantHunt
         {
             Parallel.ForEach(Partitioner.Create(Enumerable.Range(1, seedsMax), EnumerablePartitionerOptions.NoBuffering), (seed, loop) =>
             {
-                if (!loop.ShouldExitCurrentIteration && SimulationRun.Run((ulong)seed).Finding is { } finding)
+                if (!loop.ShouldExitCurrentIteration && FindingOf((ulong)seed) is { } finding)
                 {
                     findings[seed] = finding;
                     loop.Break();
@@ -31,6 +31,19 @@ public static partial class MutantHunt
             MutantSwitches.Set(null);
         }
         return findings.IsEmpty ? new MutantCatch(mutant, seedsMax, null) : new MutantCatch(mutant, findings.Keys.Min(), findings[findings.Keys.Min()]);
+    }
+
+    // A kernel that is broken may do to a world what nobody foresaw.
+    private static string? FindingOf(ulong seed)
+    {
+        try
+        {
+            return SimulationRun.Run(seed).Finding;
+        }
+        catch (Exception e)
+        {
+            return $"The world itself broke: {e.Message}";
+        }
     }
 
     /// <summary>What was found without the ids that were found.</summary>
