@@ -63,7 +63,7 @@ internal sealed class BoundsAudit(Verdict verdict, SimulationOptions options)
     {
         foreach (var goal in goals.Where(goal => goal.State == GoalState.Active))
             foreach (var task in goal.Tasks.Values.Where(task => !task.State.IsFinal() && !task.AwaitsResolution))
-                verdict.Check(!(_terms[task.Id].Deadline < now - CalendarSlack), $"Task {task.Name} of goal {goal.Id} is {task.State}, and its deadline was {_terms[task.Id].Deadline:u}.");
+                verdict.Check(!(_terms[task.Id].Deadline < now - CalendarSlack), $"Task {task.Name} of goal {goal.Id} is {task.State}, and its deadline was {_terms[task.Id].Deadline}.");
     }
 
     private void TakeTask(IEnumerable<GoalModel> goals, GoalModel goal, TaskModel task, TaskTerms terms, JournalEntry entry)
@@ -100,7 +100,7 @@ internal sealed class BoundsAudit(Verdict verdict, SimulationOptions options)
     {
         verdict.Check(!_goals[goal.Id].IsPaused, $"Task {task.Name} of goal {goal.Id} is handed out, and the goal is paused.");
         verdict.Check(_offers.TryGetValue(worker, out var executors) && executors.Contains(terms.Spec.Executor), $"Task {task.Name} for {terms.Spec.Executor} is handed to worker {worker}, which does not offer that.");
-        verdict.Check(!(entry.At < terms.Spec.Extras.NotBefore), $"Task {task.Name} is handed out at {entry.At:O}, and it was not to begin before {terms.Spec.Extras.NotBefore:O}.");
+        verdict.Check(!(entry.At < terms.Spec.Extras.NotBefore), $"Task {task.Name} is handed out at {entry.At}, and it was not to begin before {terms.Spec.Extras.NotBefore}.");
         if (_countsRunning)
         {
             var running = goals.Where(other => other.Tenant == goal.Tenant).Select(other => (Goal: other, Count: other.Count(TaskState.Running))).ToList();
@@ -117,7 +117,7 @@ internal sealed class BoundsAudit(Verdict verdict, SimulationOptions options)
     private void CheckTurn(IEnumerable<GoalModel> goals, GoalModel goal, TaskModel task, TaskTerms terms, JournalEntry entry)
     {
         var mine = _goals[goal.Id];
-        foreach (var other in goals.Where(other => other.Tenant == goal.Tenant && other.Id.Shard == goal.Id.Shard && _goals[other.Id] is { IsPaused: false } theirs && theirs.Agent == mine.Agent))
+        foreach (var other in goals.Where(other => other.Tenant == goal.Tenant && other.Id.Shard == goal.Id.Shard && other.Count(TaskState.Ready) > 0 && _goals[other.Id] is { IsPaused: false } theirs && theirs.Agent == mine.Agent))
             foreach (var waiting in other.Tasks.Values.Where(one => one.State == TaskState.Ready && one != task))
                 if (_terms[waiting.Id].IsAheadOf(terms, _goals[other.Id].Priority - mine.Priority) && _terms[waiting.Id].Overtaken(entry.At, OvertakingsApart) > OvertakingsMax)
                     verdict.Check(false, $"Task {waiting.Name} of goal {other.Id} has waited longer than {task.Name}, is more urgent, and is left behind again and again.");

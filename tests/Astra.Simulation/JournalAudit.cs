@@ -13,18 +13,19 @@ internal sealed class JournalAudit(Verdict verdict, Trace trace, BoundsAudit bou
 {
     private static readonly HashSet<(TaskState, TaskCommand, TaskState)> Moves = [.. TaskTransitions.Moves];
 
-    private readonly SortedDictionary<int, long> _lastSeqs = [];
+    private readonly Dictionary<int, long> _lastSeqs = [];
     private readonly Dictionary<ShardId, Epoch> _epochs = [];
     private readonly Dictionary<(TenantId, string), GoalModel> _byKey = [];
     private readonly Dictionary<TaskId, GoalModel> _byTask = [];
+    private readonly List<GoalModel> _touched = [];
 
-    public SortedDictionary<Guid, GoalModel> Goals { get; } = [];
+    public Dictionary<GoalId, GoalModel> Goals { get; } = [];
 
     public int EntryCount { get; private set; }
 
     public IReadOnlyDictionary<int, long> LastSeqs => _lastSeqs;
 
-    public GoalModel? Find(GoalId goal) => Goals.GetValueOrDefault(goal.Value);
+    public GoalModel? Find(GoalId goal) => Goals.GetValueOrDefault(goal);
 
     public GoalModel? FindByKey(TenantId tenant, string key) => _byKey.GetValueOrDefault((tenant, key));
 
@@ -52,10 +53,11 @@ internal sealed class JournalAudit(Verdict verdict, Trace trace, BoundsAudit bou
             if (outcomes[i] != AppendOutcome.Committed)
                 continue;
             verdict.Check(append.Epoch == _epochs[append.Shard], $"Shard {append.Shard} committed under epoch {append.Epoch}, and its owner has {_epochs[append.Shard]}.");
-            var touched = new HashSet<GoalModel>();
+            _touched.Clear();
             foreach (var entry in append.Entries)
-                touched.Add(Take(entry, append.Epoch));
-            foreach (var goal in touched)
+                if (Take(entry, append.Epoch) is var goal && !_touched.Contains(goal))
+                    _touched.Add(goal);
+            foreach (var goal in _touched)
                 CheckSettled(goal);
         }
     }
@@ -91,7 +93,7 @@ internal sealed class JournalAudit(Verdict verdict, Trace trace, BoundsAudit bou
         };
         if (goal.Key is { } key)
             verdict.Check(_byKey.TryAdd((goal.Tenant, key), goal), $"The idempotency key {key} has made two goals: {_byKey[(goal.Tenant, key)].Id} and {goal.Id}.");
-        Goals.Add(goal.Id.Value, goal);
+        Goals.Add(goal.Id, goal);
         return goal;
     }
 
@@ -168,7 +170,7 @@ internal sealed class JournalAudit(Verdict verdict, Trace trace, BoundsAudit bou
             case KernelEvent.TaskRemoved:
                 verdict.Check(task.Attempt == 0 && task.State is TaskState.Pending or TaskState.Ready, $"Task {task.Name} is removed though it is {task.State} after {task.Attempt} attempts.");
                 verdict.Check(!goal.Tasks.Values.Any(other => other.After.Any(dependency => dependency.On == id)), $"Task {task.Name} is removed though another waits for it.");
-                goal.Tasks.Remove(id.Value);
+                goal.Remove(task);
                 _byTask.Remove(id);
                 break;
             case KernelEvent.TaskRewired rewired:
@@ -206,7 +208,7 @@ internal sealed class JournalAudit(Verdict verdict, Trace trace, BoundsAudit bou
         verdict.Check(goal.State == GoalState.Active, $"A task is added to goal {goal.Id}, which is {goal.State}.");
         verdict.Check(!_byTask.ContainsKey(id) && goal.Tasks.Values.All(other => other.Name != added.Spec.Name), $"Task {added.Spec.Name} is added twice.");
         var task = new TaskModel(id, added.Spec.Name) { State = entry.To!.Value, Priority = added.Spec.Priority };
-        goal.Tasks.Add(id.Value, task);
+        goal.Add(task);
         _byTask.Add(id, goal);
         Connect(goal, task, added.After);
         verdict.Check(task.State == (task.After.All(goal.IsMet) && !goal.IsHeld ? TaskState.Ready : TaskState.Pending), $"Task {task.Name} begins as {task.State}.");
@@ -251,7 +253,8 @@ internal sealed class JournalAudit(Verdict verdict, Trace trace, BoundsAudit bou
 
         if (entry.From == TaskState.Running)
             verdict.Check(task.Endings.TryAdd(task.Attempt, command), $"Attempt {task.Attempt} of task {task.Name} ends twice.");
-        (task.State, task.Attempt) = (entry.To.Value, entry.Attempt);
+        goal.Move(task, entry.To.Value);
+        task.Attempt = entry.Attempt;
         Follow(task, entry);
     }
 

@@ -25,6 +25,7 @@ internal sealed class Network(VirtualDispatcher outside, IRandomness dice, Verdi
             outside.Schedule(Latency(), () => reply.TrySetResult(new Reply<T>(true, value)));
         })));
         using var timer = outside.Schedule(Patience, () => reply.TrySetResult(default));
+        using var reset = process.WhenItCrashes(() => outside.Schedule(Latency(), () => reply.TrySetResult(default)));
         return await reply.Task;
     }
 

@@ -51,7 +51,7 @@ internal sealed class PlanDice(SimulationOptions options)
         Executor = dice.Pick(SimulatedWorker.Executors),
         Priority = dice.Between(-3, 3),
         AttemptCountMax = dice.Between(1, 4),
-        LeaseDuration = dice.Pick([TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(6)]),
+        LeaseDuration = dice.Pick([TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1.5), TimeSpan.FromSeconds(4)]),
         Kind = dice.Chance(0.1) ? LastKind : "",
         Extras = DrawExtras(dice),
     };
@@ -65,8 +65,8 @@ internal sealed class PlanDice(SimulationOptions options)
         {
             Group = group,
             Queue = dice.Pick<string?>([null, "emails", "calls"]),
-            NotBefore = dice.Chance(0.5) ? VirtualClock.Beginning.AddSeconds(dice.Between(0, 30)) : null,
-            Deadline = dice.Chance(0.3) ? VirtualClock.Beginning.AddSeconds(dice.Between(31, 60)) : null,
+            NotBefore = dice.Chance(0.5) ? VirtualClock.Beginning.AddSeconds(dice.Between(0, 8)) : null,
+            Deadline = dice.Chance(0.3) ? VirtualClock.Beginning.AddSeconds(dice.Between(9, 20)) : null,
         };
     }
 
@@ -137,14 +137,5 @@ internal sealed class PlanDice(SimulationOptions options)
         _ => new NamedDependency(name, DependencyKind.Ended),
     };
 
-    /// <summary>A key decides its shard, and only a few shards are open in this world.</summary>
-    private string DrawKey(TenantId tenant)
-    {
-        while (true)
-        {
-            var key = $"key-{++_keyCount}";
-            if (FewShards.Contains(options.ShardCount, ShardId.OfName(tenant, key)))
-                return key;
-        }
-    }
+    private string DrawKey(TenantId tenant) => FewShards.KeyOf(options.ShardCount, tenant, _keyCount++);
 }

@@ -8,7 +8,7 @@ namespace Astra.Simulation;
 /// <summary>Somebody who submits goals and then cannot leave them alone. Whatever it is told is held against the log.</summary>
 internal sealed class SimulatedClient
 {
-    private static readonly TimeSpan RestMax = TimeSpan.FromSeconds(1.5);
+    private static readonly TimeSpan RestMax = TimeSpan.FromSeconds(0.6);
 
     // A redirect may lead to a node that has just lost the shard as well.
     private const int RedirectsMax = 4;

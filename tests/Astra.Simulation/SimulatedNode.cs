@@ -8,7 +8,7 @@ namespace Astra.Simulation;
 /// <summary>A server that is started again whenever it is gone, each time as a new incarnation.</summary>
 internal sealed class SimulatedNode
 {
-    private static readonly TimeSpan RestartDelayMax = TimeSpan.FromSeconds(4);
+    private static readonly TimeSpan RestartDelayMax = TimeSpan.FromSeconds(2);
 
     // The last turns of a process that dies are anybody's guess: up to this many happen, of whichever nodes.
     private const int TurnsBeforeCrashMax = 12;
@@ -48,7 +48,7 @@ internal sealed class SimulatedNode
             clock, dice, ids, process,
             new FaultyJournal(_run.Store, CrashSender, _run.Appended),
             new FaultyProjection(_run.Store, CrashSender, _run.Recording),
-            new FaultyLeases(_run.Store, new FewShards(_run.Store.Store.Leases, _run.Options.ShardCount), CrashSender, _run.Journal.Granted),
+            new FaultyLeases(_run.Store, _run.Store.Store.Leases, CrashSender, _run.Journal.Granted),
             _run.Bus.For(process),
             _run.Store.Store.Agents)
         {
@@ -56,12 +56,16 @@ internal sealed class SimulatedNode
             ReadSubmission = (title, _) => new(new GoalRequest { Title = System.Text.Encoding.UTF8.GetString(title.Span), Plan = [new GraphEdit.Add(new TaskSpec { Name = "fired", Executor = SimulatedWorker.Executors[0] }, [])] }),
         };
         _run.Trace.Note($"{Name} starts");
-        process.Post(() => _run.Verdict.Watch(() => StartAsync(process, new KernelNode(ports, SimulationOptions.Limits, self))));
+        process.Post(() => _run.Verdict.Watch(() =>
+        {
+            var kernel = new KernelNode(ports, SimulationOptions.Limits, self);
+            (Kernel, process.Died) = (kernel, kernel.Metrics.Dispose);
+            return StartAsync(process, kernel);
+        }));
     }
 
     private async Task StartAsync(SimulatedProcess process, KernelNode kernel)
     {
-        Kernel = kernel;
         kernel.OnNotice = notice => _run.Trace.Note($"{Name} {notice}");
         try
         {

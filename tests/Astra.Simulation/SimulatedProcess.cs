@@ -11,6 +11,7 @@ internal sealed class SimulatedProcess : IDispatcher
 {
     private readonly VirtualDispatcher _dispatcher;
     private readonly List<Action> _held = [];
+    private readonly HashSet<Connection> _connections = [];
 
     public SimulatedProcess(VirtualWorld world)
     {
@@ -30,7 +31,29 @@ internal sealed class SimulatedProcess : IDispatcher
 
     public IDisposable Schedule(TimeSpan delay, Action callback) => _dispatcher.Schedule(delay, () => Run(callback));
 
-    public void Crash() => _dispatcher.Crash();
+    /// <summary>What it leaves behind in the process that simulates it.</summary>
+    public Action? Died { get; set; }
+
+    public void Crash()
+    {
+        _dispatcher.Crash();
+        Died?.Invoke();
+        Died = null;
+        foreach (var connection in _connections)
+            connection.Reset();
+        _connections.Clear();
+    }
+
+    /// <summary>Whoever has a connection to it learns of its end; one that is only paused says nothing.</summary>
+    public IDisposable WhenItCrashes(Action reset)
+    {
+        var connection = new Connection(this, reset);
+        if (HasCrashed)
+            reset();
+        else
+            _connections.Add(connection);
+        return connection;
+    }
 
     public void Pause() => IsPaused = true;
 
@@ -60,6 +83,13 @@ internal sealed class SimulatedProcess : IDispatcher
         {
             SynchronizationContext.SetSynchronizationContext(before);
         }
+    }
+
+    private sealed class Connection(SimulatedProcess process, Action reset) : IDisposable
+    {
+        public Action Reset => reset;
+
+        public void Dispose() => process._connections.Remove(this);
     }
 
     private sealed class ProcessContinuations(SimulatedProcess process) : SynchronizationContext

@@ -11,8 +11,8 @@ internal sealed class SimulatedWorker : IWorker
     /// <summary>Every node has at least one worker for each, or a task could wait there for ever.</summary>
     public static readonly IReadOnlyList<string> Executors = ["agent:writer", "tool:fetch", "tool:build"];
 
-    private static readonly TimeSpan WorkMax = TimeSpan.FromSeconds(3);
-    private static readonly TimeSpan IdleHeartbeatPeriod = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan WorkMax = TimeSpan.FromSeconds(1.2);
+    private static readonly TimeSpan IdleHeartbeatPeriod = TimeSpan.FromSeconds(3);
 
     private enum Fate
     {

@@ -46,12 +46,12 @@ public sealed record SimulationOptions
     public required double RelatedShare { get; init; }
 
     /// <summary>How long a shard's owner keeps it without renewing.</summary>
-    public static TimeSpan ShardLease { get; } = TimeSpan.FromSeconds(6);
+    public static TimeSpan ShardLease { get; } = TimeSpan.FromSeconds(3);
 
     /// <summary>Small enough that its bounds are met within a minute.</summary>
     public static KernelLimits Limits { get; } = new()
     {
-        RetryDelayMin = TimeSpan.FromMilliseconds(100), RetryDelayMax = TimeSpan.FromSeconds(3), ExpiryCountMax = 4,
+        RetryDelayMin = TimeSpan.FromMilliseconds(100), RetryDelayMax = TimeSpan.FromSeconds(1), ExpiryCountMax = 4,
         LeaseRenewalInterval = ShardLease / 3, RunningTasksPerTenantMax = 6, RunningTasksPerAgentMax = 4,
         SubmissionsPerSecondPerTenantMax = 1,
     };
@@ -72,14 +72,14 @@ public sealed record SimulationOptions
             ClientCount = dice.Between(1, 3),
             WorkersPerNode = dice.Between(1, 3),
             FanOutShare = dice.Chance(0.6) ? dice.NextDouble() * 0.4 : 0,
-            FaultsDuration = dice.Between(TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(40)),
+            FaultsDuration = dice.Between(TimeSpan.FromSeconds(4), TimeSpan.FromSeconds(14)),
             Store = new StoreFaults(
-                dice.Pick([TimeSpan.Zero, TimeSpan.FromMilliseconds(5), TimeSpan.FromMilliseconds(200), TimeSpan.FromSeconds(1.5)]),
+                dice.Pick([TimeSpan.Zero, TimeSpan.FromMilliseconds(5), TimeSpan.FromMilliseconds(100), TimeSpan.FromSeconds(0.7)]),
                 Share(0.5, 0.1), Share(0.5, 0.1), Share(0.3, 0.02)),
             Workers = new WorkerFaults(Share(0.6, 0.4), Share(0.5, 0.2), Share(0.4, 0.2), Share(0.4, 0.2), Share(0.4, 0.3), Share(0.3, 0.1)),
-            Nodes = new NodeFaults(Every(0.5, 3, 20), Every(0.4, 5, 20), Every(0.3, 10, 30), Every(0.3, 8, 30)),
+            Nodes = new NodeFaults(Every(0.5, 2, 8), Every(0.4, 2, 8), Every(0.3, 4, 12), Every(0.3, 4, 12)),
             Bus = new BusFaults(
-                dice.Pick([TimeSpan.Zero, TimeSpan.FromMilliseconds(20), TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(8)]),
+                dice.Pick([TimeSpan.Zero, TimeSpan.FromMilliseconds(20), TimeSpan.FromSeconds(0.5), TimeSpan.FromSeconds(4)]),
                 Share(0.4, 0.4), Share(0.4, 0.4), Share(0.3, 0.4)),
             // The last that are drawn: a world without effects is the one its seed always stood for.
             EffectShare = dice.Chance(0.5) ? dice.NextDouble() * 0.8 : 0,

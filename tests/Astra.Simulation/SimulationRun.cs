@@ -33,7 +33,7 @@ public sealed class SimulationRun
         Bounds = new BoundsAudit(Verdict, options);
         Journal = new JournalAudit(Verdict, Trace, Bounds);
         Replies = new ReplyAudit(Verdict, Journal);
-        Store = new FaultyStore(World.Node(), new InMemoryStore(World.Clock, SimulationOptions.ShardLease), () => HasFaults ? Options.Store : Calm, Dice.Fork());
+        Store = new FaultyStore(World.Node(), new InMemoryStore(World.Clock, SimulationOptions.ShardLease, FewShards.Of(options.ShardCount)), () => HasFaults ? Options.Store : Calm, Dice.Fork());
         Network = new Network(World.Node(), Dice.Fork(), Verdict);
         Plans = new PlanDice(options);
         Nodes = [.. Enumerable.Range(0, options.NodeCount).Select(number => new SimulatedNode(this, $"node-{(char)('a' + number)}", Dice.Fork()))];
@@ -80,6 +80,11 @@ public sealed class SimulationRun
         {
             // The verdict has it.
         }
+        finally
+        {
+            foreach (var node in run.Nodes)
+                node.Process.Crash();
+        }
         return new SimulationReport(
             run.Options, run.Verdict.Finding, run.Trace.Fingerprint, run.World.StepCount, run.Journal.EntryCount, run.Journal.Goals.Count, run.World.Clock.Elapsed,
             run.Bus.AnswerCount);
@@ -114,7 +119,7 @@ public sealed class SimulationRun
         }
 
         // A few rounds of the projector, and the rows must be what the log is.
-        World.Advance(TimeSpan.FromSeconds(5));
+        World.Advance(TimeSpan.FromSeconds(2));
         foreach (var node in Nodes)
             node.CheckActors();
         new RowsAudit(this).Check();
