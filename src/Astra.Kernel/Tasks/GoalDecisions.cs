@@ -134,9 +134,11 @@ internal sealed class GoalDecisions(IRecorder recorder, KernelLimits limits)
                 }
             }
         }
+        // Whoever died of its deadline may have been waiting, and what it waited for may have gone another way meanwhile.
         foreach (var node in back)
-            if (node is { State: TaskState.Pending, OpenDependencies: 0 })
-                Step(goal, node, TaskCommand.Unblock, new KernelEvent.TaskUnblocked());
+            if (node.State == TaskState.Pending)
+                Settle(goal, node);
+        EndIfDone(goal);
     }
 
     /// <summary>A task's place has changed by an edit: it waits again, waits no more, or can never run.</summary>
