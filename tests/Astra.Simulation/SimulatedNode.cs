@@ -48,7 +48,7 @@ internal sealed class SimulatedNode
             clock, dice, ids, process,
             new FaultyJournal(_run.Store, CrashSender, _run.Appended),
             new FaultyProjection(_run.Store, CrashSender, _run.Recording),
-            new FaultyLeases(_run.Store, _run.Store.Store.Leases, CrashSender, _run.Journal.Granted),
+            new FaultyLeases(_run.Store, _run.Leases.Watch(_run.Store.Store.Leases), CrashSender, _run.Journal.Granted),
             _run.Bus.For(process),
             _run.Store.Store.Agents)
         {

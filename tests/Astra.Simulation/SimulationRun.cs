@@ -31,6 +31,7 @@ public sealed class SimulationRun
         Chaos = World.Node();
         Trace = new Trace(World, write);
         Bounds = new BoundsAudit(Verdict, options);
+        Leases = new LeaseAudit(Verdict, World.Clock);
         Journal = new JournalAudit(Verdict, Trace, Bounds);
         Replies = new ReplyAudit(Verdict, Journal);
         Store = new FaultyStore(World.Node(), new InMemoryStore(World.Clock, SimulationOptions.ShardLease, FewShards.Of(options.ShardCount)), () => HasFaults ? Options.Store : Calm, Dice.Fork());
@@ -58,6 +59,7 @@ public sealed class SimulationRun
 
     internal Verdict Verdict { get; } = new();
     internal BoundsAudit Bounds { get; }
+    internal LeaseAudit Leases { get; }
     internal JournalAudit Journal { get; }
     internal ReplyAudit Replies { get; }
     internal FaultyStore Store { get; }
