@@ -84,12 +84,10 @@ internal static class Mutants
         RetryAtOnce = false,
         StartIgnored = false,
         DeadlineTimerLost = false,
-        ScheduleFiresTwice = false,
 
         // Sharing.
         PauseIgnored = false,
         LimitIgnored = false,
         AdmissionOff = false,
-        PriorityInversion = false,
-        FairIgnoresWaits = false;
+        PriorityInversion = false;
 }

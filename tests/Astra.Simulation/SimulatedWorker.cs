@@ -206,7 +206,8 @@ internal sealed class SimulatedWorker : IWorker
     {
         var answer = await CallAsync(() => _link.FailAsync(attempt, new Failure(kind, "The dice said so.", "dice")));
         if (answer is { IsKnown: true, Value.IsOk: true })
-            _run.Replies.Accepted(attempt, TaskCommand.Retry, TaskCommand.Exhaust, TaskCommand.Suspend);
+            // A task whose deadline has passed meanwhile is dead, and the report says nothing new.
+            _run.Replies.Accepted(attempt, TaskCommand.Retry, TaskCommand.Exhaust, TaskCommand.Suspend, TaskCommand.Lapse);
     }
 
     /// <summary>Something has to be done first, and then the task is tried anew.</summary>

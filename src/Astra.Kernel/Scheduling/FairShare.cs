@@ -32,7 +32,7 @@ internal sealed class FairOrder<T> where T : FairShare
 
     public IEnumerable<T> Waiting => _waiting;
 
-    public T? First => Mutants.FairIgnoresWaits ? _waiting.Max : _waiting.Min;
+    public T? First => _waiting.Min;
 
     public int WaitingCount => _waiting.Count;
 

@@ -80,7 +80,7 @@ internal sealed class ScheduleRunner(
         var after = schedule with { MissedCount = schedule.MissedCount + missed };
         foreach (var at in fire)
         {
-            var answer = await submit(schedule, Mutants.ScheduleFiresTwice ? null : KeyOf(schedule, at));
+            var answer = await submit(schedule, KeyOf(schedule, at));
             if (answer.Refusal is { Kind: RefusalKind.Overloaded or RefusalKind.Unavailable or RefusalKind.Elsewhere } passing)
             {
                 // Nothing is lost: the row stays where it is, and what was fired is met again under its key.

@@ -58,12 +58,10 @@ public static class MutantCatalog
         ["retry-at-once"] = "A retry waits until it is due.",
         ["start-ignored"] = "Nothing is handed out before it may begin.",
         ["deadline-timer-lost"] = "What has a deadline lapses at it.",
-        ["schedule-fires-twice"] = "A schedule fires each of its times once.",
         ["pause-ignored"] = "Nothing of a paused goal is handed out.",
         ["limit-ignored"] = "No tenant and no agent runs more at once than the node allows.",
         ["admission-off"] = "Submissions beyond the rate are refused at the door.",
         ["priority-inversion"] = "Of two tasks of one kind the more urgent goes first.",
-        ["fair-ignores-waits"] = "Whoever has used least is next.",
     };
 
     public static IEnumerable<string> Names => Promises.Keys;

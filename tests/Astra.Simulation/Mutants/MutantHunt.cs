@@ -13,11 +13,25 @@ public static partial class MutantHunt
     /// <summary>From seed 1 on. The first seed that notices is the same whatever the number of processors.</summary>
     public static MutantCatch Hunt(string mutant, int seedsMax)
     {
+        for (var from = 1; from <= seedsMax;)
+        {
+            if (FirstFinding(mutant, from, seedsMax) is not { } first)
+                break;
+            // What is found in a whole kernel as well says nothing about the mutant.
+            if (FindingOf((ulong)first.Seed) is null)
+                return new MutantCatch(mutant, first.Seed, first.Finding);
+            from = first.Seed + 1;
+        }
+        return new MutantCatch(mutant, seedsMax, null);
+    }
+
+    private static (int Seed, string Finding)? FirstFinding(string mutant, int from, int seedsMax)
+    {
         var findings = new ConcurrentDictionary<int, string>();
         MutantSwitches.Set(mutant);
         try
         {
-            Parallel.ForEach(Partitioner.Create(Enumerable.Range(1, seedsMax), EnumerablePartitionerOptions.NoBuffering), (seed, loop) =>
+            Parallel.ForEach(Partitioner.Create(Enumerable.Range(from, seedsMax - from + 1), EnumerablePartitionerOptions.NoBuffering), (seed, loop) =>
             {
                 if (!loop.ShouldExitCurrentIteration && FindingOf((ulong)seed) is { } finding)
                 {
@@ -30,7 +44,7 @@ public static partial class MutantHunt
         {
             MutantSwitches.Set(null);
         }
-        return findings.IsEmpty ? new MutantCatch(mutant, seedsMax, null) : new MutantCatch(mutant, findings.Keys.Min(), findings[findings.Keys.Min()]);
+        return findings.IsEmpty ? null : (findings.Keys.Min(), findings[findings.Keys.Min()]);
     }
 
     // A kernel that is broken may do to a world what nobody foresaw.
