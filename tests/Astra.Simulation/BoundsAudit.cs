@@ -11,7 +11,7 @@ namespace Astra.Simulation;
 /// </summary>
 internal sealed class BoundsAudit(Verdict verdict, SimulationOptions options)
 {
-    // Nodes' calendars are this much apart at most, and it takes a moment until a commit is through.
+    // Nodes' calendars are apart and are set, and it takes a moment until a commit is through.
     private static readonly TimeSpan CalendarSlack = TimeSpan.FromSeconds(5);
 
     // A claim that met a shard without its lease is offered again a moment later, and others go first meanwhile. It does not
@@ -100,7 +100,7 @@ internal sealed class BoundsAudit(Verdict verdict, SimulationOptions options)
     {
         verdict.Check(!_goals[goal.Id].IsPaused, $"Task {task.Name} of goal {goal.Id} is handed out, and the goal is paused.");
         verdict.Check(_offers.TryGetValue(worker, out var executors) && executors.Contains(terms.Spec.Executor), $"Task {task.Name} for {terms.Spec.Executor} is handed to worker {worker}, which does not offer that.");
-        verdict.Check(!(entry.At < terms.Spec.Extras.NotBefore), $"Task {task.Name} is handed out at {entry.At}, and it was not to begin before {terms.Spec.Extras.NotBefore}.");
+        verdict.Check(!(entry.At < terms.Spec.Extras.NotBefore - CalendarSlack), $"Task {task.Name} is handed out at {entry.At}, and it was not to begin before {terms.Spec.Extras.NotBefore}.");
         if (_countsRunning)
         {
             var running = goals.Where(other => other.Tenant == goal.Tenant).Select(other => (Goal: other, Count: other.Count(TaskState.Running))).ToList();
@@ -127,11 +127,14 @@ internal sealed class BoundsAudit(Verdict verdict, SimulationOptions options)
     {
         if (!_submissions.TryGetValue((entry.Shard, entry.Tenant), out var lately))
             _submissions[(entry.Shard, entry.Tenant)] = lately = new Queue<DateTimeOffset>();
+        // A calendar was set back, and says nothing of how long ago the others were.
+        if (lately.Count > 0 && lately.Last() > entry.At)
+            lately.Clear();
         lately.Enqueue(entry.At);
         while (lately.Peek() <= entry.At - TimeSpan.FromSeconds(1))
             lately.Dequeue();
-        // A full bucket, and what flows in meanwhile.
-        var countMax = 2 * SimulationOptions.Limits.SubmissionsPerSecondPerTenantMax;
+        // A full bucket, what flows in meanwhile, and a calendar that was set.
+        var countMax = 3 * SimulationOptions.Limits.SubmissionsPerSecondPerTenantMax;
         verdict.Check(lately.Count <= countMax, $"Shard {entry.Shard} has taken {lately.Count} submissions of tenant {entry.Tenant} within a second; {countMax} is the most.");
     }
 
