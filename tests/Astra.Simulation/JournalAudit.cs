@@ -9,7 +9,7 @@ namespace Astra.Simulation;
 /// Reads the log as it is committed, rebuilds every goal from it without the kernel's help, and checks each entry against
 /// the state the log had before it.
 /// </summary>
-internal sealed class JournalAudit(Verdict verdict, Trace trace, BoundsAudit bounds)
+internal sealed class JournalAudit(Verdict verdict, Trace trace, Coverage coverage, BoundsAudit bounds)
 {
     private static readonly HashSet<(TaskState, TaskCommand, TaskState)> Moves = [.. TaskTransitions.Moves];
 
@@ -43,7 +43,8 @@ internal sealed class JournalAudit(Verdict verdict, Trace trace, BoundsAudit bou
     }
 
     /// <summary>The store has committed or refused.</summary>
-    public void Appended(IReadOnlyList<ShardAppend> appends, IReadOnlyList<AppendOutcome> outcomes)
+    /// <param name="node">Who asked it to.</param>
+    public void Appended(string node, IReadOnlyList<ShardAppend> appends, IReadOnlyList<AppendOutcome> outcomes)
     {
         for (var i = 0; i < appends.Count; i++)
         {
@@ -55,16 +56,17 @@ internal sealed class JournalAudit(Verdict verdict, Trace trace, BoundsAudit bou
             verdict.Check(append.Epoch == _epochs[append.Shard], $"Shard {append.Shard} committed under epoch {append.Epoch}, and its owner has {_epochs[append.Shard]}.");
             _touched.Clear();
             foreach (var entry in append.Entries)
-                if (Take(entry, append.Epoch) is var goal && !_touched.Contains(goal))
+                if (Take(node, entry, append.Epoch) is var goal && !_touched.Contains(goal))
                     _touched.Add(goal);
             foreach (var goal in _touched)
                 CheckSettled(goal);
         }
     }
 
-    private GoalModel Take(JournalEntry entry, Epoch epoch)
+    private GoalModel Take(string node, JournalEntry entry, Epoch epoch)
     {
-        trace.Committed(entry);
+        trace.Committed(node, entry, (entry.Event as KernelEvent.TaskAdded)?.Spec.Name ?? (entry.Task is { } known ? Find(known)?.Task.Name : null));
+        coverage.Reach(entry);
         EntryCount++;
         verdict.Check(entry.Seq == _lastSeqs.GetValueOrDefault(entry.Shard.Value) + 1, $"Entry {entry.Seq} of shard {entry.Shard} follows {_lastSeqs.GetValueOrDefault(entry.Shard.Value)}.");
         _lastSeqs[entry.Shard.Value] = entry.Seq;
@@ -160,7 +162,7 @@ internal sealed class JournalAudit(Verdict verdict, Trace trace, BoundsAudit bou
         var found = goal.Find(id);
         verdict.Check(found is not null, $"Entry {entry.Seq} of shard {entry.Shard} ({entry.Kind}) is about a task that is not there.");
         var task = found!;
-        var isDiscard = entry is { Kind: EventKind.TaskCancelled, From: TaskState.Dead };
+        var isDiscard = entry is { Kind: EventKind.TaskCancelled, From: TaskState.Dead } or { Kind: EventKind.TaskFixed };
         verdict.Check(goal.State == GoalState.Active || isDiscard, $"{entry.Kind} of task {task.Name} comes after goal {goal.Id} is {goal.State}.");
         if (entry.Command is { } command)
             Move(goal, task, command, entry);
@@ -187,6 +189,9 @@ internal sealed class JournalAudit(Verdict verdict, Trace trace, BoundsAudit bou
                 break;
             case KernelEvent.TaskPrioritised prioritised:
                 task.Priority = prioritised.Priority;
+                break;
+            case KernelEvent.TaskFixed:
+                verdict.Check(task.State == TaskState.Dead, $"Task {task.Name} is fixed though it is {task.State}.");
                 break;
             case KernelEvent.GoalDelegated delegated:
                 var child = Find(Delegation.GoalOf(id, delegated.Name));

@@ -15,10 +15,19 @@ internal sealed class PlanDice(SimulationOptions options)
     private static readonly IReadOnlyList<string> Groups = ["g", "g/in", "h"];
 
     private int _keyCount;
+    private int _goalCount;
+
+    /// <summary>Whether the world may have another goal.</summary>
+    public bool TakesAnother() => _goalCount++ < options.GoalCountMax;
+
+    /// <summary>Two agents of each tenant, on shards that are there.</summary>
+    public IReadOnlyList<string> AgentsOf(TenantId tenant) => [FewShards.KeyOf(options.ShardCount, tenant, 0), FewShards.KeyOf(options.ShardCount, tenant, 1)];
+
+    public int DrawKeyNumber() => _keyCount++;
 
     public GoalRequest DrawRequest(IRandomness dice, TenantId tenant, string title)
     {
-        var steps = dice.Between(1, 8);
+        var steps = dice.Between(1, options.TaskCountMax);
         var plan = new List<GraphEdit>();
         for (var step = 0; step < steps; step++)
             plan.Add(new GraphEdit.Add(DrawSpec($"step-{step}", dice), [.. Enumerable.Range(0, step)
@@ -137,5 +146,5 @@ internal sealed class PlanDice(SimulationOptions options)
         _ => new NamedDependency(name, DependencyKind.Ended),
     };
 
-    private string DrawKey(TenantId tenant) => FewShards.KeyOf(options.ShardCount, tenant, _keyCount++);
+    private string DrawKey(TenantId tenant) => FewShards.KeyOf(options.ShardCount, tenant, DrawKeyNumber());
 }

@@ -25,6 +25,15 @@ internal sealed class ReplyAudit(Verdict verdict, JournalAudit journal)
         _shown[row.Id] = long.Max(_shown.GetValueOrDefault(row.Id), row.LastSeq);
     }
 
+    /// <summary>A row is written.</summary>
+    public void Projected(GoalRow row)
+    {
+        var goal = journal.Find(row.Id);
+        verdict.Check(goal is not null, $"The row of goal {row.Id} is written, which is not in the log.");
+        verdict.Check(goal!.History.TryGetValue(row.LastSeq, out var moment), $"The row of goal {row.Id} is written as of entry {row.LastSeq}, which the log does not have.");
+        verdict.Check(moment == new GoalMoment(row.State, row.Revision, row.Counts), $"The row of goal {row.Id} is written as of entry {row.LastSeq} as {row.State}, revision {row.Revision}, {row.Counts}; the log says {moment}.");
+    }
+
     public void Shown(GoalSnapshot plan, long shownBefore)
     {
         Shown(plan.Goal, shownBefore);

@@ -104,9 +104,9 @@ internal sealed class SimulatedProcess : IDispatcher
 }
 
 /// <summary>A machine's clocks: its own origin, and a calendar that is a little wrong.</summary>
-internal sealed class MachineClock(VirtualClock world, TimeSpan upTime, TimeSpan calendarError) : IClock
+internal sealed class MachineClock(VirtualClock world, TimeSpan upTime, Func<TimeSpan> calendarError) : IClock
 {
     public TimeSpan Elapsed => world.Elapsed + upTime;
 
-    public DateTimeOffset UtcNow => world.UtcNow + calendarError;
+    public DateTimeOffset UtcNow => world.UtcNow + calendarError();
 }
