@@ -31,8 +31,6 @@ internal static class Mutants
         TakeoverKeepsEpoch = false,
         TakeoverWithoutReplay = false,
         ReopenedGoalForgotten = false,
-        RebuiltUnderOldEpoch = false,
-        TwoLivesOfOneShard = false,
 
         // Attempts.
         ReaperOff = false,
@@ -42,7 +40,6 @@ internal static class Mutants
         DeadLetterDropped = false,
         DoubleDispatchAfterReconnect = false,
         CompletionFromOldAttempt = false,
-        WorkForTheWrongWorker = false,
         SlotLeaked = false,
 
         // The graph.
@@ -65,7 +62,6 @@ internal static class Mutants
         OrphanGoesOn = false,
         DelegationRepeated = false,
         IdempotencyKeyIgnored = false,
-        EvictedKeyForgotten = false,
 
         // The rows.
         RowsUnfenced = false,

@@ -25,7 +25,7 @@ internal sealed class GoalDesk(ShardGoals goals, ShardLog log, GoalDecisions dec
             return before.RequestDigest == submit.Digest
                 ? before
                 : new Refusal(RefusalKind.Conflict, $"The Idempotency-Key {key} was used before, for another goal ({before.Id}). Use a new key.");
-        if (goods.IdempotencyKey is not null && !goals.Remembers(submit.LookedAt) && !Mutants.EvictedKeyForgotten)
+        if (goods.IdempotencyKey is not null && !goals.Remembers(submit.LookedAt))
             return ShardActor.Starting;
         if (submit.Unrelated is { } unrelated)
             return unrelated;

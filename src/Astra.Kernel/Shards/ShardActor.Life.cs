@@ -35,7 +35,7 @@ internal sealed partial class ShardActor
 
     private void Activate(ActivateShard activate, ActorTurn turn)
     {
-        if ((activate.Incarnation != turn.Incarnation && !Mutants.TwoLivesOfOneShard) || (_isOpen && activate.Epoch <= _epoch))
+        if (activate.Incarnation != turn.Incarnation || (_isOpen && activate.Epoch <= _epoch))
             return;
         if (_isOpen)
             throw new ShardLostException($"Shard {_id} changed hands and came back.");

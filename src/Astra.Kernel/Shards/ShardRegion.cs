@@ -77,8 +77,7 @@ internal sealed class ShardRegion(NodeParts parts, ShardMap map, IShardLeases le
                 (held.IsActive, held.Incarnation) = (false, restarted.Incarnation);
                 map.ForgetEpoch(restarted.Shard);
                 notices.Publish(new KernelNotice.ShardLost(restarted.Shard, "It crashed and is rebuilt under a new epoch."));
-                if (!Mutants.RebuiltUnderOldEpoch)
-                    Release(restarted.Shard, turn);
+                Release(restarted.Shard, turn);
                 break;
             case ShardHandedOver handedOver when _held.Remove(handedOver.Shard, out var held):
                 Stop(handedOver.Shard, held, turn);

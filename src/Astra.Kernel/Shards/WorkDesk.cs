@@ -24,7 +24,7 @@ internal sealed class WorkDesk(ShardId shard, ShardGoals goals, ShardLog log, Go
         var goal = claim.Epoch == _epoch ? goals.FindByTask(claim.Task) : null;
         var task = goal?.Graph.Find(claim.Task);
         // It may have been given to other hands by an edit since it was offered; it is on offer to those by then.
-        var isForThisWorker = task is not null && (claim.Worker.Offer.Executors.Contains(task.Spec.Executor) || Mutants.WorkForTheWrongWorker);
+        var isForThisWorker = task is not null && claim.Worker.Offer.Executors.Contains(task.Spec.Executor);
         if (goal is null || task is null || (goal.Extras.Pause is not null && !Mutants.PauseIgnored) || task.State != TaskState.Ready || task.Attempt != claim.AttemptBefore || !isForThisWorker || !isOpen)
         {
             var isStillReady = task is { State: TaskState.Ready } && goal!.Extras.Pause is null && task.Attempt == claim.AttemptBefore && isForThisWorker;
