@@ -12,6 +12,8 @@ internal sealed class LateRenewals(SimulationRun run, string node)
     private readonly SeededRandomness _dice = new(run.Options.Seed ^ StableHash.Of(Guid.Empty, node));
     private TimeSpan _slowUntil;
 
+    private bool HasFaults => run.HasFaults;
+
     public IShardLeases For(SimulatedProcess process, IShardLeases leases) => new Late(this, process, leases);
 
     // A line that is slow stays so for a while: whoever hears late that it has lost its shards asks again, and is kept waiting again.
@@ -27,11 +29,14 @@ internal sealed class LateRenewals(SimulationRun run, string node)
 
     private sealed class Late(LateRenewals late, SimulatedProcess process, IShardLeases leases) : IShardLeases
     {
+        // When there are to be no more faults, nobody waits for one that began before.
+        private static readonly TimeSpan Step = TimeSpan.FromSeconds(0.5);
+
         public async ValueTask<LeaseRenewal> RenewAsync(NodeRegistration self, IReadOnlyCollection<ShardId> release, CancellationToken cancellationToken)
         {
             var renewal = await leases.RenewAsync(self, release, cancellationToken);
-            if (late.Delay() is var delay && delay > TimeSpan.Zero)
-                await Network.DelayAsync(process, delay);
+            for (var left = late.Delay(); left > TimeSpan.Zero && late.HasFaults; left -= Step)
+                await Network.DelayAsync(process, left < Step ? left : Step);
             return renewal;
         }
 
