@@ -36,6 +36,9 @@ internal sealed class FaultyProjection(FaultyStore wire, Action crashSender, Act
     public ValueTask<IReadOnlyList<GoalRow>> ListGoalsAsync(TenantId tenant, GoalState? state, string? agent, GoalId? after, int countMax, CancellationToken cancellationToken) =>
         wire.CallAsync(() => _rows.ListGoalsAsync(tenant, state, agent, after, countMax, CancellationToken.None), crashSender);
 
+    public ValueTask<IReadOnlyList<GoalRow>> ListChildrenAsync(TenantId tenant, GoalId parent, GoalState? state, GoalId? after, int countMax, CancellationToken cancellationToken) =>
+        wire.CallAsync(() => _rows.ListChildrenAsync(tenant, parent, state, after, countMax, CancellationToken.None), crashSender);
+
     public ValueTask<IReadOnlyList<TitledTask>> ListDeadTasksAsync(TenantId tenant, string? fingerprint, TaskId? after, int countMax, CancellationToken cancellationToken) =>
         wire.CallAsync(() => _rows.ListDeadTasksAsync(tenant, fingerprint, after, countMax, CancellationToken.None), crashSender);
 

@@ -60,7 +60,7 @@ public sealed class MutantTests
         var place = own.LastIndexOf(Here, StringComparison.Ordinal);
         var start = new ProcessStartInfo(Path.Combine($"{own[..place]}Astra.Simulation{own[(place + Here.Length)..]}", "astra-simulation"), arguments)
         {
-            RedirectStandardOutput = true, RedirectStandardError = true,
+            UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true,
         };
         using var process = Process.Start(start)!;
         var (output, errors) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
