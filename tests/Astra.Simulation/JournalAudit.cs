@@ -9,7 +9,7 @@ namespace Astra.Simulation;
 /// Reads the log as it is committed, rebuilds every goal from it without the kernel's help, and checks each entry against
 /// the state the log had before it.
 /// </summary>
-internal sealed class JournalAudit(Verdict verdict, Trace trace, Coverage coverage)
+internal sealed class JournalAudit(Verdict verdict, Trace trace, Coverage coverage, BoundsAudit bounds)
 {
     private static readonly HashSet<(TaskState, TaskCommand, TaskState)> Moves = [.. TaskTransitions.Moves];
 
@@ -56,14 +56,14 @@ internal sealed class JournalAudit(Verdict verdict, Trace trace, Coverage covera
             verdict.Check(append.Epoch == _epochs[append.Shard], $"Shard {append.Shard} committed under epoch {append.Epoch}, and its owner has {_epochs[append.Shard]}.");
             _touched.Clear();
             foreach (var entry in append.Entries)
-                if (Take(node, entry) is var goal && !_touched.Contains(goal))
+                if (Take(node, entry, append.Epoch) is var goal && !_touched.Contains(goal))
                     _touched.Add(goal);
             foreach (var goal in _touched)
                 CheckSettled(goal);
         }
     }
 
-    private GoalModel Take(string node, JournalEntry entry)
+    private GoalModel Take(string node, JournalEntry entry, Epoch epoch)
     {
         trace.Committed(node, entry, (entry.Event as KernelEvent.TaskAdded)?.Spec.Name ?? (entry.Task is { } known ? Find(known)?.Task.Name : null));
         coverage.Reach(entry);
@@ -74,6 +74,7 @@ internal sealed class JournalAudit(Verdict verdict, Trace trace, Coverage covera
         verdict.Check(EventCodec.Encode(entry.Event).AsSpan().SequenceEqual(entry.Data.Span), $"Entry {entry.Seq} of shard {entry.Shard} reads back as something else.");
 
         var goal = entry.Event is KernelEvent.GoalSubmitted submitted ? Begin(entry, submitted) : Goal(entry);
+        bounds.Take(Goals.Values, goal, epoch, entry);
         if (entry.Task is { } task)
             TakeTask(goal, task, entry);
         else
@@ -331,6 +332,7 @@ internal sealed class JournalAudit(Verdict verdict, Trace trace, Coverage covera
             verdict.Check(task.State != TaskState.Ready || (task.After.All(goal.IsMet) && !goal.IsHeld), $"Task {task.Name} of goal {goal.Id} is ready and waits for something.");
             verdict.Check(task.State != TaskState.Pending || task.AwaitsResolution || goal.IsHeld || !task.After.All(goal.IsMet), $"Task {task.Name} of goal {goal.Id} is pending and waits for nothing.");
             verdict.Check(task.State != TaskState.Pending || !task.After.Any(goal.IsHopeless), $"Task {task.Name} of goal {goal.Id} is pending and can never run.");
+            verdict.Check(task.State != TaskState.Cancelled || !task.IsDoomed || task.After.Any(goal.IsHopeless), $"Task {task.Name} of goal {goal.Id} is doomed, and nothing dooms it any more.");
         }
         verdict.Check(goal.Counts.Open > 0 || goal.IsAtRest, $"Goal {goal.Id} is active with nothing left to do.");
     }

@@ -1,5 +1,8 @@
 using Astra.Simulation.Commands;
+using Astra.Simulation.Mutants;
 
+if (MutantCommand.Take(ref args) is { } exitCode)
+    return exitCode;
 var command = CommandLine.Parse(args, out var problem);
 if (command is null)
 {

@@ -133,6 +133,9 @@ internal sealed class SimulatedClient
             return;
         var (edits, mustFail) = _run.Plans.DrawEdits(plan, _dice, $"{_name}-{_requestCount++}");
         long? revision = _dice.Chance(0.5) ? plan.Goal.Revision : null;
+        // Whoever says what they have seen has thought about it, and others have not waited.
+        if (revision is not null)
+            await _run.Network.DelayAsync(RestMax);
         var shown = _run.Replies.ShownOf(plan.Goal.Id);
         if (await CallAsync(node => node.EditPlanAsync(_caller, plan.Goal.Id, revision, edits, "the dice"), patience: 1) is not { } reply)
             return;

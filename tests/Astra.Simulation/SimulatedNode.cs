@@ -16,11 +16,12 @@ internal sealed class SimulatedNode
     private readonly SimulationRun _run;
     private readonly IRandomness _dice;
     private readonly NodeId _id;
+    private readonly LateRenewals _lateRenewals;
     private TimeSpan _calendarError;
 
     public SimulatedNode(SimulationRun run, string name, IRandomness dice)
     {
-        (_run, _dice, _id) = (run, dice, new NodeId(name));
+        (_run, _dice, _id, _lateRenewals) = (run, dice, new NodeId(name), new LateRenewals(run, name));
         _calendarError = (run.Options.Nodes.ClockSkewMax / 2) * (2 * dice.NextDouble() - 1);
         Process = new SimulatedProcess(run.World);
         Process.Crash();
@@ -48,7 +49,7 @@ internal sealed class SimulatedNode
             clock, dice, ids, process,
             new FaultyJournal(_run.Store, CrashSender, (appends, outcomes) => _run.Appended(this, appends, outcomes)),
             new FaultyProjection(_run.Store, CrashSender, _run.Projected),
-            new FaultyLeases(_run.Store, _run.Store.Store.Leases, CrashSender, _run.Journal.Granted),
+            _lateRenewals.For(process, new FaultyLeases(_run.Store, _run.Leases.Watch(_run.Store.Store.Leases), CrashSender, _run.Journal.Granted)),
             _run.Bus.For(process, CrashSender),
             new FaultyAgentStore(_run.Store, CrashSender))
         {

@@ -46,6 +46,7 @@ internal sealed class SimulatedWorker : IMessageWorker
         var executors = dice.Chance(0.5) ? Executors : [.. Executors.Where(_ => dice.Chance(0.6))];
         var offer = new WorkerOffer(name, Tenant: null, name.EndsWith("-0", StringComparison.Ordinal) ? Executors : executors, Slots: dice.Between(1, 4), isInProcess, TakesMessages: run.Options.HasAgents);
         _link = kernel.Connect(offer, this);
+        run.Bounds.Joined(_link.Id, offer);
         StayHeard();
     }
 
@@ -248,7 +249,8 @@ internal sealed class SimulatedWorker : IMessageWorker
         _run.Faults.Strike(Fault.FailedAttempt);
         var answer = await CallAsync(() => _link.FailAsync(attempt, new Failure(kind, "The dice said so.", "dice")));
         if (answer is { IsKnown: true, Value.IsOk: true })
-            _run.Replies.Accepted(attempt, TaskCommand.Retry, TaskCommand.Exhaust, TaskCommand.Suspend);
+            // A task whose deadline has passed meanwhile is dead, and the report says nothing new.
+            _run.Replies.Accepted(attempt, TaskCommand.Retry, TaskCommand.Exhaust, TaskCommand.Suspend, TaskCommand.Lapse);
     }
 
     /// <summary>Something has to be done first, and then the task is tried anew.</summary>

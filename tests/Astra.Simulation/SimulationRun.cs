@@ -40,7 +40,9 @@ public sealed class SimulationRun
         World = new VirtualWorld(Dice.Fork());
         Chaos = World.Node();
         Trace = new Trace(World, write);
-        Journal = new JournalAudit(Verdict, Trace, Coverage);
+        Bounds = new BoundsAudit(Verdict, options);
+        Leases = new LeaseAudit(Verdict, World.Clock);
+        Journal = new JournalAudit(Verdict, Trace, Coverage, Bounds);
         Agents = new AgentAudit(Verdict);
         Replies = new ReplyAudit(Verdict, Journal);
         Store = new FaultyStore(World.Node(), new InMemoryStore(World.Clock, SimulationOptions.ShardLease, FewShards.Of(options.ShardCount)), () => HasFaults ? Options.Store : Calm, Faults, Dice.Fork());
@@ -69,6 +71,8 @@ public sealed class SimulationRun
     internal Verdict Verdict { get; } = new();
     internal FaultCounts Faults { get; } = new();
     internal Coverage Coverage { get; } = new();
+    internal BoundsAudit Bounds { get; }
+    internal LeaseAudit Leases { get; }
     internal JournalAudit Journal { get; }
     internal AgentAudit Agents { get; }
     internal ReplyAudit Replies { get; }
@@ -158,6 +162,7 @@ public sealed class SimulationRun
         for (var patience = CatchUpMax; patience > TimeSpan.Zero && !rows.HaveCaughtUp(); patience -= Slice)
             Advance();
         rows.Check();
+        Bounds.CheckDeadlines(Journal.Goals.Values, World.Clock.UtcNow);
         if (Verdict.Finding is { } finding)
             throw new InvariantViolatedException(finding);
     }

@@ -77,7 +77,7 @@ public sealed class InMemoryShardLeases : IShardLeases
 
     private void FreeExpired()
     {
-        foreach (var lease in _leases.Values.Where(lease => !IsAlive(lease)))
+        foreach (var lease in _leases.Values.Where(lease => !IsAlive(lease) || Mutants.TwoLeases))
             Free(OwnedBy(lease.Registration.Node));
     }
 
@@ -96,7 +96,8 @@ public sealed class InMemoryShardLeases : IShardLeases
         var free = _shards.Where(shard => _owners[shard.Value] is null).OrderByDescending(before.Contains).ThenBy(shard => shard);
         foreach (var shard in free.Take(wanted).ToArray())
         {
-            _epochs[shard.Value]++;
+            if (!Mutants.TakeoverKeepsEpoch || _epochs[shard.Value] == 0)
+                _epochs[shard.Value]++;
             _owners[shard.Value] = node;
         }
     }

@@ -232,7 +232,7 @@ internal sealed class ShardRegion(NodeParts parts, ShardMap map, IShardLeases le
     /// been reopened since.</summary>
     private async ValueTask<ShardSnapshot> WithReopenedAsync(ShardSnapshot snapshot, IReadOnlyList<JournalEntry> tail)
     {
-        if (tail.Count == 0)
+        if (tail.Count == 0 || Mutants.ReopenedGoalForgotten)
             return snapshot;
         // The rows of what is in quarantine are not complete.
         var known = snapshot.Goals.Select(goal => goal.Goal.Id).Concat(snapshot.HeldBack.Select(held => held.Goal)).ToHashSet();

@@ -123,6 +123,9 @@ internal sealed record CommandLine(ulong Seed, int? Count, bool WantsTrace, bool
         Console.WriteLine(Help);
         foreach (var line in Ingredient.All.Select(one => one.Word).Chunk(8))
             Console.WriteLine($"  {string.Join(", ", line)}");
+        Console.WriteLine();
+        foreach (var line in Mutants.MutantCommand.Help)
+            Console.WriteLine($"  {line}");
         Console.WriteLine(Examples);
         return 0;
     }
