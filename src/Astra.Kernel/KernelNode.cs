@@ -102,7 +102,7 @@ public sealed partial class KernelNode : IAsyncDisposable
         {
             // A node without shards, such as one that has drained, says who has one.
             var any = _ports.Randomness.NextInt32(ShardId.Count);
-            return await SubmitRelatedAsync(_map.AnyLocal(any) ?? new ShardId(any), caller, request, digest, lookedAt);
+            return await SubmitRelatedAsync(_map.AnyLocal(any) ?? _map.AnyOwned(any) ?? new ShardId(any), caller, request, digest, lookedAt);
         }
 
         // The key decides the shard, so that a repeated submission meets its first one. The rows know those that have

@@ -9,6 +9,17 @@ internal sealed class RowsAudit(SimulationRun run)
 {
     private readonly InMemoryStore _store = run.Store.Store;
 
+    public bool HaveCaughtUp()
+    {
+        var haveCaughtUp = true;
+        run.Verdict.Watch(async () =>
+        {
+            foreach (var goal in run.Journal.Goals.Values)
+                haveCaughtUp &= (await _store.Projection.FindGoalAsync(goal.Tenant, goal.Id, CancellationToken.None))?.LastSeq == goal.LastSeq;
+        });
+        return haveCaughtUp;
+    }
+
     public void Check()
     {
         run.Verdict.Watch(CheckLogAsync);

@@ -44,7 +44,7 @@ internal sealed class SimulatedClient
             else
                 await ActAsync();
         }
-        if (_schedule is not null)
+        if (_run.Options.HasSchedules)
             await RemoveScheduleAsync();
         IsDone = true;
     }
@@ -223,8 +223,17 @@ internal sealed class SimulatedClient
 
     private async Task RemoveScheduleAsync()
     {
-        while (await CallAsync(node => node.RemoveScheduleAsync(_caller, _schedule!.Value), patience: 5) is not { } reply || (!reply.IsOk && IsPassing(reply.Refusal!)))
-            await _run.Network.DelayAsync(RestMax);
+        // Also one whose answer was lost: whatever stands there goes.
+        while (true)
+        {
+            var listed = await CallAsync(node => node.ListSchedulesAsync(_caller.Tenant), patience: 5);
+            if (listed is { IsOk: true, Value.Count: 0 })
+                return;
+            if (listed is { IsOk: true } known)
+                await CallAsync(node => node.RemoveScheduleAsync(_caller, known.Value[0].Id), patience: 5);
+            else
+                await _run.Network.DelayAsync(RestMax);
+        }
     }
 
     // ---- Reading --------------------------------------------------------------------------------------------------

@@ -112,7 +112,7 @@ public sealed record SimulationOptions
             ClientCount = isLarge ? dice.Between(3, 6) : dice.Between(1, 3),
             WorkersPerNode = dice.Between(1, 3),
             FanOutShare = dice.Chance(0.6) ? dice.NextDouble() * 0.4 : 0,
-            FaultsDuration = isLarge ? dice.Between(TimeSpan.FromSeconds(15), TimeSpan.FromSeconds(40)) : dice.Between(TimeSpan.FromSeconds(4), TimeSpan.FromSeconds(11)),
+            FaultsDuration = isLarge ? dice.Between(TimeSpan.FromSeconds(12), TimeSpan.FromSeconds(25)) : dice.Between(TimeSpan.FromSeconds(3), TimeSpan.FromSeconds(8)),
             Store = new StoreFaults(
                 dice.Pick([TimeSpan.Zero, TimeSpan.FromMilliseconds(5), TimeSpan.FromMilliseconds(100), TimeSpan.FromSeconds(0.7)]),
                 Share(0.5, 0.1), Share(0.5, 0.1), Share(0.3, 0.02)),

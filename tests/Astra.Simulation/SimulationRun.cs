@@ -26,6 +26,9 @@ public sealed class SimulationRun
 
     private static readonly TimeSpan Slice = TimeSpan.FromSeconds(1);
 
+    // Shards may have just changed hands, and the rows of each wait for its new owner.
+    private static readonly TimeSpan CatchUpMax = TimeSpan.FromSeconds(20);
+
     // A clock that somebody has set wrong; also what is waited for at most because of it.
     private static readonly TimeSpan ClockErrorMax = TimeSpan.FromSeconds(8);
 
@@ -149,14 +152,16 @@ public sealed class SimulationRun
         while (!IsAtRest)
         {
             Advance();
+            if (World.Clock.Elapsed >= deadline && Trace.IsRead)
+                AskWhy();
             Verdict.Check(World.Clock.Elapsed < deadline, $"Not everything ended: {DescribeUnrest()}");
         }
 
         // A few rounds of the projector, and the rows must be what the log is.
-        World.Advance(TimeSpan.FromSeconds(2));
-        foreach (var node in Nodes)
-            node.CheckActors();
-        new RowsAudit(this).Check();
+        var rows = new RowsAudit(this);
+        for (var patience = CatchUpMax; patience > TimeSpan.Zero && !rows.HaveCaughtUp(); patience -= Slice)
+            Advance();
+        rows.Check();
         Bounds.CheckDeadlines(Journal.Goals.Values, World.Clock.UtcNow);
         if (Verdict.Finding is { } finding)
             throw new InvariantViolatedException(finding);
@@ -171,6 +176,18 @@ public sealed class SimulationRun
             node.CheckActors();
         if (Verdict.Finding is { } finding)
             throw new InvariantViolatedException(finding);
+    }
+
+    /// <summary>The kernel's own word for what has not ended, for whoever reads the trace.</summary>
+    private void AskWhy()
+    {
+        foreach (var node in Nodes)
+            foreach (var goal in Journal.Goals.Values.Where(goal => !goal.IsAtRest))
+                foreach (var task in goal.Tasks.Values.Where(task => !task.State.IsFinal()))
+                    node.Process.Post(() => Verdict.Watch(async () =>
+                        Trace.Note(node.Name, $"says of {task.Name} of {Trace.Short(goal.Id.Value)}: {(await node.Kernel.WhyAsync(goal.Tenant, task.Id.Value) is { IsOk: true } why ? why.Value.Sentence : "nothing")}")));
+        World.RunUntilQuiet();
+        World.Advance(Slice);
     }
 
     private string DescribeUnrest()

@@ -29,6 +29,15 @@ internal sealed class ShardMap
         return null;
     }
 
+    /// <summary>A shard that some node has, by any number.</summary>
+    public ShardId? AnyOwned(int start)
+    {
+        for (var i = 0; i < ShardId.Count; i++)
+            if (Owner(new ShardId((start + i) % ShardId.Count)) is not null)
+                return new ShardId((start + i) % ShardId.Count);
+        return null;
+    }
+
     /// <summary>Under which epoch a shard of this node lives; null when it is not here, or not loaded yet.</summary>
     public Epoch? LocalEpoch(ShardId shard) => Volatile.Read(ref _epochs[shard.Value]) is var epoch and not 0 ? new Epoch(epoch) : null;
 

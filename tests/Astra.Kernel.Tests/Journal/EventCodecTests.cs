@@ -266,7 +266,7 @@ public sealed class EventCodecTests
         EventKind.EffectIntended => new KernelEvent.EffectIntended(text),
         EventKind.EffectSettled => new KernelEvent.EffectSettled(number % 2 == 0 ? EffectState.Sent : EffectState.NotSent, bytes, number % 3 == 1 ? null : text),
         EventKind.EffectLost => new KernelEvent.EffectLost(new Failure(FailureKind.UnknownEffect, text, text)),
-        EventKind.TaskFixed => new KernelEvent.TaskFixed(number % 2 == 0 ? text : null, number % 3 == 0 ? bytes : null, text),
+        EventKind.TaskFixed => new KernelEvent.TaskFixed(number % 2 == 0 ? text : null, number % 3 == 0 ? (ReadOnlyMemory<byte>?)bytes : null, text),
         EventKind.PredecessorEnded => new KernelEvent.PredecessorEnded(new GoalId(One), GoalState.Failed),
         EventKind.GoalDelegated => new KernelEvent.GoalDelegated(text, (ulong)number),
         EventKind.GoalReleased => new KernelEvent.GoalReleased(text),
