@@ -1,3 +1,4 @@
+using System.Data.Common;
 using Astra.Sdk;
 using Microsoft.AspNetCore.Http;
 
@@ -66,6 +67,12 @@ internal sealed class ProblemsForAll(RequestDelegate next, Action<string, Except
         {
             return;
         }
+        catch (DbException e) when (IsAway(e))
+        {
+            onError($"{http.Request.Method} {http.Request.Path} ({http.TraceIdentifier})", e);
+            await WriteAsync(http, 503, "The database does not answer right now; try again in a moment.");
+            return;
+        }
         catch (Exception e)
         {
             onError($"{http.Request.Method} {http.Request.Path} ({http.TraceIdentifier})", e);
@@ -87,8 +94,14 @@ internal sealed class ProblemsForAll(RequestDelegate next, Action<string, Except
             return;
         }
         http.Response.Clear();
+        if (status == 503)
+            http.Response.Headers.RetryAfter = "1";
         await Problems.WriteAsync(http, status, detail);
     }
+
+    /// <summary>Not there, or leaving: it comes back by itself, and a worker or a client that is told so waits for it. The
+    /// class 57P is PostgreSQL's word for a server that stops, has crashed or still starts.</summary>
+    private static bool IsAway(DbException e) => e.IsTransient || e.SqlState?.StartsWith("57P", StringComparison.Ordinal) == true;
 
     private static string Describe(BadHttpRequestException exception) => exception switch
     {

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Headers;
+using System.Net.Sockets;
 using System.Text.Json;
 
 namespace Astra.Sdk;
@@ -29,7 +30,7 @@ internal sealed class ServerRequests : IDisposable
     public async Task<T> SendAsync<T>(HttpMethod method, string path, object? body, CancellationToken cancellationToken, Action<HttpRequestHeaders>? headers = null)
     {
         using var response = await SendAsync(method, path, ToContent(body), cancellationToken, headers);
-        var bytes = await response.Content.ReadAsByteArrayAsync(cancellationToken);
+        var bytes = await ReadAsync(response, cancellationToken);
         try
         {
             return AstraJson.Read<T>(bytes);
@@ -58,7 +59,7 @@ internal sealed class ServerRequests : IDisposable
     public async Task<JsonElement?> SendForAnyAsync(string path, JsonElement body, CancellationToken cancellationToken)
     {
         using var response = await SendAsync(HttpMethod.Post, path, ToContent(body), cancellationToken);
-        return AstraJson.Parse(await response.Content.ReadAsByteArrayAsync(cancellationToken)) is { ValueKind: not JsonValueKind.Null } answer ? answer : null;
+        return AstraJson.Parse(await ReadAsync(response, cancellationToken)) is { ValueKind: not JsonValueKind.Null } answer ? answer : null;
     }
 
     /// <summary>The response of a request that succeeded, its body not read yet.</summary>
@@ -72,7 +73,8 @@ internal sealed class ServerRequests : IDisposable
         {
             response = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
         }
-        catch (HttpRequestException e)
+        // A connection that is reset in the very moment in which it is made comes as what the socket said.
+        catch (Exception e) when (e is HttpRequestException or SocketException)
         {
             throw new AstraException(0, "No answer", $"No server answers at {Address}: {e.Message}");
         }
@@ -93,16 +95,29 @@ internal sealed class ServerRequests : IDisposable
         return content;
     }
 
+    /// <summary>An answer that breaks off half-way is none.</summary>
+    private async Task<byte[]> ReadAsync(HttpResponseMessage response, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await response.Content.ReadAsByteArrayAsync(cancellationToken);
+        }
+        catch (Exception e) when (e is HttpRequestException or IOException or SocketException)
+        {
+            throw new AstraException(0, "No answer", $"The answer of {Address} broke off: {e.Message}");
+        }
+    }
+
     private async Task<AstraException> ToExceptionAsync(HttpResponseMessage response, CancellationToken cancellationToken)
     {
         var status = (int)response.StatusCode;
         var retryAfter = response.Headers.RetryAfter?.Delta;
         try
         {
-            var problem = AstraJson.Read<Problem>(await response.Content.ReadAsByteArrayAsync(cancellationToken));
+            var problem = AstraJson.Read<Problem>(await ReadAsync(response, cancellationToken));
             return new AstraException(status, problem.Title, problem.Detail ?? problem.Title, retryAfter);
         }
-        catch (Exception e) when (e is JsonException or HttpRequestException)
+        catch (JsonException)
         {
             return new AstraException(status, response.ReasonPhrase ?? "Error", $"{Address} answered {status}, and not as an Astra server does.", retryAfter);
         }
