@@ -104,7 +104,7 @@ internal sealed class LimitBook(IClock clock, KernelLimits limits, Func<int> nod
         if (!_accounts.TryGetValue((tenant, scope, name), out var account))
             return boundOfNode > 0 ? null : new Obstacle(Barrier.Concurrency, scope, name, 0, boundOfNode, boundOfNode, default, null);
         if (account.Limit is null)
-            return account.Running < boundOfNode ? null : new Obstacle(Barrier.Concurrency, scope, name, account.Running, boundOfNode, boundOfNode, default, null);
+            return account.Running < boundOfNode || Mutants.LimitIgnored ? null : new Obstacle(Barrier.Concurrency, scope, name, account.Running, boundOfNode, boundOfNode, default, null);
         account.Divide(nodeCount(), clock.Elapsed, Begun);
         var share = Math.Min(boundOfNode, account.Share);
         if (account.Running >= share)
