@@ -69,6 +69,7 @@ public static class Gateway
         app.UseRouting();
         app.UseMiddleware<Authentication>(parts.Keys, parts.HomeTenant);
         app.Use(OwnerForwarding.KeepBody);
+        app.UseMiddleware<MovingRequests>(options.MovingTimeMax, app.Lifetime.ApplicationStopping);
         app.UseWebSockets(new WebSocketOptions { KeepAliveInterval = TimeSpan.FromSeconds(10), KeepAliveTimeout = TimeSpan.FromSeconds(10) });
         Map(app, options, parts, metrics, new Replies(forwarding, options.AnswerTimeMax));
         return app;

@@ -22,6 +22,10 @@ public sealed record GatewayOptions
     /// <summary>How long a request waits for the kernel; the database is gone or overloaded by then.</summary>
     public TimeSpan AnswerTimeMax { get; init; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>How long a request waits for the new owner of what it is about. Longer than the lease of a node that has
+    /// died, and the time until the others have heard who came after it.</summary>
+    public TimeSpan MovingTimeMax { get; init; } = TimeSpan.FromSeconds(15);
+
     /// <summary>A silent event stream says that it lives.</summary>
     public TimeSpan KeepAlivePeriod { get; init; } = TimeSpan.FromSeconds(15);
 

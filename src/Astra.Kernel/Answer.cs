@@ -29,7 +29,12 @@ public enum RefusalKind
 
 /// <param name="Reason">One sentence for a person: what is the matter and what to do.</param>
 /// <param name="Address">Where the owner listens, when it is elsewhere.</param>
-public sealed record Refusal(RefusalKind Kind, string Reason, TimeSpan? RetryAfter = null, string? Address = null);
+public sealed record Refusal(RefusalKind Kind, string Reason, TimeSpan? RetryAfter = null, string? Address = null)
+{
+    /// <summary>Nobody has looked at the request, because what it is about is moving between nodes or being loaded: it may be
+    /// made again, whatever it asks for, and nothing is done twice.</summary>
+    public bool IsMoving { get; init; }
+}
 
 /// <summary>A value or the reason why not. Refusals are ordinary; exceptions are for bugs.</summary>
 public readonly struct Answer<T>

@@ -20,7 +20,7 @@ internal sealed class OwnerForwarding : IDisposable
 
     private static readonly HashSet<string> NotForwarded = new(StringComparer.OrdinalIgnoreCase)
     {
-        "Connection", "Host", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "TE", "Trailer", "Transfer-Encoding", "Upgrade", "Expect", "Date", "Server",
+        MovingRequests.UntouchedHeader, "Connection", "Host", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "TE", "Trailer", "Transfer-Encoding", "Upgrade", "Expect", "Date", "Server",
     };
 
     private readonly RequestForwarder _forwarder = new();
@@ -33,11 +33,14 @@ internal sealed class OwnerForwarding : IDisposable
         return next(http);
     }
 
+    public static bool IsForwarded(HttpRequest request) => request.Headers.ContainsKey(ForwardedHeader);
+
     public async Task ForwardAsync(HttpContext http, Refusal refusal)
     {
-        if (refusal.Address is null || http.Request.Headers.ContainsKey(ForwardedHeader))
+        if (refusal.Address is null || IsForwarded(http.Request))
         {
             http.Response.Headers.RetryAfter = "1";
+            http.Response.Headers[MovingRequests.UntouchedHeader] = "1";
             await Problems.WriteAsync(http, 503, "This is moving from one node to another; try again in a second.");
             return;
         }
@@ -45,14 +48,24 @@ internal sealed class OwnerForwarding : IDisposable
         try
         {
             using var answer = await _forwarder.SendAsync(ToForward(http.Request, refusal.Address), http.RequestAborted);
+            if (answer.Headers.Any(header => header.Key.Equals(MovingRequests.UntouchedHeader, StringComparison.OrdinalIgnoreCase)) && MovingRequests.TakesBack(http, refusal))
+                return;
             await CopyAsync(answer, http);
         }
         catch (HttpRequestException e) when (!http.Response.HasStarted)
         {
+            if (IsHarmlessAgain(e, http.Request) && MovingRequests.TakesBack(http, refusal))
+                return;
             http.Response.Headers.RetryAfter = "2";
             await Problems.WriteAsync(http, 503, $"The node that owns this, at {refusal.Address}, does not answer ({e.Message}); another one takes over within seconds.");
         }
     }
+
+    /// <summary>Where no connection came about nobody has heard of the request; what only reads, or carries a key that makes a
+    /// repetition the same, may be repeated whoever has heard of it.</summary>
+    private static bool IsHarmlessAgain(HttpRequestException e, HttpRequest request) =>
+        e.HttpRequestError is HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError
+        || HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method) || request.Headers.ContainsKey("Idempotency-Key");
 
     public void Dispose() => _forwarder.Dispose();
 

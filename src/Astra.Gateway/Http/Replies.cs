@@ -68,6 +68,10 @@ internal sealed class Replies(OwnerForwarding forwarding, TimeSpan answerTimeMax
     {
         public Task ExecuteAsync(HttpContext httpContext)
         {
+            if (MovingRequests.TakesBack(httpContext, refusal))
+                return Task.CompletedTask;
+            if (refusal.IsMoving)
+                httpContext.Response.Headers[MovingRequests.UntouchedHeader] = "1";
             if (refusal.RetryAfter is { } wait)
                 httpContext.Response.Headers.RetryAfter = Math.Max(1, Math.Ceiling(wait.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
             else if (refusal.Kind is RefusalKind.Overloaded or RefusalKind.Unavailable)

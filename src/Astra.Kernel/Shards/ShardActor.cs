@@ -14,7 +14,7 @@ namespace Astra.Kernel.Shards;
 /// new epoch (ShardActor.Life.cs). Nobody was told anything that is not true.</remarks>
 internal sealed partial class ShardActor : Actor
 {
-    public static readonly Refusal Starting = new(RefusalKind.Unavailable, "The shard is starting; try again in a moment.", TimeSpan.FromMilliseconds(200));
+    public static readonly Refusal Starting = new(RefusalKind.Unavailable, "The shard is starting; try again in a moment.", TimeSpan.FromMilliseconds(200)) { IsMoving = true };
 
     public static readonly Refusal Lost = new(
         RefusalKind.Unavailable,

@@ -55,7 +55,7 @@ internal sealed class ShardDoor(ShardMap map, NodeId self, BusLine bus, IDispatc
 
     // A shard that is ours and not here is being loaded; whoever asks must not be sent round in a circle.
     public Refusal WhyNotHere(ShardId shard) => map.Owner(shard) is { } owner && owner.Node != self
-        ? new Refusal(RefusalKind.Elsewhere, $"Shard {shard} belongs to node {owner.Node}.", Address: owner.Address)
+        ? new Refusal(RefusalKind.Elsewhere, $"Shard {shard} belongs to node {owner.Node}.", Address: owner.Address) { IsMoving = true }
         : ShardActor.Starting;
 
     public bool IsHere(ShardId shard) => map.Local(shard) is not null;

@@ -20,7 +20,8 @@ public sealed class RequestForwarder : IDisposable
     /// <exception cref="HttpRequestException">The other node does not answer.</exception>
     public async Task<ForwardedAnswer> SendAsync(ForwardedRequest request, CancellationToken cancellationToken)
     {
-        using var message = new HttpRequestMessage(new HttpMethod(request.Method), request.Target);
+        // Not disposed: that would close the body, which is the caller's, and may have to be sent once more.
+        var message = new HttpRequestMessage(new HttpMethod(request.Method), request.Target);
         if (request.Body is { } body)
             message.Content = new StreamContent(body);
         foreach (var (name, value) in request.Headers)

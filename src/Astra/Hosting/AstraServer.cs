@@ -165,13 +165,27 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
         try
         {
             await gateway.StartAsync(cancellationToken);
-            Owned(gateway);
+            _started.Push(() => StopListeningAsync(gateway));
         }
         catch (IOException e)
         {
             await gateway.DisposeAsync();
             throw new CommandException($"Port {Address.Port} on {options.ListenAddress} is taken by another program; stop that, or choose another with --port.", cause: e);
         }
+    }
+
+    /// <summary>Stopped before it is disposed: a request that runs meanwhile is answered, and not torn down under its feet.</summary>
+    private static async ValueTask StopListeningAsync(WebApplication gateway)
+    {
+        try
+        {
+            await gateway.StopAsync();
+        }
+        catch (OperationCanceledException)
+        {
+            // Somebody took longer than a stop may; what is left of it ends with the next line.
+        }
+        await gateway.DisposeAsync();
     }
 
     private static async ValueTask StopWorkAsync(AgentHost host)
