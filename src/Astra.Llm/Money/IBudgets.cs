@@ -15,6 +15,10 @@ public interface IBudgets
     /// <summary>What is left at the tightest level; null where there is no cap. A hint for `max_tokens`, and no promise.</summary>
     ValueTask<Nanodollars?> LeftAsync(Spender spender, CancellationToken cancellationToken);
 
+    /// <summary>The tier that calls of this spender are to go to from now on, because a budget of theirs is used up so far that
+    /// its policy says so; null where nothing does.</summary>
+    string? DegradedTier(Spender spender) => null;
+
     /// <summary>One for every attempt, retries and hedges too.</summary>
     ValueTask<ReserveOutcome> ReserveAsync(Spender spender, Nanodollars worstCase, CancellationToken cancellationToken);
 }
@@ -26,10 +30,37 @@ public readonly record struct ReserveOutcome(Reservation? Reservation, BudgetRef
     public static implicit operator ReserveOutcome(BudgetRefusal refusal) => new(null, refusal);
 }
 
+/// <summary>Why a call is not admitted.</summary>
+public enum BudgetRefusalReason
+{
+    /// <summary>A cap has no room for the worst case: 429 with <see cref="BudgetRefusal.Type"/> and <see cref="BudgetRefusal.Code"/>,
+    /// `x-should-retry: false`.</summary>
+    Exceeded,
+
+    /// <summary>The budgets cannot be read at the moment, and nothing is spent that nobody could count: 503, with a retry.</summary>
+    Unavailable,
+}
+
 /// <summary>Which cap had no room for the worst case of a call.</summary>
 /// <param name="Of">Whose budget: the agent's name, the goal's id …; empty for the platform.</param>
 /// <param name="Left">What was left under the cap when it was asked.</param>
-public sealed record BudgetRefusal(BudgetLevel Level, string Of, BudgetWindow Window, Nanodollars Cap, Nanodollars Left, Nanodollars Asked);
+/// <param name="ResetsAt">When the window begins anew; null when it never does.</param>
+public sealed record BudgetRefusal(
+    BudgetLevel Level, string Of, BudgetWindow Window, Nanodollars Cap, Nanodollars Left, Nanodollars Asked, DateTimeOffset? ResetsAt = null,
+    BudgetRefusalReason Reason = BudgetRefusalReason.Exceeded)
+{
+    /// <summary>The words that the clients of OpenAI know.</summary>
+    public const string Type = "insufficient_quota";
+    public const string Code = "budget_exceeded";
+
+    public string Sentence => Reason == BudgetRefusalReason.Unavailable
+        ? "The budgets cannot be read at the moment, and no call is made that nobody could count; try again."
+        : $"This call may cost up to {Asked}, and of {BudgetKey.Describe(Level, Of, Window)}, which is {Cap}, there is {Left} left"
+            + (ResetsAt is { } at ? $" until {at:yyyy-MM-dd HH:mm} UTC" : "") + "; raise it with `astra budget set`, or ask for fewer tokens.";
+
+    public static BudgetRefusal Unavailable { get; } = new(
+        BudgetLevel.Platform, "", BudgetWindow.Total, Nanodollars.Zero, Nanodollars.Zero, Nanodollars.Zero, Reason: BudgetRefusalReason.Unavailable);
+}
 
 /// <summary>
 /// Money that is held for one attempt, at every level. It ends exactly once: settled at what the attempt came to, or disposed.

@@ -38,7 +38,9 @@ public sealed record ModelPrice(
             var input = Math.Max(rates.Input.Value, Math.Max(rates.CachedInput.Value, rates.CacheWrite.Value));
             var output = Math.Max(rates.Output.Value, rates.Reasoning.Value);
             var sum = (Int128)inputTokensMax * input + (Int128)outputTokensMax * output;
-            return new Nanodollars(checked((long)((sum + Million - 1) / Million)));
+            // What does not fit is more than any cap, and is refused by each.
+            var nanos = (sum + Million - 1) / Million;
+            return new Nanodollars(nanos > long.MaxValue ? long.MaxValue : (long)nanos);
         }
     }
 
@@ -49,4 +51,8 @@ public sealed record ModelPrice(
 public sealed record LargeInputPrice(long AboveInputTokens, PerMillionTokens Rates);
 
 /// <summary>Rates of one version, each for a million tokens.</summary>
-public sealed record PerMillionTokens(Nanodollars Input, Nanodollars CachedInput, Nanodollars CacheWrite, Nanodollars Output, Nanodollars Reasoning);
+public sealed record PerMillionTokens(Nanodollars Input, Nanodollars CachedInput, Nanodollars CacheWrite, Nanodollars Output, Nanodollars Reasoning)
+{
+    /// <summary>As providers charge that say nothing of caches and of reasoning.</summary>
+    public static PerMillionTokens Of(Nanodollars input, Nanodollars output) => new(input, input, input, output, output);
+}

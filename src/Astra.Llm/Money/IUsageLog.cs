@@ -38,10 +38,12 @@ public enum UsageSource : byte
 /// <param name="Attempt">The key: one record for each attempt, however often it is written.</param>
 /// <param name="Request">The same for all attempts at one request.</param>
 /// <param name="Cost">Null where the model has no price.</param>
+/// <param name="Operation">As OpenTelemetry names it: chat, embeddings.</param>
 /// <param name="PriceValidFrom">The version of the price that the cost was computed with.</param>
 public sealed record UsageRecord(
     Guid Attempt, Guid Request, DateTimeOffset At, Spender Spender, string Provider, string Model, AttemptOutcome Outcome,
-    TokenUsage Usage, UsageSource Source, Nanodollars? Cost, DateTimeOffset? PriceValidFrom, TimeSpan Duration, TimeSpan? TimeToFirstToken);
+    TokenUsage Usage, UsageSource Source, Nanodollars? Cost, DateTimeOffset? PriceValidFrom, TimeSpan Duration, TimeSpan? TimeToFirstToken,
+    string Operation = "chat");
 
 /// <summary>Nobody keeps records.</summary>
 public sealed class NoUsageLog : IUsageLog
