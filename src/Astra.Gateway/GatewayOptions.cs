@@ -55,6 +55,9 @@ public sealed record GatewayParts
     /// <summary>Null over a store that keeps none: then there is nothing under /hooks.</summary>
     public HookDesk? Hooks { get; init; }
 
+    /// <summary>Null over a store that keeps none: then there is nothing under /budgets, /usage, /prices and /secrets.</summary>
+    public MoneyParts? Money { get; init; }
+
     public required ToolCatalog Catalog { get; init; }
     public required ToolGate Tools { get; init; }
     public required FileArtifacts Artifacts { get; init; }

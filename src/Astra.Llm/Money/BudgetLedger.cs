@@ -45,6 +45,13 @@ public sealed class BudgetLedger : IBudgets, IAsyncDisposable
         set => _loop.OnAlert = value;
     }
 
+    /// <summary>Told when budgets or prices have changed anywhere; must return at once.</summary>
+    public Action OnChange
+    {
+        get => _loop.OnChange;
+        set => _loop.OnChange = value;
+    }
+
     public LedgerId Id => _loop.Id;
 
     public bool MayRefuse(Spender spender)

@@ -13,7 +13,7 @@ public interface IPrices
 /// </summary>
 /// <param name="LargeInput">Prices for calls whose whole input is larger than so many tokens; null where there are none.</param>
 public sealed record ModelPrice(
-    string Provider, string Model, DateTimeOffset ValidFrom, PerMillionTokens Rates, LargeInputPrice? LargeInput = null)
+    string Provider, string Model, DateTimeOffset ValidFrom, PerMillionTokens Rates, LargeInputPrice? LargeInput = null, bool IsBuiltIn = false)
 {
     private const long Million = 1_000_000;
 

@@ -43,6 +43,9 @@ internal sealed class LedgerLoop : IAsyncDisposable
 
     public Action<BudgetAlert> OnAlert { get; set; } = static _ => { };
 
+    /// <summary>Told when budgets or prices have changed anywhere.</summary>
+    public Action OnChange { get; set; } = static () => { };
+
     public LedgerId Id { get; private set; } = new(Guid.CreateVersion7());
 
     public bool HasLooked => _hasLooked;
@@ -133,6 +136,7 @@ internal sealed class LedgerLoop : IAsyncDisposable
         try
         {
             await LookAsync(cancellationToken);
+            await DrawAsync([], GoesBack(), cancellationToken);
         }
         finally
         {
@@ -227,8 +231,12 @@ internal sealed class LedgerLoop : IAsyncDisposable
         var asked = _clock.GetTimestamp();
         var changes = await _store.ReadChangesAsync(_version, cancellationToken);
         _lines.Apply(changes.Budgets);
-        // What is at hand was drawn under another cap.
+        // What is at hand was drawn under another cap: it goes back, and what is needed is drawn anew.
         _recalled.UnionWith(changes.Budgets.Select(budget => budget.Key));
+        foreach (var cell in _cells.Keys.Where(cell => _recalled.Contains(cell.Period.Budget)))
+            cell.Drawn -= cell.TakeAll();
+        if (changes.Version != _version)
+            OnChange();
         _version = changes.Version;
         Volatile.Write(ref _lookedAt, asked);
         _hasLooked = true;
@@ -263,13 +271,13 @@ internal sealed class LedgerLoop : IAsyncDisposable
             _idleLookedAt = _clock.GetTimestamp();
             idle.UnionWith(_cells.Keys.Where(cell => cell.LiesIdle()));
         }
-        return cell => cell.AtHand < 0 || cell.IsTight || idle.Contains(cell) || _recalled.Contains(cell.Period.Budget) || cell.Period.EndsAt <= now;
+        return cell => cell.AtHand < 0 || cell.IsTight || idle.Contains(cell) || cell.Period.EndsAt <= now;
     }
 
     private async Task DrawAsync(List<Waiting> calls, Func<BudgetCell, bool> goesBack, CancellationToken cancellationToken)
     {
         var wanted = calls.SelectMany(call => call.Cells).ToHashSet();
-        var cells = _cells.Keys.Where(cell => wanted.Contains(cell) || cell.Settled != cell.SettledReported || (cell.AtHand != 0 && goesBack(cell))).ToList();
+        var cells = _cells.Keys.Where(cell => wanted.Contains(cell) || cell.Settled != cell.SettledReported || _recalled.Contains(cell.Period.Budget) || (cell.AtHand != 0 && goesBack(cell))).ToList();
         var renews = _cells.Keys.Any(cell => cell.Drawn != 0) && _clock.GetElapsedTime(_heardAt) > _options.Lease / 3;
         if (cells.Count == 0 && !renews)
         {

@@ -14,6 +14,8 @@ public sealed class PriceBook(IReadOnlyList<ModelPrice> builtIn, Func<string, bo
     /// <summary>What stands for every provider: a model costs at a reseller what it costs at home unless the reseller says otherwise.</summary>
     public const string AnyProvider = "*";
 
+    private static readonly PerMillionTokens Free = PerMillionTokens.Of(Nanodollars.Zero, Nanodollars.Zero);
+
     private volatile Table _table = new(builtIn, []);
 
     /// <summary>What people have set replaces what they had set before.</summary>
@@ -22,11 +24,14 @@ public sealed class PriceBook(IReadOnlyList<ModelPrice> builtIn, Func<string, bo
     /// <summary>Those that people have set, then those built in; of each model the latest first.</summary>
     public IReadOnlyList<ModelPrice> All => _table.All;
 
-    /// <remarks>One that cannot be a price is none: under a cap it is refused, like a model nobody knows.</remarks>
+    /// <remarks>One that cannot be a price is none: under a cap it is refused, like a model nobody knows. A machine of one's own
+    /// costs nothing by the token, unless somebody says that it does.</remarks>
     public ModelPrice? Find(string provider, string model, DateTimeOffset at)
     {
         var table = _table;
-        return (table.Find(provider, model, at) ?? table.Find(AnyProvider, model, at)) is { } price && PriceRules.Refuse(price, isRemote(provider)) is null ? price : null;
+        if (!isRemote(provider))
+            return table.Find(provider, model, at) ?? new ModelPrice(provider, model, DateTimeOffset.UnixEpoch, Free);
+        return (table.Find(provider, model, at) ?? table.Find(AnyProvider, model, at)) is { } price && PriceRules.Refuse(price, isRemote: true) is null ? price : null;
     }
 
     private static readonly SearchValues<char> DatesAndSeparators = SearchValues.Create("0123456789-:@");

@@ -24,7 +24,8 @@ public static class PriceRules
             return $"{SubjectOf(price)} is negative.";
         if (each.Any(rate => rate > RateMax))
             return $"{SubjectOf(price)} is more than {RateMax} for a million tokens, which no model costs; prices are for a million tokens.";
-        if (isRemote && (rates.Input == Nanodollars.Zero || rates.Output == Nanodollars.Zero))
+        // What only reads, as an embedding does, answers nothing that could cost.
+        if (isRemote && (rates.Input == Nanodollars.Zero || (rates.Output == Nanodollars.Zero && !price.Model.Contains("embed", StringComparison.OrdinalIgnoreCase))))
             return $"{SubjectOf(price)} is zero, but it does not run on a machine of yours; set what it costs with `astra price set`.";
         if (rates.CachedInput > rates.Input)
             return $"{SubjectOf(price)} is higher for input from the cache than for other input; the two may be the wrong way round.";

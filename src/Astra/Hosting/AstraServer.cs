@@ -71,6 +71,9 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
         await BuiltIn.RegisterAgentsAsync(host.Agents, home, store.Agents, cancellationToken);
 
         var (hooks, courier) = await OpenHooksAsync(store, cancellationToken);
+        // What somebody else runs is not free; which providers do not run elsewhere is for the routes to say.
+        var money = Owned(await MoneyHost.OpenAsync(
+            store, node.Self.Node.Value, options.DataDirectory, Environment.GetEnvironmentVariable("CREDENTIALS_DIRECTORY"), static _ => true, courier.Hear, Say, cancellationToken));
         var gateway = Gateway.Gateway.Build(
             new GatewayOptions
             {
@@ -83,7 +86,7 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
             },
             new GatewayParts
             {
-                Node = node, Bus = bus, Keys = store.ApiKeys, Tenants = store.Tenants, Agents = store.Agents, HomeTenant = home, Hooks = hooks,
+                Node = node, Bus = bus, Keys = store.ApiKeys, Tenants = store.Tenants, Agents = store.Agents, HomeTenant = home, Hooks = hooks, Money = money.Parts,
                 Catalog = catalog, Tools = gate, Artifacts = artifacts, Progress = feed,
                 DatabaseProblem = token => ProblemOfAsync(store, token),
                 DatabaseCommits = async token => await store.CountCommitsAsync(token),
