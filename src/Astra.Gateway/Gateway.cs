@@ -93,6 +93,11 @@ public static class Gateway
         new QuarantineEndpoints(parts.Node, replies).Map(api);
         if (parts.Hooks is { } hooks)
             new HookEndpoints(hooks, replies).Map(api);
+        if (parts.Models is { } models)
+        {
+            new ModelEndpoints(models.Router).Map(app);
+            new ModelAdminEndpoints(models, parts.HomeTenant).Map(api);
+        }
         new ArtifactEndpoints(parts.Node, parts.Artifacts, replies).Map(api);
         new AgentEndpoints(parts, replies).Map(api);
         new AgentMessageEndpoint(parts.Node, options, replies).Map(api);

@@ -64,6 +64,7 @@ public static class AstraCommandLine
             DeadCommands.Create(surroundings, shared),
             EffectCommands.Create(surroundings, shared),
             HookCommands.Create(surroundings, shared),
+            ModelCommands.Create(surroundings, shared),
             LimitCommands.Create(surroundings, shared),
             ScheduleCommands.Create(surroundings, shared),
             TenantCommands.Create(surroundings, shared),
