@@ -98,6 +98,11 @@ public static class Gateway
             new BudgetEndpoints(parts, money, TimeProvider.System).Map(api);
             new UsageEndpoints(money, TimeProvider.System).Map(api);
         }
+        if (parts.Models is { } models)
+        {
+            new ModelEndpoints(models.Router).Map(app);
+            new ModelAdminEndpoints(models, parts.HomeTenant).Map(api);
+        }
         new ArtifactEndpoints(parts.Node, parts.Artifacts, replies).Map(api);
         new AgentEndpoints(parts, replies).Map(api);
         new AgentMessageEndpoint(parts.Node, options, replies).Map(api);

@@ -64,6 +64,7 @@ public static class AstraCommandLine
             DeadCommands.Create(surroundings, shared),
             EffectCommands.Create(surroundings, shared),
             HookCommands.Create(surroundings, shared),
+            ModelCommands.Create(surroundings, shared),
             LimitCommands.Create(surroundings, shared),
             BudgetCommands.Create(surroundings, shared),
             UsageCommand.Create(surroundings, shared),
