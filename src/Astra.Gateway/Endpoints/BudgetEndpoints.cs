@@ -50,6 +50,8 @@ internal sealed class BudgetEndpoints(GatewayParts parts, MoneyParts money, Time
         var (key, problem) = KeyOf(tenant, request.Level, request.Of, request.Window);
         if (problem is not null)
             return Invalid(problem);
+        if (ProblemOf(request) is { } wrong)
+            return Invalid(wrong);
         if (await FindAsync(key, http.RequestAborted) is { Budget: { Cap: { } cap } set } && set.SetBy.StartsWith(OperatorPrefix, StringComparison.Ordinal) && request.CapNanos > cap.Value)
             return Problems.Of(StatusCodes.Status403Forbidden, $"Whoever runs the server has set {key} to {cap}; it can be made less here, and more only there.");
         return await SetAsync(key, request, http.Principal().Caller.Principal, http.RequestAborted);
@@ -67,17 +69,11 @@ internal sealed class BudgetEndpoints(GatewayParts parts, MoneyParts money, Time
             tenant = named;
         }
         var (key, problem) = KeyOf(tenant, request.Level, request.Of, request.Window);
-        return problem is not null ? Invalid(problem) : await SetAsync(key, request, OperatorPrefix + http.Principal().Key.Name, http.RequestAborted);
+        return (problem ?? ProblemOf(request)) is { } wrong ? Invalid(wrong) : await SetAsync(key, request, OperatorPrefix + http.Principal().Key.Name, http.RequestAborted);
     }
 
     private async Task<IResult> SetAsync(BudgetKey key, BudgetRequest request, string setBy, CancellationToken cancellationToken)
     {
-        if (request.CapNanos < 0 || request.CapNanos > CapMax.Value)
-            return Invalid($"A budget is $0 to {CapMax}; capNanos is in nano-dollars.");
-        if (request.DegradeAtPercent is null != request.DegradeTo is null || request.DegradeAtPercent is < 1 or > 100)
-            return Invalid("A budget that degrades says from how many percent on (1 to 100) and to which tier.");
-        if (request.DegradeTo is { } tier && (tier.Length is 0 or > TierLengthMax || !Words.IsPlain(tier)))
-            return Invalid($"A tier's name is one line of 1 to {TierLengthMax} characters.");
         if ((await money.Budgets.ListAsync(key.Tenant, clock.GetUtcNow(), cancellationToken)) is { Count: >= BudgetsMax } known && known.All(standing => standing.Budget.Key != key))
             return Problems.Of(StatusCodes.Status409Conflict, $"A tenant has at most {BudgetsMax:N0} budgets; remove those of goals and tasks that are over.");
         var now = clock.GetUtcNow();
@@ -85,6 +81,15 @@ internal sealed class BudgetEndpoints(GatewayParts parts, MoneyParts money, Time
         await money.Budgets.SetAsync(new Budget(key, new Nanodollars(request.CapNanos), degrade, setBy, now), now, cancellationToken);
         await money.Ledger.RefreshAsync(cancellationToken);
         return Replies.Json(ToView((await FindAsync(key, cancellationToken))!));
+    }
+
+    private static string? ProblemOf(BudgetRequest request)
+    {
+        if (request.CapNanos < 0 || request.CapNanos > CapMax.Value)
+            return $"A budget is $0 to {CapMax}; capNanos is in nano-dollars.";
+        if (request.DegradeAtPercent is null != request.DegradeTo is null || request.DegradeAtPercent is < 1 or > 100)
+            return "A budget that degrades says from how many percent on (1 to 100) and to which tier.";
+        return request.DegradeTo is { } tier && (tier.Length is 0 or > TierLengthMax || !Words.IsPlain(tier)) ? $"A tier's name is one line of 1 to {TierLengthMax} characters." : null;
     }
 
     private Task<IResult> Remove(string? level, string? of, string? window, HttpContext http)

@@ -52,6 +52,9 @@ public sealed class BudgetLedger : IBudgets, IAsyncDisposable
         set => _loop.OnChange = value;
     }
 
+    /// <summary>Told of every call that no budget had room for; must return at once.</summary>
+    public Action<BudgetRefusal> OnRefused { get; set; } = static _ => { };
+
     public LedgerId Id => _loop.Id;
 
     public bool MayRefuse(Spender spender)
@@ -107,7 +110,11 @@ public sealed class BudgetLedger : IBudgets, IAsyncDisposable
     private async ValueTask<ReserveOutcome> WaitAsync(Spender spender, long amount, CancellationToken cancellationToken)
     {
         var answer = await _loop.AskAsync(spender, amount, cancellationToken);
-        return answer.Refusal is { } refusal ? refusal : new Held(_loop, answer.Cells, amount);
+        if (answer.Refusal is not { } refusal)
+            return new Held(_loop, answer.Cells, amount);
+        if (refusal.Reason == BudgetRefusalReason.Exceeded)
+            OnRefused(refusal);
+        return refusal;
     }
 
     private sealed class Held(LedgerLoop loop, BudgetCell[] cells, long amount) : Reservation(new Nanodollars(amount))

@@ -17,7 +17,11 @@ public sealed class MoneyHost : IAsyncDisposable
     private MoneyHost(PostgresStore store, SecretKeys keys, PriceBook prices, string node, string dataDirectory, Func<string, bool> isRemote, Action<string> say)
     {
         (_store, _keys, Prices, _say) = (store, keys, prices, say);
-        Ledger = new BudgetLedger(store.Budgets, TimeProvider.System, new LedgerOptions { Node = node }, say) { OnChange = () => _ = ReloadLaterAsync() };
+        Ledger = new BudgetLedger(store.Budgets, TimeProvider.System, new LedgerOptions { Node = node }, say) 
+        {
+            OnChange = () => _ = ReloadLaterAsync(),
+            OnRefused = _ => Metrics.CountRefusal(),
+        };
         Usage = new UsageWriter(store.Usage, new UsageSpool(Path.Combine(dataDirectory, SpoolFileName)), TimeProvider.System, say: say) { OnRecord = Metrics.Count };
         Secrets = new SecretVault(store.Secrets, keys, TimeProvider.System);
         Parts = new MoneyParts

@@ -37,6 +37,9 @@ internal sealed class ServerWorld
 
     /// <summary>Null serves none.</summary>
     public ModelDesk? Models { get; init; }
+
+    /// <summary>Null keeps none.</summary>
+    public MoneyParts? Money { get; init; }
 }
 
 /// <summary>A whole server over memory: the real kernel, the real agent host, a real listener.</summary>
@@ -85,7 +88,7 @@ internal sealed class ServerFixture : IAsyncDisposable
             },
             new GatewayParts
             {
-                Node = _node, Bus = _bus, Keys = world.Governance, Tenants = world.Governance, Agents = world.Agents, HomeTenant = world.Home, Models = world.Models,
+                Node = _node, Bus = _bus, Keys = world.Governance, Tenants = world.Governance, Agents = world.Agents, HomeTenant = world.Home, Models = world.Models, Money = world.Money,
                 Catalog = catalog, Tools = tools, Artifacts = artifacts, Progress = progress,
                 RequestStop = () => StopRequested.TrySetResult(),
                 OnError = (what, e) =>
