@@ -13,11 +13,12 @@ namespace Astra.Tests.Models;
 /// <summary>A whole server with scripted providers behind its router, and everything that the router hands to others kept for looking at.</summary>
 internal sealed class ModelWorld : IAsyncDisposable
 {
-    private readonly string _directory = Directory.CreateTempSubdirectory("astra-models-").FullName;
     private readonly List<ScriptedModels> _providers = [];
 
-    private ModelWorld(ModelDesk desk, ServerFixture server, HttpClient http, string key, KeptUsage usage, KnownKeys keys, List<string> said) =>
-        (Desk, Server, Http, Key, Usage, Keys, Said) = (desk, server, http, key, usage, keys, said);
+    private readonly string _directory;
+
+    private ModelWorld(string directory, ModelDesk desk, ServerFixture server, HttpClient http, string key, KeptUsage usage, KnownKeys keys, List<string> said) =>
+        (_directory, Desk, Server, Http, Key, Usage, Keys, Said) = (directory, desk, server, http, key, usage, keys, said);
 
     public ModelDesk Desk { get; }
     public ServerFixture Server { get; }
@@ -42,7 +43,7 @@ internal sealed class ModelWorld : IAsyncDisposable
         var key = await server.NewKeyAsync();
         var http = new HttpClient { BaseAddress = server.Address };
         http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
-        return new ModelWorld(desk, server, http, key, usage, keys, said);
+        return new ModelWorld(directory, desk, server, http, key, usage, keys, said);
     }
 
     /// <summary>A provider that listens; it is configured by <see cref="ConfigureAsync"/>.</summary>
