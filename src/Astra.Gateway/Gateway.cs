@@ -58,7 +58,7 @@ public static class Gateway
         builder.Services.AddOpenApi(ApiDescription.Configure);
 
         var app = builder.Build();
-        var metrics = new Metrics(parts.Node, options.StartedAt);
+        var metrics = new Metrics(parts.Node, options.StartedAt, parts.Money?.Metrics);
         app.Lifetime.ApplicationStopped.Register(metrics.Dispose);
         var forwarding = new OwnerForwarding();
         app.Lifetime.ApplicationStopped.Register(forwarding.Dispose);
@@ -94,6 +94,16 @@ public static class Gateway
         new QuarantineEndpoints(parts.Node, replies).Map(api);
         if (parts.Hooks is { } hooks)
             new HookEndpoints(hooks, replies).Map(api);
+        if (parts.Money is { } money)
+        {
+            new BudgetEndpoints(parts, money, TimeProvider.System).Map(api);
+            new UsageEndpoints(money, TimeProvider.System).Map(api);
+        }
+        if (parts.Models is { } models)
+        {
+            new ModelEndpoints(models.Router).Map(app);
+            new ModelAdminEndpoints(models, parts.HomeTenant).Map(api);
+        }
         new ArtifactEndpoints(parts.Node, parts.Artifacts, replies).Map(api);
         new AgentEndpoints(parts, replies).Map(api);
         new AgentMessageEndpoint(parts.Node, options, replies).Map(api);

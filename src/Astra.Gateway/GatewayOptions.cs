@@ -2,6 +2,7 @@ using System.Net;
 using Astra.Agents;
 using Astra.Governance;
 using Astra.Kernel;
+using Astra.Llm.Config;
 using Astra.Tools.Catalog;
 using Astra.Tools.Webhooks;
 
@@ -58,6 +59,12 @@ public sealed record GatewayParts
 
     /// <summary>Null over a store that keeps none: then there is nothing under /hooks.</summary>
     public HookDesk? Hooks { get; init; }
+
+    /// <summary>Null over a store that keeps none: then there is nothing under /budgets, /usage, /prices and /secrets.</summary>
+    public MoneyParts? Money { get; init; }
+
+    /// <summary>Null where no models are offered: then there is nothing under /v1.</summary>
+    public ModelDesk? Models { get; init; }
 
     public required ToolCatalog Catalog { get; init; }
     public required ToolGate Tools { get; init; }

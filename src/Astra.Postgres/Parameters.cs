@@ -13,6 +13,7 @@ internal static class Parameters
     public static NpgsqlParameterCollection Bigint(this NpgsqlParameterCollection to, long value) => Put(to, value);
     public static NpgsqlParameterCollection Interval(this NpgsqlParameterCollection to, TimeSpan value) => Put(to, value);
     public static NpgsqlParameterCollection Timestamp(this NpgsqlParameterCollection to, DateTimeOffset value) => Put(to, value.ToUniversalTime());
+    public static NpgsqlParameterCollection Date(this NpgsqlParameterCollection to, DateOnly value) => Put(to, value);
     public static NpgsqlParameterCollection Text(this NpgsqlParameterCollection to, string value) => Put(to, value);
 
     public static NpgsqlParameterCollection Bytes(this NpgsqlParameterCollection to, ReadOnlyMemory<byte> value) => Put(to, value);
@@ -21,6 +22,7 @@ internal static class Parameters
     public static NpgsqlParameterCollection OptionalUuid(this NpgsqlParameterCollection to, Guid? value) => PutOptional(to, value, NpgsqlDbType.Uuid);
     public static NpgsqlParameterCollection OptionalSmallint(this NpgsqlParameterCollection to, short? value) => PutOptional(to, value, NpgsqlDbType.Smallint);
     public static NpgsqlParameterCollection OptionalInteger(this NpgsqlParameterCollection to, int? value) => PutOptional(to, value, NpgsqlDbType.Integer);
+    public static NpgsqlParameterCollection OptionalBigint(this NpgsqlParameterCollection to, long? value) => PutOptional(to, value, NpgsqlDbType.Bigint);
     public static NpgsqlParameterCollection OptionalText(this NpgsqlParameterCollection to, string? value) => PutOptional(to, value, NpgsqlDbType.Text);
 
     public static NpgsqlParameterCollection OptionalInterval(this NpgsqlParameterCollection to, TimeSpan? value) => PutOptional(to, value, NpgsqlDbType.Interval);

@@ -2,6 +2,7 @@ using Astra.Postgres.Agents;
 using Astra.Postgres.Governance;
 using Astra.Postgres.Journal;
 using Astra.Postgres.Leases;
+using Astra.Postgres.Money;
 using Astra.Postgres.Projection;
 using Astra.Postgres.Scheduling;
 using Astra.Postgres.Schema;
@@ -28,6 +29,10 @@ public sealed class PostgresStore : IAsyncDisposable
         Tenants = new PostgresTenantStore(database);
         Agents = new PostgresAgentStore(database);
         Hooks = new PostgresHookStore(database);
+        Budgets = new PostgresBudgets(database);
+        Prices = new PostgresPrices(database);
+        Usage = new PostgresUsage(database);
+        Secrets = new PostgresSecretStore(database);
     }
 
     public PostgresJournal Journal { get; }
@@ -40,6 +45,10 @@ public sealed class PostgresStore : IAsyncDisposable
     public PostgresTenantStore Tenants { get; }
     public PostgresAgentStore Agents { get; }
     public PostgresHookStore Hooks { get; }
+    public PostgresBudgets Budgets { get; }
+    public PostgresPrices Prices { get; }
+    public PostgresUsage Usage { get; }
+    public PostgresSecretStore Secrets { get; }
 
     /// <exception cref="DatabaseException">The database cannot be used; the message says why and what to do.</exception>
     public static async ValueTask<PostgresStore> OpenAsync(PostgresOptions options, IProgress<string>? progress, CancellationToken cancellationToken)

@@ -8,6 +8,8 @@ internal static class ReaderExtensions
 
     public static int? OptionalInteger(this NpgsqlDataReader reader, int column) => reader.IsDBNull(column) ? null : reader.GetInt32(column);
 
+    public static long? OptionalBigint(this NpgsqlDataReader reader, int column) => reader.IsDBNull(column) ? null : reader.GetInt64(column);
+
     public static DateTimeOffset? OptionalTime(this NpgsqlDataReader reader, int column) =>
         reader.IsDBNull(column) ? null : reader.GetFieldValue<DateTimeOffset>(column);
 }

@@ -1,4 +1,5 @@
 using Astra;
+using Astra.Benchmarking.Router;
 using Astra.Commands;
 using Astra.Hosting;
 
@@ -6,4 +7,7 @@ using Astra.Hosting;
 if (CagedPrograms.TryRun(args) is { } exitCode)
     return exitCode;
 using var interruption = new Interruption();
+// What `bench router` measures against, in a process of its own.
+if (args is [MockUpstream.Verb])
+    return await MockUpstream.RunAsync(Console.Out, interruption.Token);
 return await AstraCommandLine.RunAsync(args, Composition.OfThisProcess(interruption.Token));

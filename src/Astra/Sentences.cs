@@ -1,6 +1,7 @@
 using System.Net.Http;
 using System.Net.Sockets;
 using Astra.Commands;
+using Astra.Governance;
 using Astra.Hosting;
 using Astra.Kernel;
 using Astra.Postgres;
@@ -26,7 +27,7 @@ public static class Sentences
                     return ($"{refusal.Message} Try again in {Math.Ceiling(wait.TotalSeconds):0} s.", ExitCodes.Error);
                 case AstraException refusal:
                     return (refusal.Message, ExitCodes.Error);
-                case ClusterException or DatabaseException:
+                case ClusterException or DatabaseException or SecretKeyException:
                     return (e.Message, ExitCodes.Error);
                 case JournalUnavailableException:
                     return ($"{e.Message} Type the same command again when the database answers; it goes on where it was.", ExitCodes.Error);

@@ -10,6 +10,9 @@ public sealed record Terminal(TextWriter Out, TextWriter Error, TextReader In, b
     /// <summary>A key that has been pressed and not looked at yet, or null. Never waits.</summary>
     public Func<char?> PressedKey { get; init; } = static () => null;
 
+    /// <summary>Reads a line that is not shown; null where nobody types.</summary>
+    public Func<string?>? ReadHidden { get; init; }
+
     /// <summary>Lines of the window at this moment.</summary>
     public Func<int> Height { get; init; } = static () => 50;
 }

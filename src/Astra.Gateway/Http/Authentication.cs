@@ -57,25 +57,32 @@ internal sealed class Authentication(RequestDelegate next, IApiKeyStore keys, Te
             return;
         }
 
-        var (principal, problem) = await IdentifyAsync(http);
+        var models = endpoint.Metadata.GetMetadata<ModelDialect>();
+        var (principal, problem) = await IdentifyAsync(http, models);
         if (principal is null)
         {
             http.Response.Headers.WWWAuthenticate = "Bearer";
-            await Problems.WriteAsync(http, 401, problem!);
+            await RefuseAsync(http, models, 401, problem!);
             return;
         }
         if (Refuse(principal, access) is { } refusal)
         {
-            await Problems.WriteAsync(http, 403, refusal);
+            await RefuseAsync(http, models, 403, refusal);
             return;
         }
         http.Items[typeof(Principal)] = principal;
         await next(http);
     }
 
-    private async ValueTask<(Principal?, string? Problem)> IdentifyAsync(HttpContext http)
+    /// <summary>The clients of models read errors in their own form only.</summary>
+    private static Task RefuseAsync(HttpContext http, ModelDialect? models, int status, string sentence) =>
+        models is null ? Problems.WriteAsync(http, status, sentence) : models.RefuseAsync(http, status, sentence);
+
+    private async ValueTask<(Principal?, string? Problem)> IdentifyAsync(HttpContext http, ModelDialect? models)
     {
         string? header = http.Request.Headers.Authorization;
+        if (string.IsNullOrEmpty(header) && models is not null && http.Request.Headers["x-api-key"] is [{ Length: > 0 } key, ..])
+            header = Scheme + key; // Older clients of Anthropic's.
         if (string.IsNullOrEmpty(header))
             return (null, "This needs an API key: send it as Authorization: Bearer astra_….");
         if (!header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase) || ApiKeys.HashOf(header.AsSpan(Scheme.Length).Trim()) is not { } hash)
@@ -84,7 +91,7 @@ internal sealed class Authentication(RequestDelegate next, IApiKeyStore keys, Te
         {
             null => (null, "This API key is not known here."),
             { RevokedAt: { } revokedAt } => (null, $"This API key was revoked at {revokedAt:u}."),
-            var key => (new Principal(key, hash), null),
+            var found => (new Principal(found, hash), null),
         };
     }
 

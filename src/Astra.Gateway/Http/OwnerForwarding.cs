@@ -28,7 +28,8 @@ internal sealed class OwnerForwarding : IDisposable
     /// <summary>Before an endpoint reads the body: it may have to be read twice.</summary>
     public static Task KeepBody(HttpContext http, RequestDelegate next)
     {
-        if (http.Request.ContentLength is not 0 && http.Features.Get<IHttpRequestBodyDetectionFeature>() is { CanHaveBody: true })
+        // A request for a model has no owner among the nodes, and is not kept: it may be a conversation of megabytes.
+        if (http.GetEndpoint()?.Metadata.GetMetadata<ModelDialect>() is null && http.Request.ContentLength is not 0 && http.Features.Get<IHttpRequestBodyDetectionFeature>() is { CanHaveBody: true })
             http.Request.EnableBuffering(BodyInMemoryMax);
         return next(http);
     }

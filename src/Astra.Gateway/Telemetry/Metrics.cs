@@ -1,4 +1,5 @@
 using Astra.Kernel;
+using Astra.Llm.Money;
 
 namespace Astra.Gateway;
 
@@ -9,10 +10,13 @@ internal sealed class Metrics : IDisposable
     private readonly NodeGauges _gauges;
     private readonly PrometheusText _text;
 
-    public Metrics(KernelNode node, DateTimeOffset startedAt)
+    /// <param name="money">Null on a server without models.</param>
+    public Metrics(KernelNode node, DateTimeOffset startedAt, MoneyMetrics? money)
     {
         (_node, _gauges) = (node, new NodeGauges(startedAt));
-        _text = new PrometheusText(node.Metrics.Meter, _gauges.Meter, Http.Meter);
+        _text = money is null
+            ? new PrometheusText(node.Metrics.Meter, _gauges.Meter, Http.Meter)
+            : new PrometheusText(node.Metrics.Meter, _gauges.Meter, Http.Meter, money.Meter);
     }
 
     public HttpMetrics Http { get; } = new();

@@ -95,7 +95,7 @@ internal sealed class PrometheusText : IDisposable
 
         void Append(string name, string value)
         {
-            text.Append(separator).Append(name).Append("=\"").Append(value.Replace("\\", "\\\\").Replace("\"", "\\\"").Replace("\n", "\\n")).Append('"');
+            text.Append(separator).Append(name.Replace('.', '_')).Append("=\"").Append(value.Replace("\\", "\\\\").Replace("\"", "\\\"").Replace("\n", "\\n")).Append('"');
             separator = ',';
         }
     }

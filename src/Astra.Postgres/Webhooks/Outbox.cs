@@ -122,6 +122,15 @@ internal sealed class Outbox(Database database)
         }
     }
 
+    /// <summary>Something else that a tenant may want to hear of, in the transaction of what it is about.</summary>
+    public static async ValueTask TellAsync(
+        NpgsqlConnection connection, NpgsqlTransaction transaction, TenantId tenant, string kind, ReadOnlyMemory<byte> body, CancellationToken cancellationToken)
+    {
+        await using (var number = new NpgsqlCommand(OutboxSql.Number, connection, transaction))
+            await number.ExecuteNonQueryAsync(cancellationToken);
+        await TellAsync(connection, transaction, [new Told(tenant, kind, null, body)], cancellationToken);
+    }
+
     private static async ValueTask<bool> TryNumberAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(OutboxSql.TryNumber, connection, transaction);

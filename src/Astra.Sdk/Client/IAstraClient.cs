@@ -3,7 +3,7 @@ using System.Text.Json;
 namespace Astra.Sdk;
 
 /// <summary>A server, as a client sees it. Every refusal is an <see cref="AstraException"/> that says what to do.</summary>
-public interface IAstraClient
+public partial interface IAstraClient
 {
     Task<GoalView> SubmitAsync(GoalSubmission submission, string? idempotencyKey = null, CancellationToken cancellationToken = default);
     Task<GoalView> GetGoalAsync(Guid goal, CancellationToken cancellationToken = default);

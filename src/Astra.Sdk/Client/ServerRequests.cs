@@ -86,7 +86,7 @@ internal sealed class ServerRequests : IDisposable
 
     public void Dispose() => _http.Dispose();
 
-    private static ByteArrayContent? ToContent(object? body)
+    public static ByteArrayContent? ToContent(object? body)
     {
         if (body is null)
             return null;

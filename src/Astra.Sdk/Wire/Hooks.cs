@@ -11,10 +11,13 @@ public static class HookKinds
     /// <summary>An hour in which tasks were given up is over.</summary>
     public const string HourlyRates = "dead_rates.hour";
 
+    /// <summary>A budget for models has reached 50, 80 or 100 percent.</summary>
+    public const string BudgetThreshold = "budget.threshold";
+
     /// <summary>Sent by `hook test`; nobody asks for it.</summary>
     public const string Test = "hook.test";
 
-    public static IReadOnlyList<string> All { get; } = [NewGroup, HourlyRates];
+    public static IReadOnlyList<string> All { get; } = [NewGroup, HourlyRates, BudgetThreshold];
 }
 
 /// <summary>POST /api/v1/hooks.</summary>

@@ -26,6 +26,16 @@ public sealed class TrustedProgram : IDisposable
 
     public bool HasEnded => _process.HasExited;
 
+    /// <summary>What it has had of the processors so far.</summary>
+    public TimeSpan ProcessorTime
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.TotalProcessorTime;
+        }
+    }
+
     public string LastLines
     {
         get

@@ -1,5 +1,6 @@
 using Astra.Benchmarking.Api;
 using Astra.Benchmarking.Kernel;
+using Astra.Benchmarking.Router;
 using Astra.Benchmarking.Tasks;
 
 namespace Astra.Benchmarking;
@@ -79,12 +80,26 @@ public sealed record Bar(string Workload, string Metric, double Must, double Aim
         new("features", "memory", 150, 100, HigherIsBetter: false),
     ];
 
+    public static readonly IReadOnlyList<Bar> Router =
+    [
+        new("route", "rate", 15_000, 25_000, HigherIsBetter: true) { Elsewhere = "Portkey 1.15.2 1,168" },
+        new("route", "added-p50", 0.15, 0.08, HigherIsBetter: false) { Elsewhere = "Portkey 0.94" },
+        new("route", "cpu", 70, 40, HigherIsBetter: false) { Elsewhere = "Portkey 979" },
+        new("route-128", "p99", 20, 10, HigherIsBetter: false) { Elsewhere = "Portkey 1,319" },
+        new("stream", "added-ttft-p50", 1, 0.3, HigherIsBetter: false) { Elsewhere = "Portkey 27-30" },
+        new("stream", "added-chunk-p50", 1, 0.5, HigherIsBetter: false),
+        new("soak", "resident", 200, 120, HigherIsBetter: false) { Elsewhere = "Portkey 230" },
+        new("cache-hit", "rate", 40_000, 65_000, HigherIsBetter: true),
+        new("cap-256", "overspend", 0, 0, HigherIsBetter: false),
+    ];
+
     /// <summary>The bars of a suite; one without any is only measured.</summary>
     public static IReadOnlyList<Bar> Of(string suite) => suite switch
     {
         TasksSuite.Name => Tasks,
         KernelSuite.Name => Kernel,
         ApiSuite.Name => Api,
+        RouterSuite.Name => Router,
         _ => [],
     };
 }

@@ -26,11 +26,13 @@ internal sealed class SeparateServer : IAsyncDisposable
 
     public int ProcessId => _program.Id;
 
+    public TimeSpan ProcessorTime => _program.ProcessorTime;
+
     public static async Task<SeparateServer> StartAsync(Surroundings surroundings, string? databaseUrl, CancellationToken cancellationToken)
     {
         var data = new DataDirectory(Path.Combine(Path.GetTempPath(), $"astra-bench-{Environment.ProcessId}"));
         data.Ensure();
-        List<string> arguments = ["serve", "--port", "0", "--data", data.Path];
+        List<string> arguments = ["serve", "--port", "0", "--data", data.Path, "--no-local-models"];
         if (databaseUrl is not null)
             arguments.AddRange(["--database", databaseUrl]);
         var program = TrustedProgram.StartSelf(arguments);

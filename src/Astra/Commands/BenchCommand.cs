@@ -3,6 +3,7 @@ using Astra.Benchmarking;
 using Astra.Benchmarking.Agents;
 using Astra.Benchmarking.Api;
 using Astra.Benchmarking.Kernel;
+using Astra.Benchmarking.Router;
 using Astra.Benchmarking.Tasks;
 using Astra.Hosting;
 
@@ -18,11 +19,11 @@ public static class BenchCommand
 
     public static Command Create(Surroundings surroundings, SharedOptions shared)
     {
-        var suite = new Argument<string>("SUITE") { Description = "What to measure: tasks (durable, end to end), api (REST) or kernel (actors in one process)." };
-        suite.AcceptOnlyFromAmong(TasksSuite.Name, ApiSuite.Name, KernelSuite.Name);
+        var suite = new Argument<string>("SUITE") { Description = "What to measure: tasks (durable, end to end), api (REST), router (models) or kernel (actors in one process)." };
+        suite.AcceptOnlyFromAmong(TasksSuite.Name, ApiSuite.Name, RouterSuite.Name, KernelSuite.Name);
         var only = new Option<string?>("--only")
         {
-            Description = $"Part of the suite, with commas. tasks: {string.Join(",", TasksWorkloads)}; api: {string.Join(",", ApiSuite.Workloads)}; kernel: {string.Join(",", KernelWorkloads)}.", HelpName = "WORKLOADS",
+            Description = $"Part of the suite, with commas. tasks: {string.Join(",", TasksWorkloads)}; api: {string.Join(",", ApiSuite.Workloads)}; router: {string.Join(",", RouterSuite.Workloads)}; kernel: {string.Join(",", KernelWorkloads)}.", HelpName = "WORKLOADS",
         };
         var runs = new Option<int>("--runs") { Description = "How often each workload runs.", DefaultValueFactory = _ => 5 };
         var agents = new Option<int?>("--agents")
@@ -37,7 +38,7 @@ public static class BenchCommand
         var peers = new Option<bool>("--peers") { Description = "kernel: beside each workload the same over a plain bounded channel per actor, as channel/WORKLOAD." };
         var json = SharedOptions.Json();
         var command = new Command("bench", "Measure: median, smallest and largest of several runs, beside what is promised.") { suite, only, runs, agents, peers, json };
-        command.WithExamples("bench tasks", "bench kernel --only tell1,ask --runs 3 --peers", "bench tasks --json > figures.jsonl");
+        command.WithExamples("bench tasks", "bench kernel --only tell1,ask --runs 3 --peers", "bench router --only route,stream", "bench tasks --json > figures.jsonl");
         command.SetAction((parsed, cancellationToken) =>
         {
             var (part, runCount, report) = (
@@ -48,6 +49,7 @@ public static class BenchCommand
                     surroundings, WithPeers(Chosen(part, KernelWorkloads), parsed.GetValue(peers)), runCount, parsed.GetValue(agents) ?? ActivateWorkload.AgentCountDefault,
                     report, cancellationToken),
                 ApiSuite.Name => RunApiAsync(surroundings, parsed.GetValue(shared.Database), Chosen(part, ApiSuite.Workloads), runCount, report, cancellationToken),
+                RouterSuite.Name => RunRouterAsync(surroundings, parsed.GetValue(shared.Database), Chosen(part, RouterSuite.Workloads), runCount, report, cancellationToken),
                 _ => RunTasksAsync(
                     surroundings, parsed.GetValue(shared.Database), Chosen(part, TasksWorkloads), runCount, parsed.GetValue(agents) ?? SleepWorkload.AgentCountDefault, report, cancellationToken),
             };
@@ -95,6 +97,22 @@ public static class BenchCommand
         foreach (var workload in chosen)
             foreach (var figure in await suite.RunAsync(workload, runCount, cancellationToken))
                 report.Add(figure);
+        report.End();
+        return ExitCodes.Ok;
+    }
+
+    private static async Task<int> RunRouterAsync(
+        Surroundings surroundings, string? databaseUrl, IReadOnlyList<string> chosen, int runCount, BenchReport report, CancellationToken cancellationToken)
+    {
+        await using var server = await SeparateServer.StartAsync(surroundings, databaseUrl, cancellationToken);
+        report.Begin();
+        await using var suite = await RouterSuite.StartAsync(server, line => surroundings.Terminal.Error.WriteLine(line), cancellationToken);
+        foreach (var workload in chosen)
+            foreach (var figure in await suite.RunAsync(workload, runCount, cancellationToken))
+                report.Add(figure);
+        if (chosen.Count == RouterSuite.Workloads.Count)
+            foreach (var (workload, reason) in RouterSuite.NotHere)
+                report.Add(new Skipped(RouterSuite.Name, workload, reason));
         report.End();
         return ExitCodes.Ok;
     }

@@ -37,6 +37,13 @@ public sealed class ServeOptions
 
     public Option<bool> OpenMetrics { get; } = new("--open-metrics") { Description = "Answer /metrics without a key, to whoever reaches the server." };
 
+    public Option<string?> Models { get; } = new("--models")
+    {
+        Description = "The file that configures models (default: models.json in the data directory; `astra model` changes it).", HelpName = "FILE",
+    };
+
+    public Option<bool> NoLocalModels { get; } = new("--no-local-models") { Description = "Do not look for servers of models on this machine while no provider is configured." };
+
     public Option<double> AgentGoals { get; } = new("--agent-goals")
     {
         Description = "How many goals a second an agent may submit for other agents on this server, after ten times as many at once.", HelpName = "RATE",
@@ -87,7 +94,7 @@ public sealed class ServeOptions
 
     public void AddTo(Command command)
     {
-        foreach (var option in (Option[])[Listen, Port, Log, Otlp, OpenMetrics, HookAllow, AgentGoals, KeepHistory])
+        foreach (var option in (Option[])[Listen, Port, Log, Otlp, OpenMetrics, HookAllow, Models, NoLocalModels, AgentGoals, KeepHistory])
             command.Options.Add(option);
     }
 
@@ -102,6 +109,8 @@ public sealed class ServeOptions
             Port = parsed.GetValue(Port),
             IsJsonLog = IsJsonLog(parsed),
             MetricsAreOpen = parsed.GetValue(OpenMetrics),
+            ModelsFile = parsed.GetValue(Models) is { } models ? Path.GetFullPath(models) : null,
+            FindsModels = !parsed.GetValue(NoLocalModels),
             AgentGoalsPerSecond = parsed.GetValue(AgentGoals),
             HistoryKept = TimeSpan.FromDays(parsed.GetValue(KeepHistory)),
             HookNetworks = [.. (parsed.GetValue(HookAllow) ?? []).Select(network => NetworkOf(network)!.Value)],

@@ -6,6 +6,8 @@ using Astra.Commands;
 using Astra.Gateway;
 using Astra.Governance;
 using Astra.Kernel;
+using Astra.Llm;
+using Astra.Llm.Config;
 using Astra.Postgres;
 using Astra.Postgres.Cluster;
 using Astra.Tools.Catalog;
@@ -71,6 +73,11 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
         await BuiltIn.RegisterAgentsAsync(host.Agents, home, store.Agents, cancellationToken);
 
         var (hooks, courier) = await OpenHooksAsync(store, cancellationToken);
+        ModelDesk? desk = null;
+        var money = Owned(await MoneyHost.OpenAsync(
+            store, node.Self.Node.Value, options.DataDirectory, Environment.GetEnvironmentVariable("CREDENTIALS_DIRECTORY"), new ProviderPlaces(() => desk?.Config).IsRemote, courier.Hear, Say,
+            cancellationToken));
+        var models = desk = await OpenModelsAsync(home, money, cancellationToken);
         var gateway = Gateway.Gateway.Build(
             new GatewayOptions
             {
@@ -83,7 +90,7 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
             },
             new GatewayParts
             {
-                Node = node, Bus = bus, Keys = store.ApiKeys, Tenants = store.Tenants, Agents = store.Agents, HomeTenant = home, Hooks = hooks,
+                Node = node, Bus = bus, Keys = store.ApiKeys, Tenants = store.Tenants, Agents = store.Agents, HomeTenant = home, Hooks = hooks, Money = money.Parts, Models = models,
                 Catalog = catalog, Tools = gate, Artifacts = artifacts, Progress = feed,
                 DatabaseProblem = token => ProblemOfAsync(store, token),
                 DatabaseCommits = async token => await store.CountCommitsAsync(token),
@@ -146,6 +153,16 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
         var courier = Owned(new HookCourier(store.Hooks, sender, TimeProvider.System, Say));
         store.Projection.OnDeaths = courier.Hear;
         return (new HookDesk(store.Hooks, secrets, sender, TimeProvider.System), courier);
+    }
+
+    private async ValueTask<ModelDesk> OpenModelsAsync(TenantId home, MoneyHost money, CancellationToken cancellationToken)
+    {
+        var router = new ModelRouter(
+            home, new SecretProviderKeys(money.Secrets), money.Ledger, money.Prices, money.Usage, new SystemRandomness(), TimeProvider.System, AddressRules.IsPublic);
+        var file = new ModelConfigFile(options.ModelsFile ?? Path.Combine(options.DataDirectory, ModelConfigFile.Name));
+        var desk = Owned(new ModelDesk(router, file, options.FindsModels ? new LocalServers() : null, Say));
+        await desk.StartAsync(cancellationToken);
+        return desk;
     }
 
     /// <summary>Null when nobody asked for traces: then nothing is made for them anywhere.</summary>

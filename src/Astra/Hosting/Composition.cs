@@ -47,8 +47,22 @@ public static class Composition
             Width: isTerminal ? Math.Max(40, WidthOfWindow()) : 160)
         {
             PressedKey = static () => !Console.IsInputRedirected && Console.KeyAvailable ? Console.ReadKey(intercept: true).KeyChar : null,
+            ReadHidden = Console.IsInputRedirected ? null : ReadHidden,
             Height = static () => Console.IsOutputRedirected ? 50 : Math.Max(10, Console.WindowHeight),
         };
+    }
+
+    private static string? ReadHidden()
+    {
+        var typed = new System.Text.StringBuilder();
+        while (Console.ReadKey(intercept: true) is var key && key.Key != ConsoleKey.Enter)
+        {
+            if (key.Key == ConsoleKey.Backspace)
+                typed.Length = Math.Max(0, typed.Length - 1);
+            else if (key.KeyChar != '\0')
+                typed.Append(key.KeyChar);
+        }
+        return typed.ToString();
     }
 
     private static int WidthOfWindow()

@@ -30,6 +30,12 @@ public sealed record ServerOptions
     /// <summary>/metrics takes no key.</summary>
     public bool MetricsAreOpen { get; init; }
 
+    /// <summary>The configuration of models; `models.json` in the data directory when null.</summary>
+    public string? ModelsFile { get; init; }
+
+    /// <summary>While no provider is configured, servers of models on this machine are looked for.</summary>
+    public bool FindsModels { get; init; } = true;
+
     /// <summary>Goals that an agent may submit for other agents.</summary>
     public double AgentGoalsPerSecond { get; init; } = AgentGoalsPerSecondDefault;
 

@@ -9,6 +9,7 @@ using Astra.Governance;
 using Astra.Kernel;
 using Astra.Kernel.Controls;
 using Astra.Kernel.InMemory;
+using Astra.Llm.Config;
 using Astra.Kernel.Timers;
 using Astra.Postgres;
 using Astra.Sdk;
@@ -33,6 +34,12 @@ internal sealed class ServerWorld
     public KernelLimits Limits { get; init; } = new();
     public FleetSecret Fleet { get; } = new(RandomNumberGenerator.GetBytes(32));
     public TenantId Home { get; init; } = new(Guid.NewGuid());
+
+    /// <summary>Null serves none.</summary>
+    public ModelDesk? Models { get; init; }
+
+    /// <summary>Null keeps none.</summary>
+    public MoneyParts? Money { get; init; }
 }
 
 /// <summary>A whole server over memory: the real kernel, the real agent host, a real listener.</summary>
@@ -81,7 +88,7 @@ internal sealed class ServerFixture : IAsyncDisposable
             },
             new GatewayParts
             {
-                Node = _node, Bus = _bus, Keys = world.Governance, Tenants = world.Governance, Agents = world.Agents, HomeTenant = world.Home,
+                Node = _node, Bus = _bus, Keys = world.Governance, Tenants = world.Governance, Agents = world.Agents, HomeTenant = world.Home, Models = world.Models, Money = world.Money,
                 Catalog = catalog, Tools = tools, Artifacts = artifacts, Progress = progress,
                 RequestStop = () => StopRequested.TrySetResult(),
                 OnError = (what, e) =>

@@ -19,6 +19,9 @@ public sealed class SchemaTests(PostgresFixture postgres) : IAsyncLifetime
         ["nodes"] = "processes of the fleet",
         ["shards"] = "numbers, epochs and leases",
         ["controls_version"] = "a number that every change of limits, weights and pauses raises",
+        ["money_version"] = "a number that every change of budgets and prices raises",
+        ["budget_holders"] = "ledgers of the fleet, by node",
+        ["model_prices"] = "what models cost, the same for everybody",
         ["fleet_secret"] = "what nodes sign with; one row",
         ["shard_watermarks"] = "how far each shard's rows have come",
         ["log_segments"] = "which part of the log is open",
@@ -118,7 +121,7 @@ public sealed class SchemaTests(PostgresFixture postgres) : IAsyncLifetime
     {
         var tenant = await FillAsync();
 
-        foreach (var table in (string[])["log", "goals", "tasks", "quarantined_goals", "tenants", "api_keys", "agents", "limits", "weights", "paused_agents", "schedules"])
+        foreach (var table in (string[])["log", "goals", "tasks", "quarantined_goals", "tenants", "api_keys", "agents", "limits", "weights", "paused_agents", "schedules", "budgets", "budget_periods", "budget_leases", "model_usage", "secrets"])
         {
             Assert.Equal(0L, await _database.ScalarAsync($"SELECT count(*) FROM {table}", "astra_app"));
             Assert.Equal(0L, await CountAsync(table, Sample.Tenant()));

@@ -1,0 +1,41 @@
+using Astra.Llm;
+using Microsoft.AspNetCore.Http;
+
+namespace Astra.Gateway;
+
+/// <summary>What a request for a model says beside its body: for whom and for what it is. All of it may be left out.</summary>
+internal sealed record CallHeaders(string? Agent, string? Kind, Guid? Goal, Guid? Task, CallPriority Priority)
+{
+    private const int LabelLengthMax = 200;
+
+    private static readonly CallHeaders None = new(null, null, null, null, CallPriority.Normal);
+
+    /// <exception cref="FormatException">One of them says what it cannot; the message is for the client.</exception>
+    public static CallHeaders Of(HttpRequest request)
+    {
+        var headers = request.Headers;
+        // As nearly every request comes.
+        if (!headers.ContainsKey("x-astra-agent") && !headers.ContainsKey("x-astra-kind") && !headers.ContainsKey("x-astra-goal")
+            && !headers.ContainsKey("x-astra-task") && !headers.ContainsKey("x-astra-priority"))
+            return None;
+        return new CallHeaders(
+            Label(request, "x-astra-agent"), Label(request, "x-astra-kind"), Id(request, "x-astra-goal"), Id(request, "x-astra-task"),
+            (string?)headers["x-astra-priority"] switch
+            {
+                null or "normal" => CallPriority.Normal,
+                "low" => CallPriority.Low,
+                "high" => CallPriority.High,
+                _ => throw new FormatException("x-astra-priority is low, normal or high."),
+            });
+    }
+
+    private static string? Label(HttpRequest request, string name) =>
+        (string?)request.Headers[name] is not { } label ? null
+        : label.Length is > 0 and <= LabelLengthMax && Words.IsPlain(label) ? label
+        : throw new FormatException($"{name} is one short line.");
+
+    private static Guid? Id(HttpRequest request, string name) =>
+        (string?)request.Headers[name] is not { } text ? null
+        : Guid.TryParse(text, out var id) ? id
+        : throw new FormatException($"{name} must be an id.");
+}

@@ -1,0 +1,89 @@
+using Astra.Kernel;
+using Astra.Llm.Money;
+using Npgsql;
+using NpgsqlTypes;
+
+namespace Astra.Postgres.Money;
+
+/// <summary>What attempts came to: written for all tenants in one statement, read for one.</summary>
+public sealed class PostgresUsage : IUsageStore, IUsageReads
+{
+    private const string Insert = """
+        INSERT INTO model_usage (tenant, attempt, request, at, goal, task, agent, api_key, provider, model, operation, outcome, source,
+            input_tokens, cached_tokens, cache_write_tokens, output_tokens, reasoning_tokens, cost_nanos, price_valid_from, duration_ms, first_token_ms)
+        SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::timestamptz[], $5::uuid[], $6::uuid[], $7::text[], $8::uuid[], $9::text[], $10::text[], $11::text[],
+            $12::smallint[], $13::smallint[], $14::bigint[], $15::bigint[], $16::bigint[], $17::bigint[], $18::bigint[], $19::bigint[], $20::timestamptz[], $21::integer[], $22::integer[])
+        ON CONFLICT (tenant, attempt) DO NOTHING
+        """;
+
+    private const string Sum = """
+        SELECT CASE $4 WHEN 0 THEN u.provider || '/' || u.model WHEN 1 THEN u.agent WHEN 2 THEN u.goal::text WHEN 3 THEN u.api_key::text
+                ELSE to_char(u.at AT TIME ZONE 'UTC', 'YYYY-MM-DD') END AS of,
+            count(*), sum(u.input_tokens)::bigint, sum(u.cached_tokens)::bigint, sum(u.cache_write_tokens)::bigint, sum(u.output_tokens)::bigint,
+            sum(u.reasoning_tokens)::bigint, COALESCE(sum(u.cost_nanos), 0)::bigint AS cost, count(*) FILTER (WHERE u.cost_nanos IS NULL)
+        FROM model_usage AS u
+        WHERE u.tenant = $1 AND u.at >= $2 AND u.at < $3
+        GROUP BY 1
+        ORDER BY CASE WHEN $4 = 4 THEN 1 END, CASE WHEN $4 = 4 THEN to_char(min(u.at) AT TIME ZONE 'UTC', 'YYYY-MM-DD') END, cost DESC, 1
+        LIMIT $5
+        """;
+
+    private readonly Database _database;
+
+    internal PostgresUsage(Database database) => _database = database;
+
+    public async ValueTask WriteAsync(IReadOnlyList<UsageRecord> records, CancellationToken cancellationToken)
+    {
+        // One statement cannot write the same row twice, whoever brought it twice.
+        var rows = records.DistinctBy(record => (record.Spender.Tenant, record.Attempt)).ToArray();
+        await using var command = _database.Journal.CreateCommand(Insert);
+        command.Parameters
+            .Column(Array.ConvertAll(rows, row => row.Spender.Tenant.Value), NpgsqlDbType.Uuid)
+            .Column(Array.ConvertAll(rows, row => row.Attempt), NpgsqlDbType.Uuid)
+            .Column(Array.ConvertAll(rows, row => row.Request), NpgsqlDbType.Uuid)
+            .Column(Array.ConvertAll(rows, row => row.At.ToUniversalTime()), NpgsqlDbType.TimestampTz)
+            .Column(Array.ConvertAll(rows, row => row.Spender.Goal?.Value), NpgsqlDbType.Uuid)
+            .Column(Array.ConvertAll(rows, row => row.Spender.Task?.Value), NpgsqlDbType.Uuid)
+            .Column(Array.ConvertAll(rows, row => Storable(row.Spender.Agent)), NpgsqlDbType.Text)
+            .Column(Array.ConvertAll(rows, row => row.Spender.Key), NpgsqlDbType.Uuid)
+            .Column(Array.ConvertAll(rows, row => Storable(row.Provider)), NpgsqlDbType.Text)
+            .Column(Array.ConvertAll(rows, row => Storable(row.Model)), NpgsqlDbType.Text)
+            .Column(Array.ConvertAll(rows, row => Storable(row.Operation)), NpgsqlDbType.Text)
+            .Column(Array.ConvertAll(rows, row => (short)row.Outcome), NpgsqlDbType.Smallint)
+            .Column(Array.ConvertAll(rows, row => (short)row.Source), NpgsqlDbType.Smallint)
+            .Column(Array.ConvertAll(rows, row => row.Usage.Input), NpgsqlDbType.Bigint)
+            .Column(Array.ConvertAll(rows, row => row.Usage.CachedInput), NpgsqlDbType.Bigint)
+            .Column(Array.ConvertAll(rows, row => row.Usage.CacheWrite), NpgsqlDbType.Bigint)
+            .Column(Array.ConvertAll(rows, row => row.Usage.Output), NpgsqlDbType.Bigint)
+            .Column(Array.ConvertAll(rows, row => row.Usage.Reasoning), NpgsqlDbType.Bigint)
+            .Column(Array.ConvertAll(rows, row => row.Cost?.Value), NpgsqlDbType.Bigint)
+            .Column(Array.ConvertAll(rows, row => row.PriceValidFrom?.ToUniversalTime()), NpgsqlDbType.TimestampTz)
+            .Column(Array.ConvertAll(rows, row => Milliseconds(row.Duration)), NpgsqlDbType.Integer)
+            .Column(Array.ConvertAll(rows, row => row.TimeToFirstToken is { } first ? Milliseconds(first) : (int?)null), NpgsqlDbType.Integer);
+        await command.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    public async ValueTask<IReadOnlyList<UsageSum>> SumAsync(
+        TenantId tenant, UsageGrouping by, DateTimeOffset from, DateTimeOffset to, int countMax, CancellationToken cancellationToken)
+    {
+        await using var query = await TenantQuery.OpenByKeyAsync(_database, tenant, Sum, cancellationToken);
+        query.Parameters.Uuid(tenant.Value).Timestamp(from).Timestamp(to).Integer((int)by).Integer(countMax);
+        await using var reader = await query.ExecuteAsync(cancellationToken);
+        var sums = new List<UsageSum>();
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            sums.Add(new UsageSum(
+                reader.OptionalText(0) ?? "", reader.GetInt64(1),
+                new TokenUsage(reader.GetInt64(2), reader.GetInt64(3), reader.GetInt64(4), reader.GetInt64(5), reader.GetInt64(6)),
+                new Nanodollars(reader.GetInt64(7)), reader.GetInt64(8)));
+        }
+        return sums;
+    }
+
+    private static int Milliseconds(TimeSpan time) => (int)Math.Clamp(time.TotalMilliseconds, 0, int.MaxValue);
+
+    /// <summary>A name that the database cannot hold comes from a client; its call was paid all the same, and one such record must
+    /// not keep the others out.</summary>
+    private static string? Storable(string? text) => Projection.StorableText.IsStorable(text) ? text
+        : string.Concat(text!.EnumerateRunes().Where(rune => rune.Value != 0).Select(rune => rune.ToString()));
+}

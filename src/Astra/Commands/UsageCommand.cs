@@ -1,0 +1,30 @@
+using System.CommandLine;
+using Astra.Display;
+using Astra.Sdk;
+
+namespace Astra.Commands;
+
+/// <summary>`astra usage`: what calls of models came to.</summary>
+public static class UsageCommand
+{
+    public static Command Create(Surroundings surroundings, SharedOptions shared)
+    {
+        var by = Choices.Option("--by", "model, agent, goal, key or day; model by default.", "WHAT", UsageGrouping.Model);
+        var days = Choices.Count("--days", "Of so many days until now; this month by default.", min: 1);
+        var count = Choices.Count("--count", "How many lines; 50 by default.", min: 1);
+        var json = SharedOptions.Json();
+        var command = new Command("usage", "Show what calls of models came to, in tokens and dollars.") { by, days, count, json };
+        command.WithExamples("usage", "usage --by agent", "usage --by day --days 7", "usage --by goal --json");
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            await using var session = await shared.ServerOf(parsed, surroundings).OpenAsync(cancellationToken);
+            var from = parsed.GetValue(days) is { } asked ? surroundings.Clock.GetUtcNow().AddDays(-asked) : (DateTimeOffset?)null;
+            var usage = await session.Client.GetUsageAsync(parsed.GetValue(by), from, limit: Math.Min(500, parsed.GetValue(count) ?? 50), cancellationToken: cancellationToken);
+            if (parsed.GetValue(json))
+                JsonOutput.Write(surroundings.Terminal.Out, usage);
+            else
+                MoneyViews.WriteUsage(surroundings.Terminal, usage);
+        });
+        return command;
+    }
+}
