@@ -38,6 +38,9 @@ public sealed record KernelLimits
     /// <summary>Submissions that are taken from one tenant in a second, on each node.</summary>
     public int SubmissionsPerSecondPerTenantMax { get; init; } = 50_000;
 
+    /// <summary>Messages that wait for one shard; what comes beyond them is refused, or comes again.</summary>
+    public int ShardMailboxMax { get; init; } = 8_192;
+
     public int ReadyTasksPerNodeMax { get; init; } = 1_000_000;
     public int RunningTasksPerTenantMax { get; init; } = 1_000;
     public int RunningTasksPerAgentMax { get; init; } = 1_000;

@@ -3,11 +3,21 @@ using Astra.Kernel.Tasks;
 
 namespace Astra.Kernel;
 
-/// <summary>What a new goal has to do with goals that are there already.</summary>
+/// <summary>What goals have to do with goals that are there already.</summary>
 public sealed partial class KernelNode
 {
     // A shard that moves is back within seconds, and whoever submits should not have to know that it is another goal's.
     private static readonly TimeSpan LookupPatience = TimeSpan.FromSeconds(5);
+
+    /// <summary>The children of a goal of this node's, newest first, as the rows show them: those that live on other nodes
+    /// may be a moment behind.</summary>
+    public async ValueTask<Answer<IReadOnlyList<GoalRow>>> ListChildrenAsync(TenantId tenant, GoalId parent, GoalState? state, GoalId? after, int countMax)
+    {
+        if ((await GetGoalAsync(tenant, parent)).Refusal is { } unknown)
+            return unknown;
+        return await CatchUpAsync() is { } refusal ? refusal : await FromDatabaseAsync(
+            () => _ports.Projection.ListChildrenAsync(tenant, parent, state, after, countMax, CancellationToken.None));
+    }
 
     private async ValueTask<Answer<GoalRow>> SubmitRelatedAsync(ShardId shard, Caller caller, GoalRequest request, ulong digest, TimeSpan lookedAt)
     {

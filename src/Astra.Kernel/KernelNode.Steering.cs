@@ -1,3 +1,4 @@
+using Astra.Kernel.Actors;
 using Astra.Kernel.Controls;
 using Astra.Kernel.Scheduling;
 using Astra.Kernel.Shards;
@@ -44,10 +45,23 @@ public sealed partial class KernelNode
             return unavailable;
         if (!applied.Value && change is ControlChange.RemoveLimit)
             return new Refusal(RefusalKind.NotFound, "There is no such limit.");
-        var read = await _actors.Controls.AskAsync<ControlsRead>(ReadControls.Instance, CatchUpTimeout);
+        var isRead = await AreControlsReadAsync();
         _door.TellControlsChanged();
-        return read.Failed is null ? await GetControlsAsync(tenant)
+        return isRead ? await GetControlsAsync(tenant)
             : new Refusal(RefusalKind.Unavailable, "It is kept, and takes effect when the database answers again.", TimeSpan.FromSeconds(3));
+    }
+
+    private async ValueTask<bool> AreControlsReadAsync()
+    {
+        try
+        {
+            return (await _actors.Controls.AskAsync<ControlsRead>(ReadControls.Instance, CatchUpTimeout)).Failed is null;
+        }
+        catch (Exception e) when (e is AskTimeoutException or ActorStoppedException)
+        {
+            // The node stops, or is too busy to say.
+            return false;
+        }
     }
 
     // ---- Draining ---------------------------------------------------------------------------------------------------

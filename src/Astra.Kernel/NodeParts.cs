@@ -39,11 +39,11 @@ internal sealed class NodeOwnership(IClock clock)
     private long _untilTicks = long.MinValue;
     private volatile bool _hasEnded;
 
-    public bool Holds => !_hasEnded && clock.Elapsed.Ticks < Volatile.Read(ref _untilTicks);
+    public bool Holds => !_hasEnded && (clock.Elapsed.Ticks < Volatile.Read(ref _untilTicks) || Mutants.DeposedOwnerAnswers);
 
     /// <summary>Counted from the moment we asked, not from the moment the answer came back: a slow round trip may only
     /// ever shorten what we believe, otherwise two nodes could both think they own a shard.</summary>
-    public void Renewed(TimeSpan askedAt, TimeSpan duration) => Volatile.Write(ref _untilTicks, (askedAt + duration).Ticks);
+    public void Renewed(TimeSpan askedAt, TimeSpan duration) => Volatile.Write(ref _untilTicks, ((Mutants.LeaseByNodeClock ? clock.Elapsed : askedAt) + duration).Ticks);
 
     /// <summary>The node stops: a renewal that is still under way changes nothing any more.</summary>
     public void End() => _hasEnded = true;
@@ -128,7 +128,7 @@ internal sealed class NodeLoad(IClock clock)
                         _submissions.Remove(idle);
                 _submissions[tenant] = bucket = new TokenBucket(perSecondMax, TimeSpan.FromSeconds(1), now);
             }
-            if (!bucket.HasToken(now))
+            if (!bucket.HasToken(now) && !Mutants.AdmissionOff)
                 return new Refusal(RefusalKind.Overloaded,
                     $"The tenant has submitted {perSecondMax} goals within a second here, which is the limit. Try again in a moment.", bucket.NextAt(now) - now);
             bucket.Take();

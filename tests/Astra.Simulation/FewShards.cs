@@ -1,32 +1,30 @@
+using System.Collections.Concurrent;
 using Astra.Kernel;
 
 namespace Astra.Simulation;
 
 /// <summary>
-/// Ownership of a few of the 4,096 shards, spread evenly over them. The others are passed from node to node so that the
-/// fair shares come out right, but nobody starts them: a small world has nothing to put there, and an actor for each would
-/// be most of its cost.
+/// A few of the 4,096 shards, spread evenly over them: all that the nodes of a small world can own. It has nothing to put
+/// into the others, and an actor for each would be most of its cost.
 /// </summary>
-public sealed class FewShards(IShardLeases leases, int shardCount) : IShardLeases
+public static class FewShards
 {
-    private readonly HashSet<ShardId> _idleSurplus = [];
+    private static readonly ConcurrentDictionary<(int ShardCount, TenantId Tenant, int Number), string> Keys = [];
 
     public static IReadOnlyList<ShardId> Of(int shardCount) =>
         [.. Enumerable.Range(0, shardCount).Select(number => new ShardId(number * (ShardId.Count / shardCount)))];
 
     public static bool Contains(int shardCount, ShardId shard) => shard.Value % (ShardId.Count / shardCount) == 0;
 
-    public async ValueTask<LeaseRenewal> RenewAsync(NodeRegistration self, IReadOnlyCollection<ShardId> release, CancellationToken cancellationToken)
+    /// <summary>A key decides its shard, and most would lead to one that is not there. The same in every world, so each is
+    /// looked for once.</summary>
+    public static string KeyOf(int shardCount, TenantId tenant, int number) => Keys.GetOrAdd((shardCount, tenant, number), static wanted =>
     {
-        var renewal = await leases.RenewAsync(self, [.. release, .. _idleSurplus], cancellationToken);
-        _idleSurplus.Clear();
-        _idleSurplus.UnionWith(renewal.Surplus.Where(shard => !Contains(shardCount, shard)));
-        return renewal with
+        for (var tries = 0; ; tries++)
         {
-            Owned = renewal.Owned.Where(owned => Contains(shardCount, owned.Key)).ToDictionary(),
-            Surplus = [.. renewal.Surplus.Where(shard => Contains(shardCount, shard))],
-        };
-    }
-
-    public ValueTask LeaveAsync(NodeRegistration self, CancellationToken cancellationToken) => leases.LeaveAsync(self, cancellationToken);
+            var key = $"key-{wanted.Number}-{tries}";
+            if (Contains(wanted.ShardCount, ShardId.OfName(wanted.Tenant, key)))
+                return key;
+        }
+    });
 }

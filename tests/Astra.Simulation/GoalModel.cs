@@ -9,7 +9,9 @@ internal sealed class TaskModel(TaskId id, string name)
 {
     public TaskId Id => id;
     public string Name => name;
-    public TaskState State { get; set; }
+
+    /// <summary>Changed by its goal, which counts.</summary>
+    public TaskState State { get; internal set; }
     public int Attempt { get; set; }
     public int FailureCount { get; set; }
     public int ExpiryCount { get; set; }
@@ -40,6 +42,8 @@ internal readonly record struct GoalMoment(GoalState State, long Revision, TaskC
 /// <summary>A goal as the log tells it.</summary>
 internal sealed class GoalModel(TenantId tenant, GoalId id, string? key, DeadTaskPolicy policy)
 {
+    private readonly int[] _counts = new int[(int)Enum.GetValues<TaskState>().Max() + 1];
+
     public TenantId Tenant => tenant;
     public GoalId Id => id;
     public string? Key => key;
@@ -65,14 +69,33 @@ internal sealed class GoalModel(TenantId tenant, GoalId id, string? key, DeadTas
     public long Revision { get; set; }
     public long LastSeq { get; set; }
     public ReadOnlyMemory<byte> Result { get; set; }
-    public SortedDictionary<Guid, TaskModel> Tasks { get; } = [];
+    public Dictionary<TaskId, TaskModel> Tasks { get; } = [];
 
     /// <summary>By the seq of the entry after which it was so: a reply carries that seq and has to agree.</summary>
     public Dictionary<long, GoalMoment> History { get; } = [];
 
-    public TaskModel? Find(TaskId task) => Tasks.GetValueOrDefault(task.Value);
+    public TaskModel? Find(TaskId task) => Tasks.GetValueOrDefault(task);
 
-    public int Count(TaskState state) => Tasks.Values.Count(task => task.State == state);
+    public void Add(TaskModel task)
+    {
+        Tasks.Add(task.Id, task);
+        _counts[(int)task.State]++;
+    }
+
+    public void Remove(TaskModel task)
+    {
+        Tasks.Remove(task.Id);
+        _counts[(int)task.State]--;
+    }
+
+    public void Move(TaskModel task, TaskState to)
+    {
+        _counts[(int)task.State]--;
+        _counts[(int)to]++;
+        task.State = to;
+    }
+
+    public int Count(TaskState state) => _counts[(int)state];
 
     public TaskCounts Counts => new(
         Count(TaskState.Pending), Count(TaskState.Ready), Count(TaskState.Running), Count(TaskState.Completed), Count(TaskState.Cancelled), Count(TaskState.Dead));
@@ -80,7 +103,8 @@ internal sealed class GoalModel(TenantId tenant, GoalId id, string? key, DeadTas
     /// <summary>Nothing of it will move again by itself.</summary>
     public bool IsAtRest => State != GoalState.Active || (!IsOrphaned && (IsHeld ? Open.All(other => other is { State: GoalState.Active, IsAtRest: true }) : IsStuck));
 
-    private bool IsStuck => (Tasks.Values.Any(task => task is { State: TaskState.Pending, AwaitsResolution: true }) && Counts is { Ready: 0, Running: 0 }) || (policy == DeadTaskPolicy.Wait && Count(TaskState.Dead) > 0 && Counts is { Ready: 0, Running: 0 });
+    private bool IsStuck => Count(TaskState.Ready) == 0 && Count(TaskState.Running) == 0
+        && ((policy == DeadTaskPolicy.Wait && Count(TaskState.Dead) > 0) || Tasks.Values.Any(task => task is { State: TaskState.Pending, AwaitsResolution: true }));
 
     public bool IsMet(Dependency dependency)
     {

@@ -9,22 +9,23 @@ namespace Astra.Simulation;
 /// Reads the log as it is committed, rebuilds every goal from it without the kernel's help, and checks each entry against
 /// the state the log had before it.
 /// </summary>
-internal sealed class JournalAudit(Verdict verdict, Trace trace)
+internal sealed class JournalAudit(Verdict verdict, Trace trace, Coverage coverage, BoundsAudit bounds)
 {
     private static readonly HashSet<(TaskState, TaskCommand, TaskState)> Moves = [.. TaskTransitions.Moves];
 
-    private readonly SortedDictionary<int, long> _lastSeqs = [];
+    private readonly Dictionary<int, long> _lastSeqs = [];
     private readonly Dictionary<ShardId, Epoch> _epochs = [];
     private readonly Dictionary<(TenantId, string), GoalModel> _byKey = [];
     private readonly Dictionary<TaskId, GoalModel> _byTask = [];
+    private readonly List<GoalModel> _touched = [];
 
-    public SortedDictionary<Guid, GoalModel> Goals { get; } = [];
+    public Dictionary<GoalId, GoalModel> Goals { get; } = [];
 
     public int EntryCount { get; private set; }
 
     public IReadOnlyDictionary<int, long> LastSeqs => _lastSeqs;
 
-    public GoalModel? Find(GoalId goal) => Goals.GetValueOrDefault(goal.Value);
+    public GoalModel? Find(GoalId goal) => Goals.GetValueOrDefault(goal);
 
     public GoalModel? FindByKey(TenantId tenant, string key) => _byKey.GetValueOrDefault((tenant, key));
 
@@ -42,7 +43,8 @@ internal sealed class JournalAudit(Verdict verdict, Trace trace)
     }
 
     /// <summary>The store has committed or refused.</summary>
-    public void Appended(IReadOnlyList<ShardAppend> appends, IReadOnlyList<AppendOutcome> outcomes)
+    /// <param name="node">Who asked it to.</param>
+    public void Appended(string node, IReadOnlyList<ShardAppend> appends, IReadOnlyList<AppendOutcome> outcomes)
     {
         for (var i = 0; i < appends.Count; i++)
         {
@@ -52,17 +54,19 @@ internal sealed class JournalAudit(Verdict verdict, Trace trace)
             if (outcomes[i] != AppendOutcome.Committed)
                 continue;
             verdict.Check(append.Epoch == _epochs[append.Shard], $"Shard {append.Shard} committed under epoch {append.Epoch}, and its owner has {_epochs[append.Shard]}.");
-            var touched = new HashSet<GoalModel>();
+            _touched.Clear();
             foreach (var entry in append.Entries)
-                touched.Add(Take(entry));
-            foreach (var goal in touched)
+                if (Take(node, entry, append.Epoch) is var goal && !_touched.Contains(goal))
+                    _touched.Add(goal);
+            foreach (var goal in _touched)
                 CheckSettled(goal);
         }
     }
 
-    private GoalModel Take(JournalEntry entry)
+    private GoalModel Take(string node, JournalEntry entry, Epoch epoch)
     {
-        trace.Committed(entry);
+        trace.Committed(node, entry, (entry.Event as KernelEvent.TaskAdded)?.Spec.Name ?? (entry.Task is { } known ? Find(known)?.Task.Name : null));
+        coverage.Reach(entry);
         EntryCount++;
         verdict.Check(entry.Seq == _lastSeqs.GetValueOrDefault(entry.Shard.Value) + 1, $"Entry {entry.Seq} of shard {entry.Shard} follows {_lastSeqs.GetValueOrDefault(entry.Shard.Value)}.");
         _lastSeqs[entry.Shard.Value] = entry.Seq;
@@ -70,6 +74,7 @@ internal sealed class JournalAudit(Verdict verdict, Trace trace)
         verdict.Check(EventCodec.Encode(entry.Event).AsSpan().SequenceEqual(entry.Data.Span), $"Entry {entry.Seq} of shard {entry.Shard} reads back as something else.");
 
         var goal = entry.Event is KernelEvent.GoalSubmitted submitted ? Begin(entry, submitted) : Goal(entry);
+        bounds.Take(Goals.Values, goal, epoch, entry);
         if (entry.Task is { } task)
             TakeTask(goal, task, entry);
         else
@@ -90,7 +95,7 @@ internal sealed class JournalAudit(Verdict verdict, Trace trace)
         };
         if (goal.Key is { } key)
             verdict.Check(_byKey.TryAdd((goal.Tenant, key), goal), $"The idempotency key {key} has made two goals: {_byKey[(goal.Tenant, key)].Id} and {goal.Id}.");
-        Goals.Add(goal.Id.Value, goal);
+        Goals.Add(goal.Id, goal);
         return goal;
     }
 
@@ -157,7 +162,7 @@ internal sealed class JournalAudit(Verdict verdict, Trace trace)
         var found = goal.Find(id);
         verdict.Check(found is not null, $"Entry {entry.Seq} of shard {entry.Shard} ({entry.Kind}) is about a task that is not there.");
         var task = found!;
-        var isDiscard = entry is { Kind: EventKind.TaskCancelled, From: TaskState.Dead };
+        var isDiscard = entry is { Kind: EventKind.TaskCancelled, From: TaskState.Dead } or { Kind: EventKind.TaskFixed };
         verdict.Check(goal.State == GoalState.Active || isDiscard, $"{entry.Kind} of task {task.Name} comes after goal {goal.Id} is {goal.State}.");
         if (entry.Command is { } command)
             Move(goal, task, command, entry);
@@ -167,7 +172,7 @@ internal sealed class JournalAudit(Verdict verdict, Trace trace)
             case KernelEvent.TaskRemoved:
                 verdict.Check(task.Attempt == 0 && task.State is TaskState.Pending or TaskState.Ready, $"Task {task.Name} is removed though it is {task.State} after {task.Attempt} attempts.");
                 verdict.Check(!goal.Tasks.Values.Any(other => other.After.Any(dependency => dependency.On == id)), $"Task {task.Name} is removed though another waits for it.");
-                goal.Tasks.Remove(id.Value);
+                goal.Remove(task);
                 _byTask.Remove(id);
                 break;
             case KernelEvent.TaskRewired rewired:
@@ -184,6 +189,9 @@ internal sealed class JournalAudit(Verdict verdict, Trace trace)
                 break;
             case KernelEvent.TaskPrioritised prioritised:
                 task.Priority = prioritised.Priority;
+                break;
+            case KernelEvent.TaskFixed:
+                verdict.Check(task.State == TaskState.Dead, $"Task {task.Name} is fixed though it is {task.State}.");
                 break;
             case KernelEvent.GoalDelegated delegated:
                 var child = Find(Delegation.GoalOf(id, delegated.Name));
@@ -205,7 +213,7 @@ internal sealed class JournalAudit(Verdict verdict, Trace trace)
         verdict.Check(goal.State == GoalState.Active, $"A task is added to goal {goal.Id}, which is {goal.State}.");
         verdict.Check(!_byTask.ContainsKey(id) && goal.Tasks.Values.All(other => other.Name != added.Spec.Name), $"Task {added.Spec.Name} is added twice.");
         var task = new TaskModel(id, added.Spec.Name) { State = entry.To!.Value, Priority = added.Spec.Priority };
-        goal.Tasks.Add(id.Value, task);
+        goal.Add(task);
         _byTask.Add(id, goal);
         Connect(goal, task, added.After);
         verdict.Check(task.State == (task.After.All(goal.IsMet) && !goal.IsHeld ? TaskState.Ready : TaskState.Pending), $"Task {task.Name} begins as {task.State}.");
@@ -250,7 +258,8 @@ internal sealed class JournalAudit(Verdict verdict, Trace trace)
 
         if (entry.From == TaskState.Running)
             verdict.Check(task.Endings.TryAdd(task.Attempt, command), $"Attempt {task.Attempt} of task {task.Name} ends twice.");
-        (task.State, task.Attempt) = (entry.To.Value, entry.Attempt);
+        goal.Move(task, entry.To.Value);
+        task.Attempt = entry.Attempt;
         Follow(task, entry);
     }
 
@@ -323,6 +332,7 @@ internal sealed class JournalAudit(Verdict verdict, Trace trace)
             verdict.Check(task.State != TaskState.Ready || (task.After.All(goal.IsMet) && !goal.IsHeld), $"Task {task.Name} of goal {goal.Id} is ready and waits for something.");
             verdict.Check(task.State != TaskState.Pending || task.AwaitsResolution || goal.IsHeld || !task.After.All(goal.IsMet), $"Task {task.Name} of goal {goal.Id} is pending and waits for nothing.");
             verdict.Check(task.State != TaskState.Pending || !task.After.Any(goal.IsHopeless), $"Task {task.Name} of goal {goal.Id} is pending and can never run.");
+            verdict.Check(task.State != TaskState.Cancelled || !task.IsDoomed || task.After.Any(goal.IsHopeless), $"Task {task.Name} of goal {goal.Id} is doomed, and nothing dooms it any more.");
         }
         verdict.Check(goal.Counts.Open > 0 || goal.IsAtRest, $"Goal {goal.Id} is active with nothing left to do.");
     }

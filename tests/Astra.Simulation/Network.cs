@@ -6,10 +6,11 @@ namespace Astra.Simulation;
 /// <summary>What came back from a call: a value, or nothing, and then nobody knows what happened.</summary>
 internal readonly record struct Reply<T>(bool IsKnown, T Value);
 
-/// <summary>Calls from outside into a process. Messages take time; a process that crashes or pauses simply does not answer.</summary>
+/// <summary>Calls from outside into a process. Messages take time; the connection to a process that crashes is reset, and one
+/// that is paused simply does not answer.</summary>
 internal sealed class Network(VirtualDispatcher outside, IRandomness dice, Verdict verdict)
 {
-    // Longer than any patience of the kernel's own, so that silence means a dead or sleeping process.
+    // Longer than any patience of the kernel's own, so that silence means a sleeping process.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     private static readonly TimeSpan LatencyMax = TimeSpan.FromMilliseconds(20);
@@ -25,6 +26,7 @@ internal sealed class Network(VirtualDispatcher outside, IRandomness dice, Verdi
             outside.Schedule(Latency(), () => reply.TrySetResult(new Reply<T>(true, value)));
         })));
         using var timer = outside.Schedule(Patience, () => reply.TrySetResult(default));
+        using var reset = process.WhenItCrashes(() => outside.Schedule(Latency(), () => reply.TrySetResult(default)));
         return await reply.Task;
     }
 

@@ -15,10 +15,19 @@ internal sealed class PlanDice(SimulationOptions options)
     private static readonly IReadOnlyList<string> Groups = ["g", "g/in", "h"];
 
     private int _keyCount;
+    private int _goalCount;
+
+    /// <summary>Whether the world may have another goal.</summary>
+    public bool TakesAnother() => _goalCount++ < options.GoalCountMax;
+
+    /// <summary>Two agents of each tenant, on shards that are there.</summary>
+    public IReadOnlyList<string> AgentsOf(TenantId tenant) => [FewShards.KeyOf(options.ShardCount, tenant, 0), FewShards.KeyOf(options.ShardCount, tenant, 1)];
+
+    public int DrawKeyNumber() => _keyCount++;
 
     public GoalRequest DrawRequest(IRandomness dice, TenantId tenant, string title)
     {
-        var steps = dice.Between(1, 8);
+        var steps = dice.Between(1, options.TaskCountMax);
         var plan = new List<GraphEdit>();
         for (var step = 0; step < steps; step++)
             plan.Add(new GraphEdit.Add(DrawSpec($"step-{step}", dice), [.. Enumerable.Range(0, step)
@@ -51,7 +60,7 @@ internal sealed class PlanDice(SimulationOptions options)
         Executor = dice.Pick(SimulatedWorker.Executors),
         Priority = dice.Between(-3, 3),
         AttemptCountMax = dice.Between(1, 4),
-        LeaseDuration = dice.Pick([TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(6)]),
+        LeaseDuration = dice.Pick([TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1.5), TimeSpan.FromSeconds(4)]),
         Kind = dice.Chance(0.1) ? LastKind : "",
         Extras = DrawExtras(dice),
     };
@@ -65,8 +74,8 @@ internal sealed class PlanDice(SimulationOptions options)
         {
             Group = group,
             Queue = dice.Pick<string?>([null, "emails", "calls"]),
-            NotBefore = dice.Chance(0.5) ? VirtualClock.Beginning.AddSeconds(dice.Between(0, 30)) : null,
-            Deadline = dice.Chance(0.3) ? VirtualClock.Beginning.AddSeconds(dice.Between(31, 60)) : null,
+            NotBefore = dice.Chance(0.5) ? VirtualClock.Beginning.AddSeconds(dice.Between(0, 8)) : null,
+            Deadline = dice.Chance(0.3) ? VirtualClock.Beginning.AddSeconds(dice.Between(9, 20)) : null,
         };
     }
 
@@ -137,14 +146,5 @@ internal sealed class PlanDice(SimulationOptions options)
         _ => new NamedDependency(name, DependencyKind.Ended),
     };
 
-    /// <summary>A key decides its shard, and only a few shards are open in this world.</summary>
-    private string DrawKey(TenantId tenant)
-    {
-        while (true)
-        {
-            var key = $"key-{++_keyCount}";
-            if (FewShards.Contains(options.ShardCount, ShardId.OfName(tenant, key)))
-                return key;
-        }
-    }
+    private string DrawKey(TenantId tenant) => FewShards.KeyOf(options.ShardCount, tenant, DrawKeyNumber());
 }

@@ -25,6 +25,15 @@ internal sealed class ReplyAudit(Verdict verdict, JournalAudit journal)
         _shown[row.Id] = long.Max(_shown.GetValueOrDefault(row.Id), row.LastSeq);
     }
 
+    /// <summary>A row is written.</summary>
+    public void Projected(GoalRow row)
+    {
+        var goal = journal.Find(row.Id);
+        verdict.Check(goal is not null, $"The row of goal {row.Id} is written, which is not in the log.");
+        verdict.Check(goal!.History.TryGetValue(row.LastSeq, out var moment), $"The row of goal {row.Id} is written as of entry {row.LastSeq}, which the log does not have.");
+        verdict.Check(moment == new GoalMoment(row.State, row.Revision, row.Counts), $"The row of goal {row.Id} is written as of entry {row.LastSeq} as {row.State}, revision {row.Revision}, {row.Counts}; the log says {moment}.");
+    }
+
     public void Shown(GoalSnapshot plan, long shownBefore)
     {
         Shown(plan.Goal, shownBefore);
@@ -41,8 +50,7 @@ internal sealed class ReplyAudit(Verdict verdict, JournalAudit journal)
     {
         var task = goal.Find(row.Id);
         verdict.Check(task is not null, $"Task {row.Spec.Name} of goal {goal.Id} is shown and not in the log.");
-        var (told, logged) = (Describe(row), Describe(task!));
-        verdict.Check(told == logged, $"Task {row.Spec.Name} of goal {goal.Id} is shown as {told}; the log says {logged}.");
+        verdict.Check(IsSame(row, task!), $"Task {row.Spec.Name} of goal {goal.Id} is shown as {Describe(row)}; the log says {Describe(task!)}.");
     }
 
     /// <summary>A task is told after something was asked of it; it may have moved on since.</summary>
@@ -71,8 +79,13 @@ internal sealed class ReplyAudit(Verdict verdict, JournalAudit journal)
         TaskCommand ending = default;
         var isEnded = found is not null && found.Value.Task.Endings.TryGetValue(attempt.Attempt, out ending);
         verdict.Check(isEnded && endings.Contains(ending),
-            $"The report that attempt {attempt.Attempt} of task {attempt.Task} ended ({endings[0]}) was accepted; the log has {(isEnded ? ending : "nothing")}.");
+            $"The report that attempt {attempt.Attempt} of task {attempt.Task} ended ({endings[0]}) was accepted; the log has {(isEnded ? ending.ToString() : "nothing")}.");
     }
+
+    private static bool IsSame(TaskRow row, TaskModel task) =>
+        row.State == task.State && row.Attempt == task.Attempt && row.FailureCount == task.FailureCount && row.ExpiryCount == task.ExpiryCount
+        && row.Spec.Priority == task.Priority && row.Output.Span.SequenceEqual(task.Output.Span)
+        && row.Spec.Extras.Outcome == task.Outcome && row.Spec.Extras.IsSkipped == task.IsSkipped && row.After.SequenceEqual(task.After);
 
     private static string Describe(TaskRow row) =>
         $"{row.State} attempt {row.Attempt}, {row.FailureCount} failed, {row.ExpiryCount} lost, priority {row.Spec.Priority}, "

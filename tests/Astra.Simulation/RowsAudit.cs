@@ -13,6 +13,7 @@ internal sealed class RowsAudit(SimulationRun run)
     {
         run.Verdict.Watch(CheckLogAsync);
         run.Verdict.Watch(CheckRowsAsync);
+        run.Verdict.Watch(CheckAgentsAsync);
     }
 
     private async Task CheckLogAsync()
@@ -21,6 +22,12 @@ internal sealed class RowsAudit(SimulationRun run)
         var tails = await _store.Journal.ReadTailsAsync([.. shards.Select(shard => new ShardPosition(shard, 0))], CancellationToken.None);
         for (var i = 0; i < shards.Count; i++)
             run.Verdict.Check(tails[i].Count == run.Journal.LastSeqs.GetValueOrDefault(shards[i].Value), $"Shard {shards[i]} has {tails[i].Count} entries; {run.Journal.LastSeqs.GetValueOrDefault(shards[i].Value)} were seen committed.");
+    }
+
+    private async Task CheckAgentsAsync()
+    {
+        foreach (var (tenant, agent) in run.Agents.All)
+            run.Agents.CheckRow(tenant, agent, await _store.Agents.LoadAsync(tenant, agent, CancellationToken.None));
     }
 
     private async Task CheckRowsAsync()

@@ -2,13 +2,14 @@ using Astra.Kernel;
 using Astra.Kernel.Effects;
 using Astra.Kernel.Controls;
 using Astra.Kernel.Tasks;
+using Astra.Kernel.Timers;
 
 namespace Astra.Simulation;
 
 /// <summary>Somebody who submits goals and then cannot leave them alone. Whatever it is told is held against the log.</summary>
 internal sealed class SimulatedClient
 {
-    private static readonly TimeSpan RestMax = TimeSpan.FromSeconds(1.5);
+    private static readonly TimeSpan RestMax = TimeSpan.FromSeconds(0.6);
 
     // A redirect may lead to a node that has just lost the shard as well.
     private const int RedirectsMax = 4;
@@ -20,6 +21,7 @@ internal sealed class SimulatedClient
     private readonly List<GoalId> _goals = [];
     private readonly List<(string Key, GoalRequest Request, GoalId Goal)> _keyed = [];
     private int _requestCount;
+    private ScheduleId? _schedule;
 
     public SimulatedClient(SimulationRun run, string name, TenantId tenant, IRandomness dice)
     {
@@ -37,9 +39,13 @@ internal sealed class SimulatedClient
             await _run.Network.DelayAsync(RestMax * _dice.NextDouble());
             if (_run.Options.EffectShare > 0 && _dice.Chance(0.2))
                 await ResolveAsync();
+            else if (_run.Options.HasAgents && _dice.Chance(0.4))
+                await SendAsync();
             else
                 await ActAsync();
         }
+        if (_schedule is not null)
+            await RemoveScheduleAsync();
         IsDone = true;
     }
 
@@ -47,12 +53,13 @@ internal sealed class SimulatedClient
     {
         < 5 => SubmitAsync(),
         5 => SubmitAgainAsync(),
-        < 10 => EditAsync(),
+        < 10 => _run.Options.HasEdits ? EditAsync() : ReadPlanAsync(),
         10 => CancelAsync(),
         < 13 => RedriveAsync(),
         13 => DiscardAsync(),
         14 => WhyAsync(),
-        15 => ListAsync(),
+        15 => _run.Options.HasSchedules && _schedule is null ? ScheduleAsync() : ListAsync(),
+        16 => FixAsync(),
         < 18 => ReadAsync(),
         20 => PauseAsync(),
         21 => LimitAsync(),
@@ -63,6 +70,8 @@ internal sealed class SimulatedClient
 
     private async Task SubmitAsync()
     {
+        if (_run.Plans.TakesAnother() is false)
+            return;
         var request = _run.Plans.DrawRequest(_dice, _caller.Tenant, $"{_name}-{_requestCount++}");
         if (_run.Options.RelatedShare > 0 && _goals.Count > 0 && _dice.Chance(_run.Options.RelatedShare))
             request = request with { Extras = PlanDice.DrawRelations(_dice, _goals) };
@@ -124,6 +133,9 @@ internal sealed class SimulatedClient
             return;
         var (edits, mustFail) = _run.Plans.DrawEdits(plan, _dice, $"{_name}-{_requestCount++}");
         long? revision = _dice.Chance(0.5) ? plan.Goal.Revision : null;
+        // Whoever says what they have seen has thought about it, and others have not waited.
+        if (revision is not null)
+            await _run.Network.DelayAsync(RestMax);
         var shown = _run.Replies.ShownOf(plan.Goal.Id);
         if (await CallAsync(node => node.EditPlanAsync(_caller, plan.Goal.Id, revision, edits, "the dice"), patience: 1) is not { } reply)
             return;
@@ -183,6 +195,36 @@ internal sealed class SimulatedClient
             if (reply.IsOk)
                 _run.Replies.Told(reply.Value);
         }
+    }
+
+    private async Task FixAsync()
+    {
+        if (await PlanOfAsync() is { } plan && _dice.PickOrNone([.. plan.Tasks.Where(task => task.State == TaskState.Dead)]) is { } dead
+            && await CallAsync(node => node.FixAsync(_caller, dead.Id, _dice.Pick(SimulatedWorker.Executors), null), patience: 1) is { IsOk: true } reply)
+            _run.Replies.Told(reply.Value);
+    }
+
+    // ---- Agents and schedules -------------------------------------------------------------------------------------
+
+    private async Task SendAsync()
+    {
+        var agent = _dice.Pick(_run.Plans.AgentsOf(_caller.Tenant));
+        if (await CallAsync(node => node.Agents.SendAsync(_caller, agent, default), patience: 1) is { IsOk: true } reply)
+            _run.Agents.Answered(_caller.Tenant, agent, reply.Value.Bytes);
+    }
+
+    /// <summary>The goals of a schedule have keys made of its times, so one that fires twice has made two goals of one key.</summary>
+    private async Task ScheduleAsync()
+    {
+        var name = FewShards.KeyOf(_run.Options.ShardCount, _caller.Tenant, _run.Plans.DrawKeyNumber());
+        if (await CallAsync(node => node.AddScheduleAsync(_caller, name, "every 1s", "UTC", _dice.Pick([MisfirePolicy.Skip, MisfirePolicy.Once, MisfirePolicy.All]), "fired"u8.ToArray()), patience: 1) is { IsOk: true } reply)
+            _schedule = reply.Value.Id;
+    }
+
+    private async Task RemoveScheduleAsync()
+    {
+        while (await CallAsync(node => node.RemoveScheduleAsync(_caller, _schedule!.Value), patience: 5) is not { } reply || (!reply.IsOk && IsPassing(reply.Refusal!)))
+            await _run.Network.DelayAsync(RestMax);
     }
 
     // ---- Reading --------------------------------------------------------------------------------------------------
@@ -255,6 +297,8 @@ internal sealed class SimulatedClient
                 if (!reply.IsKnown)
                     break;
                 last = reply.Value;
+                if (last.Value.Refusal is { Kind: RefusalKind.Overloaded } && _run.Options.MailboxMax is not null)
+                    _run.Faults.Strike(Fault.FullMailbox);
                 _run.Trace.Happened((int)(last.Value.Refusal?.Kind ?? (RefusalKind)99));
                 if (last.Value.Refusal is not { Kind: RefusalKind.Elsewhere, Address: var address })
                     break;

@@ -8,7 +8,7 @@ namespace Astra.Simulation;
 /// <summary>A server that is started again whenever it is gone, each time as a new incarnation.</summary>
 internal sealed class SimulatedNode
 {
-    private static readonly TimeSpan RestartDelayMax = TimeSpan.FromSeconds(4);
+    private static readonly TimeSpan RestartDelayMax = TimeSpan.FromSeconds(2);
 
     // The last turns of a process that dies are anybody's guess: up to this many happen, of whichever nodes.
     private const int TurnsBeforeCrashMax = 12;
@@ -16,12 +16,13 @@ internal sealed class SimulatedNode
     private readonly SimulationRun _run;
     private readonly IRandomness _dice;
     private readonly NodeId _id;
-    private readonly TimeSpan _calendarError;
+    private readonly LateRenewals _lateRenewals;
+    private TimeSpan _calendarError;
 
     public SimulatedNode(SimulationRun run, string name, IRandomness dice)
     {
-        (_run, _dice, _id) = (run, dice, new NodeId(name));
-        _calendarError = dice.Between(TimeSpan.FromSeconds(-1), TimeSpan.FromSeconds(1));
+        (_run, _dice, _id, _lateRenewals) = (run, dice, new NodeId(name), new LateRenewals(run, name));
+        _calendarError = (run.Options.Nodes.ClockSkewMax / 2) * (2 * dice.NextDouble() - 1);
         Process = new SimulatedProcess(run.World);
         Process.Crash();
     }
@@ -40,29 +41,33 @@ internal sealed class SimulatedNode
         var process = new SimulatedProcess(_run.World);
         Process = process;
         var dice = _run.Dice.Fork();
-        var clock = new MachineClock(_run.World.Clock, dice.Between(TimeSpan.Zero, TimeSpan.FromDays(400)), _calendarError);
+        var clock = new MachineClock(_run.World.Clock, dice.Between(TimeSpan.Zero, TimeSpan.FromDays(400)), () => _calendarError);
         var ids = new IdSource(clock, dice);
         var self = new NodeRegistration(_id, $"http://{Name}", ids.NewId(default));
         void CrashSender() => CrashSoon(process);
         var ports = new KernelPorts(
             clock, dice, ids, process,
-            new FaultyJournal(_run.Store, CrashSender, _run.Appended),
-            new FaultyProjection(_run.Store, CrashSender, _run.Recording),
-            new FaultyLeases(_run.Store, new FewShards(_run.Store.Store.Leases, _run.Options.ShardCount), CrashSender, _run.Journal.Granted),
-            _run.Bus.For(process),
-            _run.Store.Store.Agents)
+            new FaultyJournal(_run.Store, CrashSender, (appends, outcomes) => _run.Appended(this, appends, outcomes)),
+            new FaultyProjection(_run.Store, CrashSender, _run.Projected),
+            _lateRenewals.For(process, new FaultyLeases(_run.Store, _run.Leases.Watch(_run.Store.Store.Leases), CrashSender, _run.Journal.Granted)),
+            _run.Bus.For(process, CrashSender),
+            new FaultyAgentStore(_run.Store, CrashSender))
         {
-            Controls = _run.Store.Store.Controls, Schedules = _run.Store.Store.Schedules,
+            Controls = new FaultyControls(_run.Store, CrashSender), Schedules = new FaultySchedules(_run.Store, CrashSender),
             ReadSubmission = (title, _) => new(new GoalRequest { Title = System.Text.Encoding.UTF8.GetString(title.Span), Plan = [new GraphEdit.Add(new TaskSpec { Name = "fired", Executor = SimulatedWorker.Executors[0] }, [])] }),
         };
-        _run.Trace.Note($"{Name} starts");
-        process.Post(() => _run.Verdict.Watch(() => StartAsync(process, new KernelNode(ports, SimulationOptions.Limits, self))));
+        _run.Trace.Note(Name, "starts");
+        process.Post(() => _run.Verdict.Watch(() =>
+        {
+            var kernel = new KernelNode(ports, _run.Options.NodeLimits, self);
+            (Kernel, process.Died) = (kernel, kernel.Metrics.Dispose);
+            return StartAsync(process, kernel);
+        }));
     }
 
     private async Task StartAsync(SimulatedProcess process, KernelNode kernel)
     {
-        Kernel = kernel;
-        kernel.OnNotice = notice => _run.Trace.Note($"{Name} {notice}");
+        kernel.OnNotice = notice => _run.Trace.Note(Name, $"{notice}");
         try
         {
             await kernel.StartAsync();
@@ -101,9 +106,19 @@ internal sealed class SimulatedNode
         var process = Process;
         if (process.IsPaused)
             return;
-        _run.Trace.Note($"{Name} is paused for {duration.TotalSeconds:0.0} s");
+        _run.Trace.Note(Name, $"is paused for {duration.TotalSeconds:0.0} s");
+        if (duration > SimulationOptions.ShardLease)
+            _run.Faults.Strike(Fault.PauseBeyondLease);
         process.Pause();
         _run.Chaos.Schedule(duration, process.Resume);
+    }
+
+    /// <summary>Somebody sets the clock of its machine, or sets it right.</summary>
+    public void SetClock(TimeSpan error)
+    {
+        _run.Trace.Note(Name, $"has a calendar that is {error.TotalSeconds:0.0} s wrong");
+        _run.Faults.Strike(Fault.ClockJump);
+        _calendarError = error;
     }
 
     /// <summary>Stopped in good order, and started again.</summary>
@@ -113,7 +128,8 @@ internal sealed class SimulatedNode
             return;
         var (process, kernel) = (Process, Kernel);
         IsUp = false;
-        _run.Trace.Note($"{Name} stops");
+        _run.Trace.Note(Name, "stops");
+        _run.Faults.Strike(Fault.CleanStop);
         process.Post(() => _run.Verdict.Watch(async () =>
         {
             await kernel.DisposeAsync();
@@ -121,7 +137,7 @@ internal sealed class SimulatedNode
         }));
     }
 
-    /// <summary>Whether every actor of it failed of nothing but the loss of its shard.</summary>
+    /// <summary>Whether every actor of it failed of nothing but the loss of its shard, or of the code of its agent.</summary>
     public void CheckActors()
     {
         if (!IsUp)
@@ -129,7 +145,7 @@ internal sealed class SimulatedNode
         var open = new Stack<ActorSnapshot>([Kernel.InspectActors()]);
         while (open.TryPop(out var actor))
         {
-            _run.Verdict.Check(actor.LastFailure is null || actor.LastFailure.GetType().Name == "ShardLostException", $"{Name}{actor.Path} failed: {actor.LastFailure}");
+            _run.Verdict.Check(actor.LastFailure?.GetType().Name is null or "ShardLostException" or "AgentFailedException", $"{Name}{actor.Path} failed: {actor.LastFailure}");
             foreach (var child in actor.Children)
                 open.Push(child);
         }
@@ -139,7 +155,7 @@ internal sealed class SimulatedNode
     {
         if (process.HasCrashed)
             return;
-        _run.Trace.Note($"{Name} crashes");
+        _run.Trace.Note(Name, "crashes");
         if (process == Process)
             CheckActors();
         process.Crash();

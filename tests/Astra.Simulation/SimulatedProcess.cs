@@ -11,6 +11,7 @@ internal sealed class SimulatedProcess : IDispatcher
 {
     private readonly VirtualDispatcher _dispatcher;
     private readonly List<Action> _held = [];
+    private readonly HashSet<Connection> _connections = [];
 
     public SimulatedProcess(VirtualWorld world)
     {
@@ -30,7 +31,29 @@ internal sealed class SimulatedProcess : IDispatcher
 
     public IDisposable Schedule(TimeSpan delay, Action callback) => _dispatcher.Schedule(delay, () => Run(callback));
 
-    public void Crash() => _dispatcher.Crash();
+    /// <summary>What it leaves behind in the process that simulates it.</summary>
+    public Action? Died { get; set; }
+
+    public void Crash()
+    {
+        _dispatcher.Crash();
+        Died?.Invoke();
+        Died = null;
+        foreach (var connection in _connections)
+            connection.Reset();
+        _connections.Clear();
+    }
+
+    /// <summary>Whoever has a connection to it learns of its end; one that is only paused says nothing.</summary>
+    public IDisposable WhenItCrashes(Action reset)
+    {
+        var connection = new Connection(this, reset);
+        if (HasCrashed)
+            reset();
+        else
+            _connections.Add(connection);
+        return connection;
+    }
 
     public void Pause() => IsPaused = true;
 
@@ -62,6 +85,13 @@ internal sealed class SimulatedProcess : IDispatcher
         }
     }
 
+    private sealed class Connection(SimulatedProcess process, Action reset) : IDisposable
+    {
+        public Action Reset => reset;
+
+        public void Dispose() => process._connections.Remove(this);
+    }
+
     private sealed class ProcessContinuations(SimulatedProcess process) : SynchronizationContext
     {
         public override void Post(SendOrPostCallback d, object? state) => process.Post(() => d(state));
@@ -74,9 +104,9 @@ internal sealed class SimulatedProcess : IDispatcher
 }
 
 /// <summary>A machine's clocks: its own origin, and a calendar that is a little wrong.</summary>
-internal sealed class MachineClock(VirtualClock world, TimeSpan upTime, TimeSpan calendarError) : IClock
+internal sealed class MachineClock(VirtualClock world, TimeSpan upTime, Func<TimeSpan> calendarError) : IClock
 {
     public TimeSpan Elapsed => world.Elapsed + upTime;
 
-    public DateTimeOffset UtcNow => world.UtcNow + calendarError;
+    public DateTimeOffset UtcNow => world.UtcNow + calendarError();
 }

@@ -6,13 +6,13 @@ using Astra.Kernel.Workers;
 namespace Astra.Simulation;
 
 /// <summary>A connection that executes tasks, well or badly. A remote one outlives its server and then has nobody to talk to.</summary>
-internal sealed class SimulatedWorker : IWorker
+internal sealed class SimulatedWorker : IMessageWorker
 {
     /// <summary>Every node has at least one worker for each, or a task could wait there for ever.</summary>
     public static readonly IReadOnlyList<string> Executors = ["agent:writer", "tool:fetch", "tool:build"];
 
-    private static readonly TimeSpan WorkMax = TimeSpan.FromSeconds(3);
-    private static readonly TimeSpan IdleHeartbeatPeriod = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan WorkMax = TimeSpan.FromSeconds(1.2);
+    private static readonly TimeSpan IdleHeartbeatPeriod = TimeSpan.FromSeconds(3);
 
     private enum Fate
     {
@@ -23,6 +23,8 @@ internal sealed class SimulatedWorker : IWorker
         ReportLate,
         ReportTwice,
         Disconnect,
+        GiveBack,
+        DieOfIt,
     }
 
     private readonly SimulationRun _run;
@@ -42,8 +44,9 @@ internal sealed class SimulatedWorker : IWorker
         (_run, _process, _kernel, _name, _isInProcess, _dice) = (run, process, kernel, name, isInProcess, dice);
         _site = isInProcess ? process : run.Network.Outside;
         var executors = dice.Chance(0.5) ? Executors : [.. Executors.Where(_ => dice.Chance(0.6))];
-        var offer = new WorkerOffer(name, Tenant: null, name.EndsWith("-0", StringComparison.Ordinal) ? Executors : executors, Slots: dice.Between(1, 4), isInProcess);
+        var offer = new WorkerOffer(name, Tenant: null, name.EndsWith("-0", StringComparison.Ordinal) ? Executors : executors, Slots: dice.Between(1, 4), isInProcess, TakesMessages: run.Options.HasAgents);
         _link = kernel.Connect(offer, this);
+        run.Bounds.Joined(_link.Id, offer);
         StayHeard();
     }
 
@@ -75,20 +78,28 @@ internal sealed class SimulatedWorker : IWorker
     private async Task WorkAsync(Assignment assignment)
     {
         var attempt = new AttemptId(assignment.Task, assignment.Attempt);
-        var fate = _run.HasFaults ? DrawFate() : Fate.Complete;
+        var fate = IsPoison(assignment) ? Fate.DieOfIt : _run.HasFaults ? DrawFate() : Fate.Complete;
         var work = WorkMax * _dice.NextDouble();
         _held.Add(attempt);
         if (_run.Trace.IsRead)
-            _run.Trace.Note($"{_name} has attempt {attempt.Attempt} of {assignment.Spec.Name} and will {fate}");
+            _run.Trace.Note(_name[..6], $"{_name} has attempt {attempt.Attempt} of {assignment.Spec.Name} of {Trace.Short(assignment.Goal.Value)} and will {fate}");
         switch (fate)
         {
             case Fate.Vanish:
+                _run.Faults.Strike(Fault.VanishedWorker);
+                return;
+            case Fate.DieOfIt:
+                _run.Faults.Strike(Fault.PoisonedWorker);
+                await Network.DelayAsync(_site, work);
+                await ReconnectAsync();
                 return;
             case Fate.ReportLate:
+                _run.Faults.Strike(Fault.LateReport);
                 await Network.DelayAsync(_site, assignment.Spec.LeaseDuration * 1.5);
                 await CompleteAsync(assignment, attempt);
                 return;
             case Fate.Disconnect:
+                _run.Faults.Strike(Fault.DroppedConnection);
                 await Network.DelayAsync(_site, work);
                 await ReconnectAsync();
                 return;
@@ -107,7 +118,11 @@ internal sealed class SimulatedWorker : IWorker
             case Fate.FailForGood:
                 await FailAsync(attempt, FailureKind.Permanent);
                 break;
+            case Fate.GiveBack:
+                await CallAsync(() => _link.ReleaseAsync(attempt, "the dice"));
+                break;
             case Fate.ReportTwice:
+                _run.Faults.Strike(Fault.RepeatedReport);
                 await CompleteAsync(assignment, attempt);
                 await CompleteAsync(assignment, attempt);
                 break;
@@ -125,7 +140,7 @@ internal sealed class SimulatedWorker : IWorker
         foreach (var (share, fate) in new[]
         {
             (faults.TransientShare, Fate.FailTransiently), (faults.PermanentShare, Fate.FailForGood), (faults.VanishShare, Fate.Vanish),
-            (faults.LateShare, Fate.ReportLate), (faults.TwiceShare, Fate.ReportTwice), (faults.DisconnectShare, Fate.Disconnect),
+            (faults.LateShare, Fate.ReportLate), (faults.TwiceShare, Fate.ReportTwice), (faults.DisconnectShare, Fate.Disconnect), (faults.ReleaseShare, Fate.GiveBack),
         })
         {
             if (left < share)
@@ -134,6 +149,34 @@ internal sealed class SimulatedWorker : IWorker
         }
         return Fate.Complete;
     }
+
+    /// <summary>Some tasks kill whoever runs them, whoever that is and whatever else goes wrong.</summary>
+    private bool IsPoison(Assignment assignment) =>
+        _run.Options.Workers.PoisonShare > 0 && StableHash.Of(assignment.Task.Value.ToByteArray()) < _run.Options.Workers.PoisonShare * ulong.MaxValue;
+
+    // ---- Messages -------------------------------------------------------------------------------------------------
+
+    /// <summary>An agent's code: it counts its messages, or fails, or says nothing at all.</summary>
+    public void Deliver(MessageCall call)
+    {
+        var luck = _dice.NextDouble();
+        if (_run.HasFaults && luck < _run.Options.Workers.VanishShare)
+            return;
+        var fails = _run.HasFaults && luck > 1 - _run.Options.Workers.TransientShare / 2;
+        _site.Schedule(WorkMax * 0.2 * _dice.NextDouble(), () => _process.Post(() => call.End(fails
+            ? new MessageOutcome.Failed("The dice said so.")
+            : Counted(call.State))));
+    }
+
+    public void Cancel(MessageCall call, string reason) => _process.Post(() => call.End(new MessageOutcome.Lost(reason)));
+
+    private static MessageOutcome Counted(ReadOnlyMemory<byte> state)
+    {
+        var count = BitConverter.GetBytes((state.IsEmpty ? 0 : BitConverter.ToInt32(state.Span)) + 1);
+        return new MessageOutcome.Done(count, count);
+    }
+
+    // ---- Work -----------------------------------------------------------------------------------------------------
 
     /// <summary>False when the lease was lost on the way.</summary>
     private async Task<bool> WorkWithHeartbeatsAsync(AttemptId attempt, TimeSpan work, TimeSpan interval)
@@ -203,9 +246,11 @@ internal sealed class SimulatedWorker : IWorker
 
     private async Task FailAsync(AttemptId attempt, FailureKind kind)
     {
+        _run.Faults.Strike(Fault.FailedAttempt);
         var answer = await CallAsync(() => _link.FailAsync(attempt, new Failure(kind, "The dice said so.", "dice")));
         if (answer is { IsKnown: true, Value.IsOk: true })
-            _run.Replies.Accepted(attempt, TaskCommand.Retry, TaskCommand.Exhaust, TaskCommand.Suspend);
+            // A task whose deadline has passed meanwhile is dead, and the report says nothing new.
+            _run.Replies.Accepted(attempt, TaskCommand.Retry, TaskCommand.Exhaust, TaskCommand.Suspend, TaskCommand.Lapse);
     }
 
     /// <summary>Something has to be done first, and then the task is tried anew.</summary>

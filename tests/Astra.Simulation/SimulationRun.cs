@@ -9,7 +9,11 @@ namespace Astra.Simulation;
 /// <param name="Fingerprint">The same for two runs of one seed.</param>
 /// <param name="BusAnswerCount">Questions of one node that another answered.</param>
 public sealed record SimulationReport(SimulationOptions Options, string? Finding, ulong Fingerprint, long StepCount, int EntryCount, int GoalCount, TimeSpan Simulated,
-    long BusAnswerCount);
+    long BusAnswerCount)
+{
+    public required FaultCounts Faults { get; init; }
+    public required Coverage Coverage { get; init; }
+}
 
 /// <summary>
 /// One world from one seed: nodes with the real kernel on one thread and in virtual time, sharing a store, with clients
@@ -22,6 +26,9 @@ public sealed class SimulationRun
 
     private static readonly TimeSpan Slice = TimeSpan.FromSeconds(1);
 
+    // A clock that somebody has set wrong; also what is waited for at most because of it.
+    private static readonly TimeSpan ClockErrorMax = TimeSpan.FromSeconds(8);
+
     private SimulationRun(SimulationOptions options, Action<string>? write, StoreTrace? recording)
     {
         Recording = recording;
@@ -30,14 +37,17 @@ public sealed class SimulationRun
         World = new VirtualWorld(Dice.Fork());
         Chaos = World.Node();
         Trace = new Trace(World, write);
-        Journal = new JournalAudit(Verdict, Trace);
+        Bounds = new BoundsAudit(Verdict, options);
+        Leases = new LeaseAudit(Verdict, World.Clock);
+        Journal = new JournalAudit(Verdict, Trace, Coverage, Bounds);
+        Agents = new AgentAudit(Verdict);
         Replies = new ReplyAudit(Verdict, Journal);
-        Store = new FaultyStore(World.Node(), new InMemoryStore(World.Clock, SimulationOptions.ShardLease), () => HasFaults ? Options.Store : Calm, Dice.Fork());
+        Store = new FaultyStore(World.Node(), new InMemoryStore(World.Clock, SimulationOptions.ShardLease, FewShards.Of(options.ShardCount)), () => HasFaults ? Options.Store : Calm, Faults, Dice.Fork());
         Network = new Network(World.Node(), Dice.Fork(), Verdict);
         Plans = new PlanDice(options);
         Nodes = [.. Enumerable.Range(0, options.NodeCount).Select(number => new SimulatedNode(this, $"node-{(char)('a' + number)}", Dice.Fork()))];
         Clients = [.. Enumerable.Range(0, options.ClientCount).Select(number => new SimulatedClient(this, $"client-{number}", PlanDice.Tenants[number % PlanDice.Tenants.Count], Dice.Fork()))];
-        Bus = new FaultyBus(World.Node(), () => HasFaults ? Options.Bus : CalmBus, Dice.Fork(), Verdict);
+        Bus = new FaultyBus(World.Node(), () => HasFaults ? Options.Bus : CalmBus, Faults, Dice.Fork(), Verdict);
     }
 
     private static readonly StoreFaults Calm = new(TimeSpan.FromMilliseconds(2), 0, 0, 0);
@@ -56,7 +66,12 @@ public sealed class SimulationRun
     internal StoreTrace? Recording { get; }
 
     internal Verdict Verdict { get; } = new();
+    internal FaultCounts Faults { get; } = new();
+    internal Coverage Coverage { get; } = new();
+    internal BoundsAudit Bounds { get; }
+    internal LeaseAudit Leases { get; }
     internal JournalAudit Journal { get; }
+    internal AgentAudit Agents { get; }
     internal ReplyAudit Replies { get; }
     internal FaultyStore Store { get; }
     internal FaultyBus Bus { get; }
@@ -67,9 +82,11 @@ public sealed class SimulationRun
 
     internal bool HasFaults { get; private set; } = true;
 
-    public static SimulationReport Run(ulong seed, Action<string>? write = null, StoreTrace? trace = null)
+    public static SimulationReport Run(ulong seed, Action<string>? write = null, StoreTrace? trace = null) => Run(SimulationOptions.Draw(seed), write, trace);
+
+    public static SimulationReport Run(SimulationOptions options, Action<string>? write = null, StoreTrace? trace = null)
     {
-        var run = new SimulationRun(SimulationOptions.Draw(seed), write, trace);
+        var run = new SimulationRun(options, write, trace);
         try
         {
             run.RunToTheEnd();
@@ -78,19 +95,43 @@ public sealed class SimulationRun
         {
             // The verdict has it.
         }
+        finally
+        {
+            foreach (var node in run.Nodes)
+                node.Process.Crash();
+        }
         return new SimulationReport(
             run.Options, run.Verdict.Finding, run.Trace.Fingerprint, run.World.StepCount, run.Journal.EntryCount, run.Journal.Goals.Count, run.World.Clock.Elapsed,
-            run.Bus.AnswerCount);
+            run.Bus.AnswerCount)
+        {
+            Faults = run.Faults, Coverage = run.Coverage,
+        };
     }
 
-    internal void Appended(IReadOnlyList<ShardAppend> appends, IReadOnlyList<AppendOutcome> outcomes)
+    internal void Appended(SimulatedNode node, IReadOnlyList<ShardAppend> appends, IReadOnlyList<AppendOutcome> outcomes)
     {
         Recording?.Appended(appends, outcomes);
-        Journal.Appended(appends, outcomes);
+        foreach (var outcome in outcomes)
+            if (outcome == AppendOutcome.Fenced)
+                Faults.Strike(Fault.FencedCommit);
+        Journal.Appended(node.Name, appends, outcomes);
+    }
+
+    /// <summary>Rows are held against the log the moment they are written.</summary>
+    internal void Projected(IReadOnlyList<ShardProjection> batch, IReadOnlyList<ProjectionOutcome> outcomes)
+    {
+        Recording?.Projected(batch, outcomes);
+        for (var i = 0; i < batch.Count; i++)
+            if (!outcomes[i].IsFenced)
+                foreach (var row in batch[i].Goals)
+                    Replies.Projected(row);
     }
 
     private void RunToTheEnd()
     {
+        if (Options.HasAgents)
+            foreach (var tenant in PlanDice.Tenants)
+                Verdict.Watch(async () => await Store.Store.Agents.CreateAsync(tenant, [.. Plans.AgentsOf(tenant).Select(name => new AgentDefinition(name, "writer"))], CancellationToken.None));
         foreach (var node in Nodes)
             Chaos.Schedule(Dice.Between(TimeSpan.Zero, Slice), node.Start);
         foreach (var client in Clients)
@@ -99,7 +140,7 @@ public sealed class SimulationRun
         while (World.Clock.Elapsed < Options.FaultsDuration)
             Advance();
 
-        Trace.Note("---- no more faults ----");
+        Trace.Note("", "---- no more faults ----");
         HasFaults = false;
         Store.DownUntil = TimeSpan.Zero;
         foreach (var node in Nodes)
@@ -112,10 +153,11 @@ public sealed class SimulationRun
         }
 
         // A few rounds of the projector, and the rows must be what the log is.
-        World.Advance(TimeSpan.FromSeconds(5));
+        World.Advance(TimeSpan.FromSeconds(2));
         foreach (var node in Nodes)
             node.CheckActors();
         new RowsAudit(this).Check();
+        Bounds.CheckDeadlines(Journal.Goals.Values, World.Clock.UtcNow);
         if (Verdict.Finding is { } finding)
             throw new InvariantViolatedException(finding);
     }
@@ -145,10 +187,19 @@ public sealed class SimulationRun
     private void PlanFaults()
     {
         var faults = Options.Nodes;
-        Repeat(faults.CrashEvery, () => Dice.Pick(Nodes).CrashSoon());
+        Repeat(faults.CrashEvery, () =>
+        {
+            Dice.Pick(Nodes).CrashSoon();
+            Faults.Strike(Fault.Crash);
+        });
         Repeat(faults.PauseEvery, () => Dice.Pick(Nodes).Pause(Dice.Between(SimulationOptions.ShardLease / 10, SimulationOptions.ShardLease * 3)));
         Repeat(faults.CleanStopEvery, () => Dice.Pick(Nodes).StopCleanly());
-        Repeat(faults.OutageEvery, () => Store.DownUntil = World.Clock.Elapsed + Dice.Between(TimeSpan.Zero, SimulationOptions.ShardLease * 2));
+        Repeat(faults.ClockJumpEvery, () => Dice.Pick(Nodes).SetClock(ClockErrorMax * (2 * Dice.NextDouble() - 1)));
+        Repeat(faults.OutageEvery, () =>
+        {
+            Store.DownUntil = World.Clock.Elapsed + Dice.Between(TimeSpan.Zero, SimulationOptions.ShardLease * 2);
+            Faults.Strike(Fault.Outage);
+        });
     }
 
     private void Repeat(TimeSpan? every, Action trouble)

@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Routing;
+using KernelGoalState = Astra.Kernel.Tasks.GoalState;
 using WireGoalState = Astra.Sdk.GoalState;
 
 namespace Astra.Gateway;
@@ -21,6 +22,7 @@ internal sealed class GoalEndpoints(KernelNode node, Submissions submissions, Re
         goals.MapPost("", Submit).Produces<GoalView>(StatusCodes.Status201Created).WithSummary("Submit a goal. The same Idempotency-Key and body again answers the same goal.");
         goals.MapGet("", List).Produces<Page<GoalView>>().WithSummary("The tenant's goals, newest first.");
         goals.MapGet("/{id}", Get).Produces<GoalView>().WithSummary("One goal, as last committed.");
+        goals.MapGet("/{id}/children", Children).Produces<Page<GoalView>>().WithSummary("The goals whose parent it is, newest first.");
         goals.MapPost("/{id}/cancel", Cancel).Produces<GoalView>().WithSummary("Cancel a goal and whatever of it has not ended.");
         goals.MapPost("/{id}/pause", Pause).Produces<GoalView>().WithSummary("Hand out nothing of it any more; what runs goes on to its end.");
         goals.MapPost("/{id}/resume", Resume).Produces<GoalView>().WithSummary("Hand it out again.");
@@ -41,15 +43,24 @@ internal sealed class GoalEndpoints(KernelNode node, Submissions submissions, Re
         });
     }
 
-    private async Task<IResult> List(WireGoalState? state, string? agent, string? cursor, int? limit, HttpContext http)
+    private Task<IResult> List(string? state, string? agent, string? cursor, int? limit, HttpContext http) => PageOf(
+        state, cursor, limit, http, (wanted, after, count) => node.ListGoalsAsync(http.Principal().Tenant, wanted, agent, after, count));
+
+    private Task<IResult> Children(Guid id, string? state, string? cursor, int? limit, HttpContext http) => PageOf(
+        state, cursor, limit, http, (wanted, after, count) => node.ListChildrenAsync(http.Principal().Tenant, new GoalId(id), wanted, after, count));
+
+    private async Task<IResult> PageOf(
+        string? state, string? cursor, int? limit, HttpContext http, Func<KernelGoalState?, GoalId?, int, ValueTask<Answer<IReadOnlyList<GoalRow>>>> list)
     {
+        // Bound by hand: the framework takes a state only as C# writes it, and everything else of the API says `failed`.
+        if (PageQuery.Refuse<WireGoalState>("state", state, out var wanted) is { } badState)
+            return badState;
         if (PageQuery.Refuse(limit) is { } badLimit)
             return badLimit;
         if (PageQuery.Refuse(cursor, out var after) is { } badCursor)
             return badCursor;
         var count = limit ?? PageQuery.LimitDefault;
-        var asked = node.ListGoalsAsync(
-            http.Principal().Tenant, state is { } wanted ? WireMapping.ToKernel(wanted) : null, agent, after is { } id ? new GoalId(id) : null, count + 1);
+        var asked = list(wanted is { } named ? WireMapping.ToKernel(named) : null, after is { } id ? new GoalId(id) : null, count + 1);
         return await replies.Of(http, asked, rows => Replies.Tagged(http, PageQuery.ToPage(rows, count, WireMapping.ToView, row => row.Id.Value)));
     }
 

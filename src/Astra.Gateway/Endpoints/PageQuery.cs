@@ -23,6 +23,18 @@ internal static class PageQuery
         return null;
     }
 
+    /// <summary>One of a few words, by its name alone: Enum.TryParse takes numbers too.</summary>
+    public static IResult? Refuse<T>(string name, string? word, out T? value) where T : struct, Enum
+    {
+        value = null;
+        if (string.IsNullOrEmpty(word))
+            return null;
+        if (!Enum.GetNames<T>().Contains(word, StringComparer.OrdinalIgnoreCase))
+            return Problems.Of(StatusCodes.Status400BadRequest, $"{name} is one of {string.Join(", ", Enum.GetNames<T>().Select(known => known.ToLowerInvariant()))}.");
+        value = Enum.Parse<T>(word, ignoreCase: true);
+        return null;
+    }
+
     /// <param name="rows">One more than the page holds, if there are that many.</param>
     public static Page<TView> ToPage<TRow, TView>(IReadOnlyList<TRow> rows, int limit, Func<TRow, TView> toView, Func<TRow, Guid> idOf) => new(
         [.. rows.Take(limit).Select(toView)],

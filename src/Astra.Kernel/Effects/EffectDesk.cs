@@ -15,10 +15,10 @@ internal sealed class EffectDesk(GoalDecisions decisions, KernelLimits limits)
             return Late(task);
         switch (task.Spec.Extras.Effect)
         {
-            case { State: EffectState.Sent } sent:
+            case { State: EffectState.Sent } sent when !Mutants.EffectResent:
                 return new Refusal(RefusalKind.Conflict, $"The effect of {task.Spec.Name} took place in attempt {sent.Attempt}. It is not made again; its output is in the assignment.");
             // Said twice by the same attempt, which is delivered at least once.
-            case { State: EffectState.Intended } intended when intended.Attempt == task.Attempt:
+            case { State: EffectState.Intended } intended when intended.Attempt == task.Attempt && !Mutants.IntentRepeated:
                 return task.State;
         }
         decisions.Intend(goal, task, what);

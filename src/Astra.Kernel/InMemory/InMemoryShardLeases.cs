@@ -6,16 +6,18 @@ public sealed class InMemoryShardLeases : IShardLeases
     private readonly Lock _transaction;
     private readonly IClock _clock;
     private readonly TimeSpan _leaseDuration;
+    private readonly IReadOnlyList<ShardId> _shards;
 
     private readonly long[] _epochs = new long[ShardId.Count];
     private readonly NodeId?[] _owners = new NodeId?[ShardId.Count];
     private readonly SortedDictionary<string, Lease> _leases = new(StringComparer.Ordinal);
 
-    internal InMemoryShardLeases(Lock transaction, IClock clock, TimeSpan leaseDuration)
+    internal InMemoryShardLeases(Lock transaction, IClock clock, TimeSpan leaseDuration, IReadOnlyList<ShardId> shards)
     {
         _transaction = transaction;
         _clock = clock;
         _leaseDuration = leaseDuration;
+        _shards = shards;
     }
 
     internal DateTimeOffset Now => _clock.UtcNow;
@@ -66,16 +68,16 @@ public sealed class InMemoryShardLeases : IShardLeases
             taking = _leases.Values.Count(IsAlive);
         else if (self.IsDraining)
             return 0;
-        return (ShardId.Count + taking - 1) / taking;
+        return (_shards.Count + taking - 1) / taking;
     }
 
     private bool IsAlive(Lease lease) => lease.ExpiresAt > _clock.Elapsed;
 
-    private IEnumerable<ShardId> OwnedBy(NodeId node) => ShardId.All.Where(shard => _owners[shard.Value] == node);
+    private IEnumerable<ShardId> OwnedBy(NodeId node) => _shards.Where(shard => _owners[shard.Value] == node);
 
     private void FreeExpired()
     {
-        foreach (var lease in _leases.Values.Where(lease => !IsAlive(lease)))
+        foreach (var lease in _leases.Values.Where(lease => !IsAlive(lease) || Mutants.TwoLeases))
             Free(OwnedBy(lease.Registration.Node));
     }
 
@@ -89,10 +91,13 @@ public sealed class InMemoryShardLeases : IShardLeases
     private void TakeFree(NodeId node, int fairShare, HashSet<ShardId> before)
     {
         var wanted = fairShare - OwnedBy(node).Count();
-        var free = ShardId.All.Where(shard => _owners[shard.Value] is null).OrderByDescending(before.Contains).ThenBy(shard => shard);
-        foreach (var shard in free.Take(int.Max(0, wanted)).ToArray())
+        if (wanted <= 0)
+            return;
+        var free = _shards.Where(shard => _owners[shard.Value] is null).OrderByDescending(before.Contains).ThenBy(shard => shard);
+        foreach (var shard in free.Take(wanted).ToArray())
         {
-            _epochs[shard.Value]++;
+            if (!Mutants.TakeoverKeepsEpoch || _epochs[shard.Value] == 0)
+                _epochs[shard.Value]++;
             _owners[shard.Value] = node;
         }
     }
@@ -100,11 +105,15 @@ public sealed class InMemoryShardLeases : IShardLeases
     private LeaseRenewal Describe(NodeId self, int fairShare)
     {
         var owned = OwnedBy(self).ToArray();
+        var owners = new NodeRegistration?[ShardId.Count];
+        foreach (var shard in _shards)
+            if (_owners[shard.Value] is { } owner)
+                owners[shard.Value] = _leases[owner.Value].Registration;
         return new LeaseRenewal(
             _leaseDuration,
             owned.ToDictionary(shard => shard, shard => new Epoch(_epochs[shard.Value])),
             owned.Skip(fairShare).ToArray(),
-            _owners.Select(owner => owner is { } node ? _leases[node.Value].Registration : null).ToArray(),
+            owners,
             _leases.Values.Select(lease => new NodeStanding(
                 lease.Registration, OwnedBy(lease.Registration.Node).Count(), IsAlive(lease))).ToArray());
     }

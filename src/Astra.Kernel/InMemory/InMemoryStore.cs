@@ -9,10 +9,12 @@ namespace Astra.Kernel.InMemory;
 public sealed class InMemoryStore
 {
     /// <param name="clock">The store's own clock: leases are decided by the database's time, never by a node's.</param>
-    public InMemoryStore(IClock clock, TimeSpan leaseDuration)
+    /// <param name="shards">Those that nodes can own; all 4,096 when it is left out. A small world has nothing to put into
+    /// most of them, and an actor for each would be most of its cost.</param>
+    public InMemoryStore(IClock clock, TimeSpan leaseDuration, IReadOnlyList<ShardId>? shards = null)
     {
         var transaction = new Lock();
-        Leases = new InMemoryShardLeases(transaction, clock, leaseDuration);
+        Leases = new InMemoryShardLeases(transaction, clock, leaseDuration, shards ?? [.. ShardId.All]);
         Journal = new InMemoryJournal(transaction, Leases);
         Projection = new InMemoryProjection(transaction, Leases);
         Agents = new InMemoryAgentStore(transaction, Leases, clock);

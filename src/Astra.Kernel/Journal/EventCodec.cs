@@ -222,7 +222,7 @@ public static class EventCodec
             EventKind.GoalDelegated => new KernelEvent.GoalDelegated(reader.Text(), (ulong)reader.Int64()),
             EventKind.GoalReleased => new KernelEvent.GoalReleased(reader.Text()),
             EventKind.GoalDiscarded => new KernelEvent.GoalDiscarded(reader.Text(), reader.Text()),
-            EventKind.TaskFixed => new KernelEvent.TaskFixed(reader.OptionalText(), reader.Byte() == 0 ? null : reader.Bytes(), reader.Text()),
+            EventKind.TaskFixed => new KernelEvent.TaskFixed(reader.OptionalText(), reader.Byte() == 0 ? (ReadOnlyMemory<byte>?)null : reader.Bytes(), reader.Text()),
             EventKind.GoalPaused => new KernelEvent.GoalPaused(reader.Text(), reader.OptionalText()),
             EventKind.GoalResumed => new KernelEvent.GoalResumed(reader.Text()),
             _ => throw new InvalidDataException($"An entry is of the unknown kind {(short)kind}. Run a newer build."),

@@ -30,6 +30,9 @@ public interface IProjection
     /// <summary>Newest first. A cursor is the id of the last goal of the page before.</summary>
     ValueTask<IReadOnlyList<GoalRow>> ListGoalsAsync(TenantId tenant, GoalState? state, string? agent, GoalId? after, int countMax, CancellationToken cancellationToken);
 
+    /// <summary>The goals whose parent a goal is, newest first. A cursor is the id of the last goal of the page before.</summary>
+    ValueTask<IReadOnlyList<GoalRow>> ListChildrenAsync(TenantId tenant, GoalId parent, GoalState? state, GoalId? after, int countMax, CancellationToken cancellationToken);
+
     /// <summary>Goals in quarantine that nobody has given up, the latest first.</summary>
     ValueTask<IReadOnlyList<QuarantineRow>> ListQuarantinedAsync(TenantId tenant, int countMax, CancellationToken cancellationToken);
 

@@ -143,7 +143,8 @@ internal sealed class Projector(IProjection projection, KernelLimits limits, Ker
             {
                 // The images are of this moment and cannot be taken again, so they are kept and written with the next
                 // round; meanwhile the backlog grows and pushes back on submission.
-                _images.InsertRange(0, batch);
+                if (!Mutants.RowsLostOnError)
+                    _images.InsertRange(0, batch);
                 notices.Publish(new KernelNotice.ProjectionDelayed(e.Message));
                 return;
             }

@@ -61,7 +61,7 @@ internal sealed class FairQueue
         var waiting = new Waiting(task, tenant, agent, line);
         _waiting[task.Task] = waiting;
         line.WaitingCount++;
-        line.Order.Enqueue(waiting, ((now - PointOfPriority * task.Priority).Ticks, _arrivals++));
+        line.Order.Enqueue(waiting, ((Mutants.PriorityInversion ? now + PointOfPriority * task.Priority : now - PointOfPriority * task.Priority).Ticks, _arrivals++));
         tenant.WaitingCount++;
         agent.WaitingCount++;
     }

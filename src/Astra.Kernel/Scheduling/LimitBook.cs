@@ -29,6 +29,8 @@ internal sealed class LimitBook(IClock clock, KernelLimits limits, Func<int> nod
     private readonly Dictionary<(TenantId, LimitScope, string), Account> _accounts = [];
     private readonly Dictionary<(TenantId, string), PausedAgent> _paused = [];
 
+    private bool _isLoaded;
+
     /// <summary>The earliest moment at which a rate that has refused somebody since the last look has something again.</summary>
     public TimeSpan? NextToken { get; private set; }
 
@@ -48,10 +50,18 @@ internal sealed class LimitBook(IClock clock, KernelLimits limits, Func<int> nod
         }
         foreach (var (key, account) in _accounts.ToList())
         {
-            account.Divide(nodeCount(), clock.Elapsed);
+            account.Divide(nodeCount(), clock.Elapsed, Begun);
             Close(key, account);
         }
+        _isLoaded = true;
     }
+
+    /// <summary>A bucket of a limit that was not here before. One that was set while this node looked is full. Of one that
+    /// was there before the node, others may have used what there was, and go on as if they were alone until their next
+    /// renewal tells them of this node: so much it owes.</summary>
+    private TokenBucket Begun(double countMax, TimeSpan period) => _isLoaded
+        ? new TokenBucket(countMax, period, clock.Elapsed)
+        : TokenBucket.InDebt(countMax, period, clock.Elapsed, limits.LeaseRenewalInterval);
 
     public int RunningOf(TenantId tenant, LimitScope scope, string name) => _accounts.GetValueOrDefault((tenant, scope, name))?.Running ?? 0;
 
@@ -94,8 +104,8 @@ internal sealed class LimitBook(IClock clock, KernelLimits limits, Func<int> nod
         if (!_accounts.TryGetValue((tenant, scope, name), out var account))
             return boundOfNode > 0 ? null : new Obstacle(Barrier.Concurrency, scope, name, 0, boundOfNode, boundOfNode, default, null);
         if (account.Limit is null)
-            return account.Running < boundOfNode ? null : new Obstacle(Barrier.Concurrency, scope, name, account.Running, boundOfNode, boundOfNode, default, null);
-        account.Divide(nodeCount(), clock.Elapsed);
+            return account.Running < boundOfNode || Mutants.LimitIgnored ? null : new Obstacle(Barrier.Concurrency, scope, name, account.Running, boundOfNode, boundOfNode, default, null);
+        account.Divide(nodeCount(), clock.Elapsed, Begun);
         var share = Math.Min(boundOfNode, account.Share);
         if (account.Running >= share)
             return new Obstacle(Barrier.Concurrency, scope, name, account.Running, Math.Min(boundOfNode, account.Limit.Concurrency ?? boundOfNode), share, default, null);
@@ -163,15 +173,22 @@ internal sealed class LimitBook(IClock clock, KernelLimits limits, Func<int> nod
         public TokenBucket? Second { get; private set; }
         public TokenBucket? Minute { get; private set; }
 
-        /// <summary>A change starts with full buckets; nodes that come or go do too.</summary>
-        public void Divide(int nodes, TimeSpan now)
+        /// <summary>Nodes that come or go change the share and give nothing: full buckets on every node would be a burst of
+        /// the whole rate each time.</summary>
+        public void Divide(int nodes, TimeSpan now, Func<double, TimeSpan, TokenBucket> begun)
         {
             if (_divided == Limit && _nodes == nodes)
                 return;
+            var isNew = _divided != Limit;
             (_divided, _nodes) = (Limit, nodes);
             Share = Limit?.Concurrency is { } concurrency ? (int)(((long)concurrency + nodes - 1) / nodes) : int.MaxValue;
-            Second = Limit?.PerSecond is { } perSecond ? new TokenBucket(perSecond / (double)nodes, LimitBook.Second, now) : null;
-            Minute = Limit?.PerMinute is { } perMinute ? new TokenBucket(perMinute / (double)nodes, LimitBook.Minute, now) : null;
+            Second = Bucket(Second, Limit?.PerSecond, LimitBook.Second);
+            Minute = Bucket(Minute, Limit?.PerMinute, LimitBook.Minute);
+
+            TokenBucket? Bucket(TokenBucket? before, int? count, TimeSpan period) =>
+                count is not { } max ? null
+                : before is null || isNew ? begun(max / (double)nodes, period)
+                : before.Resize(max / (double)nodes, now);
         }
 
         public void TakeTokens()

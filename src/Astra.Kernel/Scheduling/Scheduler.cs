@@ -125,7 +125,8 @@ internal sealed partial class Scheduler(IClock clock, KernelLimits limits, Shard
                 turn.Reply(SchedulerCensus.Of(Why.Summarise(), _queue, _workers, _byShard, _laterById.Values));
                 return default;
             case var tick when ReferenceEquals(tick, DueTick):
-                _dueTimer = null;
+                if (!Mutants.TimerLost)
+                    _dueTimer = null;
                 TakeDue(turn);
                 break;
             case var tick when ReferenceEquals(tick, AwayTick):
@@ -172,7 +173,7 @@ internal sealed partial class Scheduler(IClock clock, KernelLimits limits, Shard
     private DateTimeOffset? DueOf(ReadyTask ready)
     {
         var retry = ready.DueAt is { } due && due > clock.UtcNow + limits.RetryDelayMax ? clock.UtcNow + limits.RetryDelayMax : ready.DueAt;
-        return ready.NotBefore is { } start && !(start < retry) ? start : retry;
+        return ready.NotBefore is { } start && !(start < retry) && !Mutants.StartIgnored ? start : retry;
     }
 
     private void PlaceAnew(ActorTurn turn)

@@ -29,6 +29,18 @@ internal sealed class TokenBucket(double countMax, TimeSpan period, TimeSpan now
 
     public void Take() => _tokens--;
 
+    /// <summary>Empty, and so for as long as <paramref name="debt"/> from now.</summary>
+    public static TokenBucket InDebt(double countMax, TimeSpan period, TimeSpan now, TimeSpan debt) =>
+        new(countMax, period, now) { _tokens = -countMax * (debt / period) };
+
+    /// <summary>The bucket of another share of the same rate, holding what this one holds: the part that was used stays used.
+    /// What this one has above the new share's capacity is nobody's any more; what it owes, the new one owes.</summary>
+    public TokenBucket Resize(double countMax, TimeSpan now)
+    {
+        Fill(now);
+        return new TokenBucket(countMax, period, now) { _tokens = Math.Min(Math.Max(1, countMax), _tokens) };
+    }
+
     /// <summary>What was taken came to nothing.</summary>
     public void GiveBack() => _tokens = Math.Min(_capacity, _tokens + 1);
 

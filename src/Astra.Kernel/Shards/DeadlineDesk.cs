@@ -34,7 +34,8 @@ internal sealed class DeadlineDesk(ShardGoals goals, GoalDecisions decisions, IC
 
     public void Lapse()
     {
-        _timer = null;
+        if (!Mutants.DeadlineTimerLost)
+            _timer = null;
         while (_watched.TryPeek(out var id, out var key) && key.Item1 <= clock.UtcNow)
         {
             _watched.Dequeue();

@@ -24,7 +24,7 @@ internal sealed class DelegationDesk(ShardGoals goals, GoalDecisions decisions, 
         };
         var digest = RequestDigest.Of(goods);
         var before = task.Spec.Extras.Delegations ?? [];
-        if (before.Where(other => other.Name == name).Select(other => (ulong?)other.Digest).FirstOrDefault() is { } known)
+        if (before.Where(other => other.Name == name).Select(other => (ulong?)other.Digest).FirstOrDefault() is { } known && !Mutants.DelegationRepeated)
             return known == digest ? task.State : Invalid($"Step {task.Spec.Name} has submitted another goal as {name} before; another goal needs another name.");
 
         if (GoalRequestRules.Check(goods, limits) is { } refusal)

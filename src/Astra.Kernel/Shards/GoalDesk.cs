@@ -21,7 +21,7 @@ internal sealed class GoalDesk(ShardGoals goals, ShardLog log, GoalDecisions dec
     public Answer<GoalRow> Submit(ShardRequest.Submit submit)
     {
         var goods = submit.Goods;
-        if (goods.IdempotencyKey is { } key && goals.FindByKey(submit.Tenant, key) is { } before)
+        if (goods.IdempotencyKey is { } key && goals.FindByKey(submit.Tenant, key) is { } before && !Mutants.IdempotencyKeyIgnored)
             return before.RequestDigest == submit.Digest
                 ? before
                 : new Refusal(RefusalKind.Conflict, $"The Idempotency-Key {key} was used before, for another goal ({before.Id}). Use a new key.");
@@ -91,7 +91,7 @@ internal sealed class GoalDesk(ShardGoals goals, ShardLog log, GoalDecisions dec
     {
         if (goal.State != GoalState.Active)
             return new Refusal(RefusalKind.Conflict, $"The goal has ended ({goal.State.ToString().ToLowerInvariant()}); finished history is not edited.");
-        if (ifRevision is { } expected && expected != goal.Revision)
+        if (ifRevision is { } expected && expected != goal.Revision && !Mutants.EditIgnoresVersion)
             return new Refusal(RefusalKind.Conflict, $"The plan is at revision {goal.Revision}, not {expected}: somebody else has edited it. Read it again and repeat the edit.");
         return null;
     }

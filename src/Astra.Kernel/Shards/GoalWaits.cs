@@ -47,7 +47,7 @@ internal sealed class GoalWaits(ShardId shard, ShardGoals goals, GoalCascades ca
     public void LookAgain(ActorTurn turn)
     {
         _isLookPlanned = false;
-        if (_waiting.Count > 0)
+        if (_waiting.Count > 0 && !Mutants.LostWordNotAskedAgain)
             Ask(_waiting.Keys, turn);
     }
 

@@ -45,9 +45,9 @@ internal sealed partial class ShardActor
             Add(Goal.Restore(snapshot));
         foreach (var goal in _quarantine.Restore(activate))
             Add(goal);
-        foreach (var entry in activate.Tail)
+        foreach (var entry in Mutants.TakeoverWithoutReplay ? [] : activate.Tail)
             Replay(entry, activate.Snapshot);
-        _log.Open(activate.Epoch, activate.Tail.Count > 0 ? activate.Tail[^1].Seq : activate.Snapshot.Watermark);
+        _log.Open(activate.Epoch, activate.Tail.Count > 0 && !Mutants.SequenceRepeats ? activate.Tail[^1].Seq : activate.Snapshot.Watermark);
         _projection.Open(activate.Epoch, activate.Snapshot.Watermark);
         _goals.Open(_node.Clock.Elapsed);
         _work.Open(turn.Self, activate.Epoch);

@@ -92,7 +92,7 @@ internal sealed class ShardGoals
         {
             var goal = _ended[i];
             // Of what is in quarantine there is nothing to be read elsewhere.
-            if (goal.IsDirty || goal.LastSeq > watermark || goal is { IsQuarantined: true, IsDiscarded: false })
+            if (((goal.IsDirty || goal.LastSeq > watermark) && !Mutants.EvictedUnseen) || goal is { IsQuarantined: true, IsDiscarded: false })
                 continue;
             _ended.RemoveAt(i);
             _goals.Remove((goal.Tenant, goal.Id));

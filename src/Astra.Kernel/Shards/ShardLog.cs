@@ -51,7 +51,7 @@ internal sealed class ShardLog(ShardId shard, IClock clock, JournalWriter writer
     /// <param name="effect">Must not fail: what it rests on is true by then.</param>
     public void Defer(Action effect)
     {
-        if (CommittedSeq == LastSeq)
+        if (CommittedSeq == LastSeq || Mutants.EffectBeforeCommit)
             effect();
         else
             _deferred.Enqueue(new Deferred(LastSeq, null, effect, null, null));
@@ -64,7 +64,7 @@ internal sealed class ShardLog(ShardId shard, IClock clock, JournalWriter writer
         if (waiting is null)
             return;
         object reply = answer.Refusal is { } refusal ? refusal : answer.Value!;
-        if (CommittedSeq == LastSeq)
+        if (CommittedSeq == LastSeq || Mutants.AcknowledgeBeforeCommit)
             waiting.TrySend(reply);
         else
             _deferred.Enqueue(new Deferred(LastSeq, null, null, waiting, reply));
@@ -78,11 +78,11 @@ internal sealed class ShardLog(ShardId shard, IClock clock, JournalWriter writer
         if (_underWay is { IsEnded: true } ended)
         {
             _underWay = null;
-            if (ended.Outcome != AppendOutcome.Committed)
+            if (ended.Outcome != AppendOutcome.Committed && !Mutants.FailedCommitAcknowledged)
                 throw new ShardLostException(ended.Describe());
             committed = ended.Append.Entries.Count;
             CommittedSeq = ended.Append.Entries[^1].Seq;
-            while (_deferred.TryPeek(out var first) && first.Seq <= CommittedSeq)
+            while (_deferred.TryPeek(out var first) && first.Seq <= (Mutants.DispatchBeforeCommit ? LastSeq : CommittedSeq))
                 Run(_deferred.Dequeue());
         }
         if (_underWay is null && _next.Count > 0)
@@ -125,7 +125,7 @@ internal sealed class ShardLog(ShardId shard, IClock clock, JournalWriter writer
             From = from,
             Command = command,
             To = to,
-            Attempt = (task?.Attempt ?? 0) + (command == TaskCommand.Claim ? 1 : 0),
+            Attempt = (task?.Attempt ?? 0) + (command == TaskCommand.Claim && !(Mutants.DoubleDispatchAfterReconnect && task!.ExpiryCount > 0) ? 1 : 0),
             CodecVersion = EventCodec.VersionOf(kernelEvent),
             Data = EventCodec.Encode(kernelEvent),
         };

@@ -24,7 +24,6 @@ internal sealed class ShardRegion(NodeParts parts, ShardMap map, IShardLeases le
     private const int ShardsPerLoadMin = 64;
     private const int ShardsPerLoadMax = 1024;
 
-    private const int ShardMailboxCapacityMax = 8192;
     private const int HistoryPage = 5_000;
 
     private static readonly object Tick = new();
@@ -194,7 +193,7 @@ internal sealed class ShardRegion(NodeParts parts, ShardMap map, IShardLeases le
     {
         Name = $"shard-{shard.Value}",
         Create = () => new ShardActor(shard, parts),
-        MailboxCapacityMax = ShardMailboxCapacityMax,
+        MailboxCapacityMax = parts.Limits.ShardMailboxMax,
     });
 
     /// <summary>Until everything is loaded or the lease is due to be renewed: a million tasks take longer to read than a
@@ -233,7 +232,7 @@ internal sealed class ShardRegion(NodeParts parts, ShardMap map, IShardLeases le
     /// been reopened since.</summary>
     private async ValueTask<ShardSnapshot> WithReopenedAsync(ShardSnapshot snapshot, IReadOnlyList<JournalEntry> tail)
     {
-        if (tail.Count == 0)
+        if (tail.Count == 0 || Mutants.ReopenedGoalForgotten)
             return snapshot;
         // The rows of what is in quarantine are not complete.
         var known = snapshot.Goals.Select(goal => goal.Goal.Id).Concat(snapshot.HeldBack.Select(held => held.Goal)).ToHashSet();

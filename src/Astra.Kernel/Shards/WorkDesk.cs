@@ -25,7 +25,7 @@ internal sealed class WorkDesk(ShardId shard, ShardGoals goals, ShardLog log, Go
         var task = goal?.Graph.Find(claim.Task);
         // It may have been given to other hands by an edit since it was offered; it is on offer to those by then.
         var isForThisWorker = task is not null && claim.Worker.Offer.Executors.Contains(task.Spec.Executor);
-        if (goal is null || task is null || goal.Extras.Pause is not null || task.State != TaskState.Ready || task.Attempt != claim.AttemptBefore || !isForThisWorker || !isOpen)
+        if (goal is null || task is null || (goal.Extras.Pause is not null && !Mutants.PauseIgnored) || task.State != TaskState.Ready || task.Attempt != claim.AttemptBefore || !isForThisWorker || !isOpen)
         {
             var isStillReady = task is { State: TaskState.Ready } && goal!.Extras.Pause is null && task.Attempt == claim.AttemptBefore && isForThisWorker;
             parts.Scheduler.TrySend(new ClaimRefused(claim, IsWorthAnother: isStillReady));
@@ -63,7 +63,7 @@ internal sealed class WorkDesk(ShardId shard, ShardGoals goals, ShardLog log, Go
             return Late("The task is gone: its goal has ended, or it was removed from the plan.");
 
         // The fence comes before the table.
-        if (report.Attempt.Attempt != task.Attempt)
+        if (report.Attempt.Attempt != task.Attempt && !Mutants.CompletionFromOldAttempt)
             return Late($"Attempt {report.Attempt.Attempt} of {task.Spec.Name} is over; the latest is {task.Attempt}.");
         if (task.State == TaskState.Running && task.Lease?.WorkerId != report.Worker)
             return Late($"Another worker holds attempt {task.Attempt} of {task.Spec.Name}.");
@@ -135,7 +135,7 @@ internal sealed class WorkDesk(ShardId shard, ShardGoals goals, ShardLog log, Go
     /// itself again. A lease that ends earlier than it does moves it forward.</summary>
     public void WatchLeases(ActorTurn turn)
     {
-        if (_firstEnd is not { } first || (_watch is { } set && set.At <= first))
+        if (_firstEnd is not { } first || (_watch is { } set && set.At <= first) || Mutants.ReaperOff)
             return;
         _watch?.Timer.Dispose();
         var delay = first - parts.Clock.Elapsed;
@@ -174,7 +174,8 @@ internal sealed class WorkDesk(ShardId shard, ShardGoals goals, ShardLog log, Go
             {
                 if (isRevoked)
                     held.Worker?.Revoke(task.Id, entry.Attempt, entry.Command == TaskCommand.Lapse ? "The deadline of the task has passed." : $"The attempt is over: {entry.Kind}.");
-                parts.Scheduler.TrySend(new SlotFreed(new AttemptId(task.Id, entry.Attempt), held.WorkerId));
+                if (!Mutants.SlotLeaked)
+                    parts.Scheduler.TrySend(new SlotFreed(new AttemptId(task.Id, entry.Attempt), held.WorkerId));
                 if (entry.To == TaskState.Ready)
                     Offer(goal, task);
             };

@@ -48,7 +48,7 @@ public static class DependencyRules
         {
             DeadTaskPolicy.Doom => DependencyVerdict.Doom,
             DeadTaskPolicy.Skip => DependencyVerdict.Skip,
-            _ => DependencyVerdict.Open,
+            _ => Mutants.WaitPolicyDooms ? DependencyVerdict.Doom : DependencyVerdict.Open,
         },
         _ => DependencyVerdict.Open,
     };

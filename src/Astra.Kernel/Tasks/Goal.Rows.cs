@@ -79,7 +79,7 @@ internal sealed partial class Goal
         foreach (var node in _dirtyTasks)
         {
             node.IsDirty = false;
-            if (Graph.Find(node.Id) is null)
+            if (Graph.Find(node.Id) is null || (Mutants.ProjectionSkipsOne && ReferenceEquals(node, _dirtyTasks[^1])))
                 continue;
             tasks.Add(ToRow(node));
             changes.Add(ChangeOf(node));

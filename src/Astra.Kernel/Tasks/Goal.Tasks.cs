@@ -138,7 +138,7 @@ internal sealed partial class Goal
         {
             if (from.IsFinal())
                 dependent.Node.OpenDependencies = TaskGraph.CountOpen(dependent.Node);
-            else if (node.IsMet(dependent))
+            else if (node.IsMet(dependent) || Mutants.UnmetDependencyCounts)
                 dependent.Node.OpenDependencies--;
         }
     }

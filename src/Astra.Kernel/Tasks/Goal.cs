@@ -17,7 +17,7 @@ internal sealed partial class Goal
         (Id, Tenant, Agent, Title, Input, Priority) = (id, tenant, agent, title, input, priority);
         (DeadTaskPolicy, IdempotencyKey, RequestDigest, SubmittedBy, CreatedAt) = (deadTaskPolicy, idempotencyKey, requestDigest, submittedBy, createdAt);
         Extras = extras;
-        if (extras.IsHeld)
+        if (extras.IsHeld && !Mutants.GoalBeginsTooEarly)
             Graph.Hold();
     }
 
@@ -166,6 +166,7 @@ internal sealed partial class Goal
     private void Leave(TaskNode node)
     {
         _counts[(int)node.State]--;
-        _removedTasks.Add(new RemovedTask(Tenant, node.Id));
+        if (!Mutants.RemovedRowStays)
+            _removedTasks.Add(new RemovedTask(Tenant, node.Id));
     }
 }

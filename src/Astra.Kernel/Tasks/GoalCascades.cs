@@ -8,7 +8,7 @@ internal sealed class GoalCascades(IRecorder recorder, GoalDecisions decisions, 
     /// <summary>A goal that this one comes after has ended. Heard twice it says nothing new.</summary>
     public void OnPredecessorEnded(Goal goal, GoalStanding ended)
     {
-        if (goal.State != GoalState.Active || goal.Extras.After?.Any(dependency => dependency.On == ended.Goal && dependency.IsOpen) != true)
+        if (goal.State != GoalState.Active || goal.Extras.After?.Any(dependency => dependency.On == ended.Goal && (dependency.IsOpen || Mutants.PredecessorHeardTwice)) != true)
             return;
         recorder.RecordGoal(goal, new KernelEvent.PredecessorEnded(ended.Goal, ended.State));
         var isBroken = goal.Extras.After!.Any(dependency => dependency.On == ended.Goal && dependency.IsBroken);
@@ -21,7 +21,7 @@ internal sealed class GoalCascades(IRecorder recorder, GoalDecisions decisions, 
     /// <summary>Its parent was cancelled: nobody waits for it any more, unless it was submitted to go on alone.</summary>
     public void OnParentEnded(Goal goal, GoalStanding ended)
     {
-        if (goal.State == GoalState.Active && goal.Extras.Parent == ended.Goal && ended.State == GoalState.Cancelled && goal.Extras.OnCancelledParent is null or CascadePolicy.Cancel)
+        if (goal.State == GoalState.Active && goal.Extras.Parent == ended.Goal && ended.State == GoalState.Cancelled && !Mutants.OrphanGoesOn && goal.Extras.OnCancelledParent is null or CascadePolicy.Cancel)
             Cancel(goal, $"Its parent, goal {ended.Goal}, {HowItEnded(ended)}");
     }
 

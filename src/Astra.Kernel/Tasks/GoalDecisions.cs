@@ -38,9 +38,9 @@ internal sealed class GoalDecisions(IRecorder recorder, KernelLimits limits)
     /// others end it here.</summary>
     public Transition Fail(Goal goal, TaskNode node, Failure failure, Func<TaskSpec, int, DateTimeOffset> dueAfter)
     {
-        var isLast = node.FailureCount + 1 >= node.Spec.AttemptCountMax;
-        if (failure.Kind != FailureKind.Transient || isLast)
-            return Move(goal, node, TaskCommand.Exhaust, new KernelEvent.TaskDied(failure));
+        var isLast = node.FailureCount + 1 >= node.Spec.AttemptCountMax && !Mutants.UnboundedRetries;
+        if ((failure.Kind != FailureKind.Transient && !Mutants.PermanentFailureRetried) || isLast)
+            return Mutants.DeadLetterDropped ? Cancel(goal, node, failure.Reason) : Move(goal, node, TaskCommand.Exhaust, new KernelEvent.TaskDied(failure));
         return goal.Extras.HasUsedItsRetries
             ? Move(goal, node, TaskCommand.Exhaust, new KernelEvent.TaskDied(failure with
             {
@@ -80,7 +80,7 @@ internal sealed class GoalDecisions(IRecorder recorder, KernelLimits limits)
 
     /// <summary>The worker is gone or silent. A task that takes one worker after another down with it is poison.</summary>
     public Transition Expire(Goal goal, TaskNode node, string reason) =>
-        node.ExpiryCount + 1 >= (node.Spec.Extras.WorkersLostMax ?? limits.ExpiryCountMax)
+        node.ExpiryCount + 1 >= (node.Spec.Extras.WorkersLostMax ?? limits.ExpiryCountMax) && !Mutants.PoisonUnnoticed
             ? Move(goal, node, TaskCommand.Exhaust, new KernelEvent.TaskDied(new Failure(
                 FailureKind.Poison, $"It lost {node.ExpiryCount + 1} workers, the last time because: {reason}", $"poison:{node.Spec.Executor}/{node.Spec.Kind}")))
             : Move(goal, node, TaskCommand.Expire, new KernelEvent.TaskExpired(reason));
@@ -95,7 +95,7 @@ internal sealed class GoalDecisions(IRecorder recorder, KernelLimits limits)
 
     public void CancelGoal(Goal goal, string reason)
     {
-        foreach (var node in goal.Graph.Tasks.Where(node => !node.State.IsFinal()).OrderBy(node => node.Order).ToList())
+        foreach (var node in goal.Graph.Tasks.Where(node => !node.State.IsFinal() && !(Mutants.CancelLeavesRunning && node.State == TaskState.Running)).OrderBy(node => node.Order).ToList())
             Step(goal, node, TaskCommand.Cancel, new KernelEvent.TaskCancelled(reason));
         recorder.RecordGoal(goal, new KernelEvent.GoalCancelled(reason));
     }
@@ -125,18 +125,20 @@ internal sealed class GoalDecisions(IRecorder recorder, KernelLimits limits)
             foreach (var edge in back[i].Dependents)
             {
                 var dependent = edge.Node;
-                if (dependent.State == TaskState.Ready && dependent.OpenDependencies > 0)
+                if (dependent.State == TaskState.Ready && dependent.OpenDependencies > 0 && !Mutants.RedriveLeavesReady)
                     Step(goal, dependent, TaskCommand.Block, new KernelEvent.TaskBlocked());
-                if (dependent is { State: TaskState.Cancelled, DoomedBy: not null } && !IsHopeless(goal, dependent))
+                if (dependent is { State: TaskState.Cancelled, DoomedBy: not null } && !IsHopeless(goal, dependent) && !Mutants.RedriveLeavesDoomed)
                 {
                     Step(goal, dependent, TaskCommand.Redrive, new KernelEvent.TaskRedriven(by));
                     back.Add(dependent);
                 }
             }
         }
+        // Whoever died of its deadline may have been waiting, and what it waited for may have gone another way meanwhile.
         foreach (var node in back)
-            if (node is { State: TaskState.Pending, OpenDependencies: 0 })
-                Step(goal, node, TaskCommand.Unblock, new KernelEvent.TaskUnblocked());
+            if (node.State == TaskState.Pending)
+                Settle(goal, node);
+        EndIfDone(goal);
     }
 
     /// <summary>A task's place has changed by an edit: it waits again, waits no more, or can never run.</summary>
@@ -157,7 +159,7 @@ internal sealed class GoalDecisions(IRecorder recorder, KernelLimits limits)
     /// into account does not fail the goal, and neither does a way that was not taken.</summary>
     public void EndIfDone(Goal goal)
     {
-        if (goal.State != GoalState.Active || goal.Counts.Open > 0)
+        if (goal.State != GoalState.Active || goal.Counts.Open > (Mutants.GoalEndsEarly ? 1 : 0))
             return;
         var last = goal.Graph.Tasks.Where(node => node.Dependents.Count == 0).OrderBy(node => node.Order).ToList();
         var done = last.Where(node => node.State == TaskState.Completed).ToList();
@@ -195,7 +197,7 @@ internal sealed class GoalDecisions(IRecorder recorder, KernelLimits limits)
     // Whatever else would become of an attempt that ends between intent and outcome, it is not tried again and not given
     // up: nobody knows whether it took effect, and the machine does not guess.
     private static (TaskCommand Command, KernelEvent Event) WithoutGuessing(TaskNode node, TaskCommand command, KernelEvent kernelEvent) =>
-        node is { State: TaskState.Running, HasOpenIntent: true } && command is TaskCommand.Retry or TaskCommand.Exhaust or TaskCommand.Expire or TaskCommand.Suspend or TaskCommand.Lapse
+        node is { State: TaskState.Running, HasOpenIntent: true } && !Mutants.EffectGuessed && command is TaskCommand.Retry or TaskCommand.Exhaust or TaskCommand.Expire or TaskCommand.Suspend or TaskCommand.Lapse
             ? (TaskCommand.Suspend, new KernelEvent.EffectLost(Unknown(node, kernelEvent)))
             : (command, kernelEvent);
 
@@ -242,9 +244,10 @@ internal sealed class GoalDecisions(IRecorder recorder, KernelLimits limits)
                 if (node.Judge(edge, goal.DeadTaskPolicy) is DependencyVerdict.Doom or DependencyVerdict.Skip)
                 {
                     GiveUp(goal, dependent);
-                    open.Enqueue(dependent);
+                    if (!Mutants.CascadeForgetsOne)
+                        open.Enqueue(dependent);
                 }
-                else if (dependent.OpenDependencies == 0)
+                else if (dependent.OpenDependencies == 0 && !(Mutants.LostUnblock && StableHash.Of(dependent.Id.Value, "") % 50 == 0))
                     Step(goal, dependent, TaskCommand.Unblock, new KernelEvent.TaskUnblocked());
             }
         }

@@ -17,7 +17,7 @@ public sealed record RetryPolicy(TimeSpan DelayMin, TimeSpan DelayMax, double Fa
     {
         var grown = DelayMin.TotalSeconds * Math.Pow(Factor, Math.Min(failureCount - 1, GrowthsMax));
         var capped = grown < DelayMax.TotalSeconds ? TimeSpan.FromSeconds(grown) : DelayMax;
-        return capped * (0.5 + 0.5 * dice);
+        return Mutants.RetryAtOnce ? TimeSpan.Zero : capped * (0.5 + 0.5 * dice);
     }
 
     /// <summary>Why this makes no sense, or null.</summary>

@@ -65,6 +65,10 @@ public sealed class PostgresProjection : IProjection
         TenantId tenant, GoalState? state, string? agent, GoalId? after, int countMax, CancellationToken cancellationToken) =>
         _reads.ListGoalsAsync(tenant, state, agent, after, countMax, cancellationToken);
 
+    public ValueTask<IReadOnlyList<GoalRow>> ListChildrenAsync(
+        TenantId tenant, GoalId parent, GoalState? state, GoalId? after, int countMax, CancellationToken cancellationToken) =>
+        _reads.ListChildrenAsync(tenant, parent, state, after, countMax, cancellationToken);
+
     public ValueTask<IReadOnlyList<TitledTask>> ListDeadTasksAsync(
         TenantId tenant, string? fingerprint, TaskId? after, int countMax, CancellationToken cancellationToken) =>
         _failures.ListDeadTasksAsync(tenant, fingerprint, after, countMax, cancellationToken);

@@ -1,5 +1,6 @@
 using System.Data;
 using Astra.Kernel;
+using Astra.Kernel.Journal;
 using Astra.Kernel.Tasks;
 using Npgsql;
 using NpgsqlTypes;
@@ -42,6 +43,13 @@ internal sealed class ProjectionReads
         SELECT {GoalRows.Columns} FROM goals AS g WHERE g.tenant = $1 AND g.agent = $5 AND ($4 IS NULL OR g.state = $4) AND {Page}
         """;
 
+    // A parent is the first of a goal's extras: the parent's id behind one byte, its tag. The index is over that.
+    private const string ListOfParent = $"""
+        SELECT {GoalRows.Columns}
+        FROM goals AS g
+        WHERE g.tenant = $1 AND substring(g.extras FROM 1 FOR 1) = '\x01'::bytea AND substring(g.extras FROM 1 FOR 17) = $5
+          AND ($4 IS NULL OR g.state = $4) AND {Page}
+        """;
 
     private readonly Database _database;
     private readonly Gathered<(TenantId Tenant, string Key), GoalRow> _submissions;
@@ -162,6 +170,16 @@ internal sealed class ProjectionReads
             query.Parameters.OptionalSmallint((short?)state);
         if (sql is ListOfAgent)
             query.Parameters.Text(agent!);
+        await using var reader = await query.ExecuteAsync(cancellationToken);
+        return await ReadAllAsync(reader, GoalRows.Read, cancellationToken);
+    }
+
+    public async ValueTask<IReadOnlyList<GoalRow>> ListChildrenAsync(
+        TenantId tenant, GoalId parent, GoalState? state, GoalId? after, int countMax, CancellationToken cancellationToken)
+    {
+        await using var query = await TenantQuery.OpenAsync(_database, tenant, ListOfParent, cancellationToken);
+        query.Parameters.Uuid(tenant.Value).OptionalUuid(after?.Value).Integer(countMax).OptionalSmallint((short?)state)
+            .Bytes(ExtrasCodec.Encode(new GoalExtras { Parent = parent }));
         await using var reader = await query.ExecuteAsync(cancellationToken);
         return await ReadAllAsync(reader, GoalRows.Read, cancellationToken);
     }

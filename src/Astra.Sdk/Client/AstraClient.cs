@@ -36,6 +36,9 @@ public sealed partial class AstraClient : IAstraClient, IDisposable
     public Task<Page<GoalView>> ListGoalsAsync(GoalState? state = null, string? agent = null, string? cursor = null, int limit = 50, CancellationToken cancellationToken = default) =>
         GetAsync<Page<GoalView>>($"goals?limit={limit}{Query("state", state?.ToString().ToLowerInvariant())}{Query("agent", agent)}{Query("cursor", cursor)}", cancellationToken);
 
+    public Task<Page<GoalView>> ListChildrenAsync(Guid parent, GoalState? state = null, string? cursor = null, int limit = 50, CancellationToken cancellationToken = default) =>
+        GetAsync<Page<GoalView>>($"goals/{parent}/children?limit={limit}{Query("state", state?.ToString().ToLowerInvariant())}{Query("cursor", cursor)}", cancellationToken);
+
     public Task<GoalView> CancelGoalAsync(Guid goal, string? reason = null, CancellationToken cancellationToken = default) =>
         _requests.SendAsync<GoalView>(HttpMethod.Post, $"goals/{goal}/cancel", new ReasonGiven(reason), cancellationToken);
 

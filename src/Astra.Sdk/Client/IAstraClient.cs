@@ -8,6 +8,10 @@ public partial interface IAstraClient
     Task<GoalView> SubmitAsync(GoalSubmission submission, string? idempotencyKey = null, CancellationToken cancellationToken = default);
     Task<GoalView> GetGoalAsync(Guid goal, CancellationToken cancellationToken = default);
     Task<Page<GoalView>> ListGoalsAsync(GoalState? state = null, string? agent = null, string? cursor = null, int limit = 50, CancellationToken cancellationToken = default);
+
+    /// <summary>The goals whose parent a goal is, the newest first.</summary>
+    Task<Page<GoalView>> ListChildrenAsync(Guid parent, GoalState? state = null, string? cursor = null, int limit = 50, CancellationToken cancellationToken = default);
+
     Task<GoalView> CancelGoalAsync(Guid goal, string? reason = null, CancellationToken cancellationToken = default);
 
     /// <summary>Goals that the tables refuse, the latest first.</summary>

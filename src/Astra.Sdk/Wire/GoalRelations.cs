@@ -10,5 +10,8 @@ public enum CascadePolicy { Cancel, GoOn }
 /// why goals never wait in a circle.</summary>
 public sealed record GoalAfter(Guid Goal, GoalCondition When = GoalCondition.Completed);
 
+/// <summary>A goal that another is the parent of, in as many words as a list of them needs.</summary>
+public sealed record ChildGoal(Guid Id, string? Agent, string Title, GoalState State);
+
 /// <param name="Ended">How it ended; null while it is waited for.</param>
 public sealed record GoalAfterView(Guid Goal, GoalCondition When, GoalState? Ended = null);

@@ -73,6 +73,10 @@ public sealed record GoalView
     /// <summary>The goal it is a child of.</summary>
     public Guid? Parent { get; init; }
 
+    /// <summary>The goals whose parent it is, the newest first. Left out by the API, which has them at `/children`;
+    /// `goal show` puts the two together.</summary>
+    public Page<ChildGoal>? Children { get; init; }
+
     /// <summary>Why it failed or was cancelled, in one sentence.</summary>
     public string? Reason { get; init; }
 

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
+using System.Text.Json;
 
 namespace Astra.Commands;
 
@@ -15,6 +16,12 @@ public static class Choices
     public static Option<T> Option<T>(string name, string description, string helpName, T byDefault) where T : struct, Enum => new(name)
     {
         Description = description, HelpName = helpName, CustomParser = Parse<T>, DefaultValueFactory = _ => byDefault,
+    };
+
+    /// <summary>Null when it is not given.</summary>
+    public static Option<T?> OptionalOption<T>(string name, string description, string helpName) where T : struct, Enum => new(name)
+    {
+        Description = description, HelpName = helpName, CustomParser = result => Parse<T>(result),
     };
 
     public static Option<int?> Count(string name, string description, int min) => new(name)
@@ -38,9 +45,9 @@ public static class Choices
 
     private static T Parse<T>(ArgumentResult result) where T : struct, Enum
     {
-        if (TryParse<T>(result.Tokens[0].Value, out var value))
+        if (TryParse<T>(result.Tokens[0].Value.Replace("-", "", StringComparison.Ordinal), out var value))
             return value;
-        result.AddError($"'{result.Tokens[0].Value}' is not one of {string.Join(", ", Enum.GetNames<T>().Select(name => name.ToLowerInvariant()))}");
+        result.AddError($"'{result.Tokens[0].Value}' is not one of {string.Join(", ", Enum.GetNames<T>().Select(JsonNamingPolicy.KebabCaseLower.ConvertName))}");
         return default;
     }
 

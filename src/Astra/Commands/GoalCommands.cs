@@ -21,15 +21,22 @@ public static class GoalCommands
     {
         var state = new Option<GoalState?>("--state") { Description = "Only goals that are active, completed, failed or cancelled.", HelpName = "STATE" };
         var agent = new Option<string?>("--agent") { Description = "Only goals of this agent.", HelpName = "NAME" };
+        var parent = new Option<Guid?>("--parent") { Description = "Only the children of this goal.", HelpName = "GOAL" };
         var page = new PageOptions();
         var json = SharedOptions.Json();
-        var command = new Command("list", "List goals, the newest first.") { state, agent, page.Limit, page.Cursor, json };
-        command.WithExamples("goal list", "goal list --state failed --agent auditor", "goal list --json");
+        var command = new Command("list", "List goals, the newest first.") { state, agent, parent, page.Limit, page.Cursor, json };
+        command.WithExamples("goal list", "goal list --state failed --agent auditor", "goal list --parent ID", "goal list --json");
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(parent) is not null && result.GetValue(agent) is not null)
+                result.AddError("--parent lists the children of a goal, of whichever agent; leave --agent out");
+        });
         command.SetAction(async (parsed, cancellationToken) =>
         {
             await using var session = await shared.ServerOf(parsed, surroundings).OpenAsync(cancellationToken);
-            var goals = await session.Client.ListGoalsAsync(
-                parsed.GetValue(state), parsed.GetValue(agent), parsed.GetValue(page.Cursor), parsed.GetValue(page.Limit), cancellationToken);
+            var goals = parsed.GetValue(parent) is { } family
+                ? await session.Client.ListChildrenAsync(family, parsed.GetValue(state), parsed.GetValue(page.Cursor), parsed.GetValue(page.Limit), cancellationToken)
+                : await session.Client.ListGoalsAsync(parsed.GetValue(state), parsed.GetValue(agent), parsed.GetValue(page.Cursor), parsed.GetValue(page.Limit), cancellationToken);
             if (parsed.GetValue(json))
                 JsonOutput.Write(surroundings.Terminal.Out, goals);
             else
@@ -42,12 +49,14 @@ public static class GoalCommands
     {
         var id = SharedOptions.Id("The goal.");
         var json = SharedOptions.Json();
-        var command = new Command("show", "Show a goal and its steps.") { id, json };
+        var command = new Command("show", "Show a goal, its steps and its children.") { id, json };
         command.WithExamples("goal show ID", "goal show ID --json");
         command.SetAction(async (parsed, cancellationToken) =>
         {
             await using var session = await shared.ServerOf(parsed, surroundings).OpenAsync(cancellationToken);
             var goal = await session.Client.GetGoalAsync(parsed.GetValue(id), cancellationToken);
+            var children = await session.Client.ListChildrenAsync(goal.Id, cancellationToken: cancellationToken);
+            goal = goal with { Children = new Page<ChildGoal>([.. children.Items.Select(child => new ChildGoal(child.Id, child.Agent, child.Title, child.State))], children.Next) };
             if (parsed.GetValue(json))
             {
                 JsonOutput.Write(surroundings.Terminal.Out, goal);
@@ -56,6 +65,9 @@ public static class GoalCommands
 
             GoalViews.WriteGoal(surroundings.Terminal, goal);
             GoalViews.WritePlan(surroundings.Terminal, await session.Client.GetPlanAsync(goal.Id, cancellationToken));
+            GoalViews.WriteChildren(surroundings.Terminal, children);
+            if (children.Next is { } next)
+                await surroundings.Terminal.Out.WriteLineAsync($"There are more: {shared.Again(parsed, surroundings, $"goal list --parent {goal.Id} --cursor {next}")}");
         });
         return command;
     }

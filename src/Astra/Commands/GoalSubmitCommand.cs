@@ -18,12 +18,14 @@ public static class GoalSubmitCommand
         var afterEnd = new Option<Guid[]>("--after-end") { Description = "A goal that has to end, whichever way, before this one begins; may be repeated.", HelpName = "GOAL" };
         var goOn = new Option<bool>("--go-on") { Description = "Begin even if a goal of --after fails or is cancelled. Without this the goal is cancelled then, with the reason." };
         var parent = new Option<Guid?>("--parent") { Description = "The goal this is a child of: when that is cancelled, so is this.", HelpName = "GOAL" };
+        var onCancelledParent = Choices.OptionalOption<CascadePolicy>("--on-cancelled-parent", "What becomes of it when its parent is cancelled: cancel or go-on. Without this it is cancelled too.", "POLICY");
         var key = new Option<string?>("--key") { Description = "The same key and goal again is the same goal.", HelpName = "KEY" };
         var json = SharedOptions.Json();
-        var command = new Command("submit", "Submit a goal and return at once.") { plan, agent, input, title, after, afterEnd, goOn, parent, key, json };
+        var command = new Command("submit", "Submit a goal and return at once.") { plan, agent, input, title, after, afterEnd, goOn, parent, onCancelledParent, key, json };
         command.WithExamples(
             "goal submit plan.yaml", "goal submit --agent greeter --input '{\"name\": \"Ada\"}'",
-            "goal submit report.yaml --after ID", "goal submit clean-up.yaml --after-end ID --after-end ID2", "goal submit --agent checker --parent ID --json");
+            "goal submit report.yaml --after ID", "goal submit clean-up.yaml --after-end ID --after-end ID2", "goal submit --agent checker --parent ID --json",
+            "goal submit --agent checker --parent ID --on-cancelled-parent go-on");
         command.Validators.Add(result =>
         {
             if (result.GetValue(plan) is null == result.GetValue(agent) is null)
@@ -32,6 +34,8 @@ public static class GoalSubmitCommand
                 result.AddError("--input is for an agent; a plan file says itself what its steps get");
             else if (result.GetValue(goOn) && result.GetValue(after) is not { Length: > 0 })
                 result.AddError("--go-on says what becomes of a goal when one of --after does not complete; name one with --after GOAL");
+            else if (result.GetResult(onCancelledParent) is not null && result.GetValue(parent) is null)
+                result.AddError("--on-cancelled-parent says what becomes of a child; name its parent with --parent GOAL");
         });
         command.SetAction(async (parsed, cancellationToken) =>
         {
@@ -45,6 +49,7 @@ public static class GoalSubmitCommand
                 After = others.Length > 0 ? others : null,
                 OnFailedGoal = parsed.GetValue(goOn) ? CascadePolicy.GoOn : null,
                 Parent = parsed.GetValue(parent),
+                OnCancelledParent = parsed.GetValue(onCancelledParent),
             };
             await using var session = await shared.ServerOf(parsed, surroundings).OpenAsync(cancellationToken);
             var goal = await session.Client.SubmitAsync(submission, parsed.GetValue(key), cancellationToken);

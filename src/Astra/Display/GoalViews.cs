@@ -39,6 +39,18 @@ public static class GoalViews
             terminal.Out.WriteLine($"Result  {Shortened(result.GetRawText())}");
     }
 
+    public static void WriteChildren(Terminal terminal, Page<GoalView> children)
+    {
+        if (children.Items.Count == 0)
+            return;
+        terminal.Out.WriteLine();
+        Tables.Write(
+            terminal,
+            ["Child", "State", "Goal", "Agent"],
+            children.Items.Select(child => (IReadOnlyList<string>)[child.Id.ToString(), Words.Of(child.State), child.Title, child.Agent ?? ""]),
+            "No children.");
+    }
+
     private static string AfterOf(GoalAfterView other) =>
         $"{other.Goal} ({(other.Ended is { } ended ? Words.Of(ended) : other.When is GoalCondition.Ended ? "until it ends" : "until it completes")})";
 

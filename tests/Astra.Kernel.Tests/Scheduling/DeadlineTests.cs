@@ -101,6 +101,25 @@ public sealed class DeadlineTests
         _world.AssertStates(goal, "a Running, b Dead, c Cancelled");
     }
 
+    /// <summary>Found by the simulation: the task was brought back to wait for what could no longer be, and its goal never ended.</summary>
+    [Fact]
+    public void A_dead_letter_that_is_replayed_after_another_way_was_taken_is_left_out_and_its_goal_ends()
+    {
+        var worker = _world.Worker();
+        var goal = _world.Node.Ask(node => node.SubmitAsync(_world.Caller, World.Request() with
+        {
+            DeadTaskPolicy = DeadTaskPolicy.Wait,
+            Plan = [Steps.Add("a", spec => spec with { LeaseDuration = TimeSpan.FromMinutes(5) }), Steps.Add("b when a=yes", spec => spec with { Extras = new TaskExtras { Deadline = _world.Now.AddSeconds(10) } }), Steps.Add("c after b", spec => spec)],
+        })).Value.Id;
+        _world.Advance(seconds: 10);
+        worker.CompleteWith("no", "a");
+        _world.AssertStates(goal, "a Completed, b Dead, c Pending");
+
+        Assert.True(_world.Redrive(goal, "b").IsOk);
+        _world.AssertStates(goal, "a Completed, b Cancelled, c Cancelled");
+        Assert.Equal(GoalState.Completed, _world.Plan(goal).Goal.State);
+    }
+
     [Fact]
     public void A_task_that_ends_in_time_has_no_deadline_any_more()
     {

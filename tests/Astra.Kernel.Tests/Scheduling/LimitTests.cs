@@ -9,6 +9,16 @@ public sealed class LimitTests
 {
     private readonly World _world = World.With();
 
+    /// <summary>Found by the simulation: the exception of an actor that had stopped came out of the kernel.</summary>
+    [Fact]
+    public void A_limit_that_is_set_on_a_node_that_has_stopped_is_kept_and_the_answer_says_so()
+    {
+        var kernel = _world.Node.Kernel;
+        _world.Node.StopCleanly();
+        var answer = _world.Node.Do(_ => kernel.ChangeControlsAsync(_world.Tenant, new ControlChange.SetLimit(new Limit(LimitScope.Tenant, "", 2, null, null))));
+        Assert.Equal(RefusalKind.Unavailable, answer.Refusal?.Kind);
+    }
+
     [Theory]
     [InlineData(LimitScope.Tenant, "")]
     [InlineData(LimitScope.Agent, "writer")]

@@ -121,6 +121,9 @@ internal sealed class SlowProjection(IProjection rows) : IProjection
     public ValueTask<IReadOnlyList<GoalRow>> ListGoalsAsync(TenantId tenant, GoalState? state, string? agent, GoalId? after, int countMax, CancellationToken cancellationToken) =>
         Up(_ => rows.ListGoalsAsync(tenant, state, agent, after, countMax, cancellationToken), tenant, cancellationToken);
 
+    public ValueTask<IReadOnlyList<GoalRow>> ListChildrenAsync(TenantId tenant, GoalId parent, GoalState? state, GoalId? after, int countMax, CancellationToken cancellationToken) =>
+        Up(_ => rows.ListChildrenAsync(tenant, parent, state, after, countMax, cancellationToken), tenant, cancellationToken);
+
     public ValueTask<IReadOnlyList<TitledTask>> ListDeadTasksAsync(TenantId tenant, string? fingerprint, TaskId? after, int countMax, CancellationToken cancellationToken) =>
         Up(_ => rows.ListDeadTasksAsync(tenant, fingerprint, after, countMax, cancellationToken), tenant, cancellationToken);
 

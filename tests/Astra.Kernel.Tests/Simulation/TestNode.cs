@@ -62,7 +62,7 @@ internal sealed class TestNode
         Journal = new HeldJournal(_world.Store.Journal);
         Rows = new SlowProjection(_world.Store.Projection);
         var clock = _world.Virtual.Clock;
-        var ports = new KernelPorts(clock, _world.Dice, new IdSource(clock, _world.Dice), Process, Journal, Rows, _world.LeasesOfAFewShards(), _world.Bus, _world.Store.Agents)
+        var ports = new KernelPorts(clock, _world.Dice, new IdSource(clock, _world.Dice), Process, Journal, Rows, _world.Store.Leases, _world.Bus, _world.Store.Agents)
         {
             Controls = _world.Store.Controls, Schedules = _world.Store.Schedules,
             // A schedule's goal is its steps, one a line.

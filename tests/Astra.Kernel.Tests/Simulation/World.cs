@@ -22,7 +22,7 @@ internal sealed class World
     private World(int nodes, KernelLimits limits)
     {
         Limits = limits;
-        Store = new InMemoryStore(Virtual.Clock, ShardLease);
+        Store = new InMemoryStore(Virtual.Clock, ShardLease, Shards);
         Nodes = [.. Enumerable.Range(1, nodes).Select(number => new TestNode(this, $"node-{number}"))];
     }
 
@@ -49,8 +49,6 @@ internal sealed class World
     public DateTimeOffset Now => Virtual.Clock.UtcNow;
 
     public static IReadOnlyList<ShardId> Shards => FewShards.Of(ShardCount);
-
-    public IShardLeases LeasesOfAFewShards() => new FewShards(Store.Leases, ShardCount);
 
     public void Advance(double seconds) => Virtual.Advance(TimeSpan.FromSeconds(seconds));
 

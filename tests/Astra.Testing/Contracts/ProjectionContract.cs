@@ -368,6 +368,32 @@ public abstract class ProjectionContract : StoreContract
     }
 
     [Fact]
+    public async Task The_children_of_a_goal_are_listed_newest_first_page_by_page_and_by_state()
+    {
+        var (parent, stranger) = (NewGoal(1), NewGoal(2));
+        GoalRow[] children = [.. Enumerable.Range(0, 4).Select(i => Child(parent, 10 + i))];
+        children[2] = Sample.Finished(children[2]);
+        // Whatever else a goal has, its parent is found; and so it is when there is nothing else.
+        children[3] = children[3] with { Extras = new GoalExtras { Parent = parent.Id } };
+        foreach (var goal in (GoalRow[])[parent, stranger, .. children, Child(children[0], 20), Child(stranger, 21)])
+            await ProjectAsync(goal.Id.Shard.Value, 1, [goal], []);
+
+        var first = await Store.Projection.ListChildrenAsync(_tenant, parent.Id, null, null, 3, None);
+        var second = await Store.Projection.ListChildrenAsync(_tenant, parent.Id, null, first[^1].Id, 3, None);
+
+        Assert.Equal(children.Select(child => child.Id).OrderByDescending(id => id.Value), first.Concat(second).Select(child => child.Id));
+        Assert.Equal([children[2].Id], (await Store.Projection.ListChildrenAsync(_tenant, parent.Id, GoalState.Failed, null, 10, None)).Select(child => child.Id));
+        Assert.Empty(await Store.Projection.ListChildrenAsync(_tenant, children[1].Id, null, null, 10, None));
+        Assert.Empty(await Store.Projection.ListChildrenAsync(Sample.Tenant(), parent.Id, null, null, 10, None));
+
+        GoalRow Child(GoalRow of, int shard)
+        {
+            var goal = NewGoal(shard);
+            return goal with { Extras = goal.Extras with { Parent = of.Id } };
+        }
+    }
+
+    [Fact]
     public async Task Dead_tasks_are_listed_newest_first_page_by_page()
     {
         var goal = NewGoal(7);

@@ -99,6 +99,34 @@ public sealed class ChildGoalApiTests
     }
 
     [Fact]
+    public async Task The_children_of_a_goal_are_listed_with_their_states_page_by_page()
+    {
+        await using var server = await ServerFixture.StartAsync();
+        var client = await server.ClientAsync();
+        var parent = await client.SubmitAsync(new GoalSubmission { Agent = "nobody" }, cancellationToken: Ct);
+        var children = new List<Guid>();
+        for (var i = 0; i < 3; i++)
+            children.Insert(0, (await client.SubmitAsync(new GoalSubmission { Agent = "nobody", Title = $"child {i}", Parent = parent.Id }, cancellationToken: Ct)).Id);
+        await client.CancelGoalAsync(children[1], "not needed", Ct);
+
+        var first = await client.ListChildrenAsync(parent.Id, limit: 2, cancellationToken: Ct);
+        var second = await client.ListChildrenAsync(parent.Id, cursor: first.Next, limit: 2, cancellationToken: Ct);
+        Assert.Equal(children.Order(), first.Items.Concat(second.Items).Select(child => child.Id).Order());
+        Assert.Null(second.Next);
+        Assert.Equal([children[1]], (await client.ListChildrenAsync(parent.Id, GoalState.Cancelled, cancellationToken: Ct)).Items.Select(child => child.Id));
+        Assert.Empty((await client.ListChildrenAsync(children[0], cancellationToken: Ct)).Items);
+
+        var unknown = await Assert.ThrowsAsync<AstraException>(() => client.ListChildrenAsync(Guid.CreateVersion7(), cancellationToken: Ct));
+        Assert.Equal(404, unknown.Status);
+        Assert.Equal([children[1]], (await client.ListGoalsAsync(GoalState.Cancelled, cancellationToken: Ct)).Items.Select(goal => goal.Id));
+        using var raw = await server.RawAsync();
+        Assert.Contains("state is one of active, completed, failed, cancelled.", await (await raw.GetAsync("/api/v1/goals?state=1", Ct)).Content.ReadAsStringAsync(Ct), StringComparison.Ordinal);
+        Assert.Equal(400, (await Assert.ThrowsAsync<AstraException>(() => client.ListChildrenAsync(parent.Id, cursor: "nonsense", cancellationToken: Ct))).Status);
+        var stranger = await server.ClientAsync(new Astra.Kernel.TenantId(Guid.NewGuid()));
+        Assert.Equal(404, (await Assert.ThrowsAsync<AstraException>(() => stranger.ListChildrenAsync(parent.Id, cancellationToken: Ct))).Status);
+    }
+
+    [Fact]
     public async Task A_worker_submits_goals_only_for_what_it_holds()
     {
         await using var server = await ServerFixture.StartAsync();

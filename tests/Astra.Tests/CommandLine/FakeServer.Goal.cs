@@ -32,6 +32,7 @@ public sealed partial class FakeServer
                         LastSeq = _events.Count == 0 ? 0 : _events[^1].Seq, CreatedAt = DateTimeOffset.UnixEpoch,
                         Tasks = new(Count(TaskState.Pending), Count(TaskState.Ready), Count(TaskState.Running), Count(TaskState.Completed),
                             Count(TaskState.Cancelled), Count(TaskState.Dead)),
+                        Parent = submission.Parent,
                         Result = _result is null ? null : AstraJson.ToElement(_result), Reason = _reason,
                     };
                 }

@@ -22,6 +22,14 @@ public sealed partial class FakeServer
 
     public Task<GoalView> GetGoalAsync(Guid goal, CancellationToken cancellationToken = default) => Task.FromResult(Find(goal).View);
 
+    public Task<Page<GoalView>> ListChildrenAsync(
+        Guid parent, GoalState? state = null, string? cursor = null, int limit = 50, CancellationToken cancellationToken = default)
+    {
+        Calls.Add($"children {parent} {state} {cursor} {limit}");
+        var children = _goals.Values.Select(goal => goal.View).Where(goal => goal.Parent == parent && (state is null || goal.State == state)).ToList();
+        return Task.FromResult(new Page<GoalView>(children, null));
+    }
+
     public Task<Page<GoalView>> ListGoalsAsync(
         GoalState? state = null, string? agent = null, string? cursor = null, int limit = 50, CancellationToken cancellationToken = default)
     {

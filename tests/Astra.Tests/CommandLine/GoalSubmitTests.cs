@@ -24,6 +24,18 @@ public sealed class GoalSubmitTests : IDisposable
         Assert.Equal(["k1"], _world.Server.IdempotencyKeys);
     }
 
+    [Theory]
+    [InlineData("go-on", CascadePolicy.GoOn)]
+    [InlineData("cancel", CascadePolicy.Cancel)]
+    public async Task A_child_says_what_becomes_of_it_when_its_parent_is_cancelled(string typed, CascadePolicy policy)
+    {
+        _world.Server.Agent = _ => { };
+        Assert.Equal(0, (await _world.TypeAsync("goal", "submit", "--agent", "a", "--parent", $"{One}", "--on-cancelled-parent", typed)).ExitCode);
+        Assert.Equal((One, policy), (_world.Server.Submissions[0].Parent, _world.Server.Submissions[0].OnCancelledParent));
+        Assert.Equal(0, (await _world.TypeAsync("goal", "submit", "--agent", "a", "--parent", $"{One}")).ExitCode);
+        Assert.Null(_world.Server.Submissions[1].OnCancelledParent);
+    }
+
     [Fact]
     public async Task A_plan_file_is_submitted_as_it_is()
     {
@@ -38,6 +50,9 @@ public sealed class GoalSubmitTests : IDisposable
     [InlineData("give either a plan file or --agent NAME", "goal", "submit")]
     [InlineData("give either a plan file or --agent NAME", "goal", "submit", "plan.yaml", "--agent", "a")]
     [InlineData("--go-on says what becomes of a goal", "goal", "submit", "--agent", "a", "--go-on")]
+    [InlineData("name its parent with --parent GOAL", "goal", "submit", "--agent", "a", "--on-cancelled-parent", "cancel")]
+    [InlineData("'perhaps' is not one of cancel, go-on", "goal", "submit", "--agent", "a", "--parent", "01998877-6655-7443-8221-100000000001", "--on-cancelled-parent", "perhaps")]
+    [InlineData("leave --agent out", "goal", "list", "--agent", "a", "--parent", "01998877-6655-7443-8221-100000000001")]
     [InlineData("--input is for an agent", "goal", "submit", "plan.yaml", "--input", "{}")]
     public async Task What_makes_no_sense_is_said_in_a_sentence(string sentence, params string[] words) =>
         (await _world.TypeAsync(words)).IsSentence(ExitCodes.Usage, sentence);

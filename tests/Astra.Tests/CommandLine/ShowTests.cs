@@ -43,6 +43,23 @@ public sealed class ShowTests : IDisposable
     }
 
     [Fact]
+    public async Task A_goal_is_shown_with_its_children_and_their_states()
+    {
+        _world.Server.Agent = _ => { };
+        var child = await _world.Server.SubmitAsync(new GoalSubmission { Title = "the younger", Agent = "helper", Parent = _goal.Id }, cancellationToken: TestContext.Current.CancellationToken);
+        var said = await _world.TypeAsync("goal", "show", $"{_goal.Id}");
+        Assert.Matches($"{child.Id}.*active.*the younger", said.Out);
+
+        var json = JsonElement.Parse((await _world.TypeAsync("goal", "show", $"{_goal.Id}", "--json")).Out);
+        var listed = Assert.Single(json.GetProperty("children").GetProperty("items").EnumerateArray());
+        Assert.Equal((child.Id, "active"), (listed.GetProperty("id").GetGuid(), listed.GetProperty("state").GetString()));
+
+        Assert.DoesNotContain("Child ", (await _world.TypeAsync("goal", "show", $"{child.Id}")).Out, StringComparison.Ordinal);
+        await _world.TypeAsync("goal", "list", "--parent", $"{_goal.Id}", "--state", "failed", "--limit", "7", "--cursor", "abc");
+        Assert.Contains($"children {_goal.Id} Failed abc 7", _world.Server.Calls);
+    }
+
+    [Fact]
     public async Task An_empty_list_says_so() => Assert.Contains("No dead letters.", (await _world.TypeAsync("dead", "list")).Out);
 
     [Fact]

@@ -7,8 +7,8 @@ namespace Astra.Benchmarking.Tasks;
 /// protocol. Submission and completion are durable before they are acknowledged, the whole history is kept, and a
 /// workload ends only when the rows show what the log holds.
 /// </summary>
-/// <remarks>Independent tasks are submitted a thousand to a goal, graphs a hundred. Each workload runs before it counts, a
-/// rate for half a minute: what a server does for as long under load is count what is hot and compile it anew.</remarks>
+/// <remarks>Independent tasks are submitted a thousand to a goal, graphs a hundred. Each workload runs before it counts, what
+/// runs at a rate for half a minute: what a server does for as long under load is count what is hot and compile it anew.</remarks>
 internal sealed class TasksSuite(BenchServer server, Action<string> progress)
 {
     public const string Name = "tasks";
@@ -30,7 +30,7 @@ internal sealed class TasksSuite(BenchServer server, Action<string> progress)
             "drain" => await RateAsync(workload, new RateWorkload(load, DrainGoals, TasksLoad.Independent(DrainTasksPerGoal)), runCount, cancellationToken),
             "dag" => await RateAsync(workload, new RateWorkload(load, Graphs, TasksLoad.Diamonds()), runCount, cancellationToken),
             "latency" => await QuantilesAsync(workload, latency.SubmitToStartAsync, [0.5, 0.99], runCount, cancellationToken),
-            "latency-loaded" => await QuantilesAsync(workload, latency.SubmitToStartUnderLoadAsync, [0.5, 0.99], runCount, cancellationToken),
+            "latency-loaded" => await QuantilesAsync(workload, latency.SubmitToStartUnderLoadAsync, [0.5, 0.99], runCount, cancellationToken, WarmUpMin),
             "unlock" => await QuantilesAsync(workload, latency.EndToNextStartAsync, [0.5, 0.99], runCount, cancellationToken),
             "edit" => await QuantilesAsync(workload, new EditWorkload(load).RunAsync, [0.5], runCount, cancellationToken),
             "fair" => await FairAsync(workload, load, runCount, cancellationToken),
@@ -41,30 +41,40 @@ internal sealed class TasksSuite(BenchServer server, Action<string> progress)
 
     private async Task<IReadOnlyList<Figure>> RateAsync(string workload, RateWorkload rate, int runCount, CancellationToken cancellationToken)
     {
-        progress($"{workload}: warming up");
-        for (var since = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(since) < WarmUpMin;)
-            await rate.RunAsync(cancellationToken);
+        await WarmUpAsync(workload, WarmUpMin, rate.RunAsync, cancellationToken);
         var rates = new List<double>();
         for (var run = 1; run <= runCount; run++)
         {
-            progress($"{workload}: run {run} of {runCount}");
             rates.Add(await rate.RunAsync(cancellationToken));
+            progress($"{workload}: run {run} of {runCount}: {rates[^1]:N0} tasks/s");
         }
         return [new Figure(Name, workload, "rate", "tasks/s", rates)];
     }
 
     private async Task<IReadOnlyList<Figure>> QuantilesAsync(
-        string workload, Func<CancellationToken, Task<List<double>>> measure, double[] quantiles, int runCount, CancellationToken cancellationToken)
+        string workload, Func<CancellationToken, Task<List<double>>> measure, double[] quantiles, int runCount, CancellationToken cancellationToken,
+        TimeSpan warmUpMin = default)
     {
+        await WarmUpAsync(workload, warmUpMin, measure, cancellationToken);
         var runs = quantiles.Select(_ => new List<double>()).ToArray();
-        for (var run = 0; run <= runCount; run++)
+        for (var run = 1; run <= runCount; run++)
         {
-            progress(run == 0 ? $"{workload}: warming up" : $"{workload}: run {run} of {runCount}");
             var milliseconds = await measure(cancellationToken);
-            for (var i = 0; run > 0 && i < quantiles.Length; i++)
+            for (var i = 0; i < quantiles.Length; i++)
                 runs[i].Add(TasksLoad.Quantile(milliseconds, quantiles[i]));
+            progress($"{workload}: run {run} of {runCount}: {string.Join(" / ", runs.Select(of => $"{of[^1]:0.0}"))} ms");
         }
         return [.. quantiles.Select((quantile, i) => new Figure(Name, workload, $"p{quantile * 100:0}", "ms", runs[i]))];
+    }
+
+    /// <summary>Once, and as often as it takes to fill the time.</summary>
+    private async Task WarmUpAsync<T>(string workload, TimeSpan min, Func<CancellationToken, Task<T>> run, CancellationToken cancellationToken)
+    {
+        progress($"{workload}: warming up");
+        var since = Stopwatch.GetTimestamp();
+        do
+            await run(cancellationToken);
+        while (Stopwatch.GetElapsedTime(since) < min);
     }
 
     private async Task<IReadOnlyList<Figure>> FairAsync(string workload, TasksLoad load, int runCount, CancellationToken cancellationToken)
