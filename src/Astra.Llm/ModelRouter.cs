@@ -138,30 +138,56 @@ public sealed class ModelRouter : IDisposable
         if (!_parts.Hedges.TryTake() || _order.Next(tries.Route, tries.Call.Operation, CallPriority.High, tries.Scan.IsStream, ref tries.Tried) is not { } other)
             return await OutcomeOfAsync(first, opening);
         var second = tries.NewAttempt(_parts, other, cancellationToken);
-        return await ReserveAsync(second) is null
-            ? await RaceAsync(first, opening, second, second.OpenAsync())
-            : await OutcomeOfAsync(first, opening);
+        ModelRefusal? noSecond;
+        try
+        {
+            noSecond = await ReserveAsync(second);
+        }
+        catch
+        {
+            await DropAsync(first, opening, AttemptOutcome.Abandoned);
+            throw;
+        }
+        return noSecond is null ? await RaceAsync(first, opening, second, second.OpenAsync()) : await OutcomeOfAsync(first, opening);
     }
 
     private static async Task<Opened> RaceAsync(Attempt first, Task<Fault?> opening, Attempt second, Task<Fault?> secondOpening)
     {
         var isFirst = await Task.WhenAny(opening, secondOpening) == opening;
         var (quick, quickOpening, slow, slowOpening) = isFirst ? (first, opening, second, secondOpening) : (second, secondOpening, first, opening);
-        var outcome = await OutcomeOfAsync(quick, quickOpening);
-        if (outcome.Attempt is null && outcome.Fault is { Effect.FailsOver: true })
-            return await OutcomeOfAsync(slow, slowOpening);
-        await slow.CancelAsync();
+        Opened outcome;
         try
         {
-            await slowOpening;
+            outcome = await OutcomeOfAsync(quick, quickOpening);
+        }
+        catch
+        {
+            await DropAsync(slow, slowOpening, AttemptOutcome.Abandoned);
+            throw;
+        }
+        if (outcome.Attempt is null && outcome.Fault is { Effect.FailsOver: true })
+            return await OutcomeOfAsync(slow, slowOpening);
+        await DropAsync(slow, slowOpening, AttemptOutcome.Overtaken);
+        return outcome;
+    }
+
+    /// <summary>An attempt that nobody waits for any more: it ends now, and is accounted for like every other.</summary>
+    private static async Task DropAsync(Attempt attempt, Task<Fault?> opening, AttemptOutcome outcome)
+    {
+        await attempt.CancelAsync();
+        try
+        {
+            await opening;
         }
         catch (OperationCanceledException)
         {
             // As was asked.
         }
-        await using (slow)
-            await slow.EndAsync(AttemptOutcome.Overtaken, fault: null);
-        return outcome;
+        finally
+        {
+            await using (attempt)
+                await attempt.EndAsync(outcome, fault: null);
+        }
     }
 
     private static async Task<Opened> OutcomeOfAsync(Attempt attempt, Task<Fault?> opening)
@@ -184,11 +210,25 @@ public sealed class ModelRouter : IDisposable
 
     private static async ValueTask<ModelRefusal?> ReserveAsync(Attempt attempt)
     {
-        if (await attempt.ReserveAsync() is not { } refusal)
-            return null;
+        ModelRefusal? refusal = null;
+        var isReserved = false;
+        try
+        {
+            refusal = await attempt.ReserveAsync();
+            isReserved = refusal is null;
+        }
+        finally
+        {
+            if (!isReserved)
+                await EndUnsentAsync(attempt);
+        }
+        return refusal;
+    }
+
+    private static async Task EndUnsentAsync(Attempt attempt)
+    {
         await using (attempt)
             await attempt.EndAsync(AttemptOutcome.Abandoned, fault: null);
-        return refusal;
     }
 
     private static async Task DeliverAsync(Attempt attempt, ModelCall call, int attempts, IModelReply reply)

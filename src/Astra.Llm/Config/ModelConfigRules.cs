@@ -36,6 +36,8 @@ public static class ModelConfigRules
             return $"'{provider.Name}' is no name for a provider: lower-case letters, digits, dots and dashes, at most {NameLengthMax}.";
         if (!Uri.TryCreate(provider.BaseUrl, UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https") || url.Query.Length > 0 || url.Fragment.Length > 0)
             return $"The base URL of {provider.Name} must be like https://api.openai.com/v1, not '{provider.BaseUrl}'.";
+        if (provider.Tenant is not null && url.Scheme != Uri.UriSchemeHttps)
+            return $"{provider.Name} is reached over the network, with its key and whatever is asked; give it an https address.";
         // A password in a URL ends in logs.
         if (url.UserInfo.Length > 0)
             return $"The base URL of {provider.Name} holds a password; put the key into a secret and name that in keys.";

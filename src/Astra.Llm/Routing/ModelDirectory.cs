@@ -92,8 +92,9 @@ internal sealed class ModelDirectory
         return null;
     }
 
+    /// <summary>A tenant's own come first: whoever names a provider as somebody else's is named means that one.</summary>
     private IEnumerable<Target> TargetsFor(TenantId tenant) =>
-        Providers.Where(provider => provider.IsFor(tenant)).SelectMany(provider => provider.Targets);
+        Providers.Where(provider => provider.IsFor(tenant)).OrderBy(provider => provider.Config.Tenant is null).SelectMany(provider => provider.Targets);
 
     private List<Target> TargetsOf(RouteConfig route)
     {

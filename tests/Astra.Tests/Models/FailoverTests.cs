@@ -167,7 +167,7 @@ public sealed class FailoverTests
         await Eventually.SeeAsync("the request at the provider", () => Task.FromResult(silent.Seen.FirstOrDefault()));
         await leaving.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => asking);
-        var record = await Eventually.SeeAsync("the record of the attempt", () => Task.FromResult(world.Usage.Records.FirstOrDefault()));
+        var record = await Eventually.SeeAsync("the record of the attempt", () => Task.FromResult(world.Usage.First));
         Assert.Equal(AttemptOutcome.Abandoned, record.Outcome);
         await Eventually.SeeAsync("the end at the provider", () => Task.FromResult(silent.BrokenOff == 1 ? "" : null));
     }

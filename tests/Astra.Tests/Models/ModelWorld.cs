@@ -123,6 +123,8 @@ internal sealed class KeptUsage : IUsageLog
 
     public IReadOnlyList<UsageRecord> Records => [.. _records];
 
+    public UsageRecord? First => _records.TryPeek(out var record) ? record : null;
+
     public ValueTask WriteAsync(UsageRecord record, CancellationToken cancellationToken)
     {
         _records.Enqueue(record);

@@ -83,7 +83,7 @@ public sealed class RealClientTests
     /// <summary>Null when there is no such program.</summary>
     private static async Task<(int ExitCode, string Output)?> TryRunAsync(string program, IReadOnlyList<string> arguments, string directory, TimeSpan timeMax)
     {
-        using var process = new Process { StartInfo = new ProcessStartInfo(program, arguments) { WorkingDirectory = directory, RedirectStandardOutput = true, RedirectStandardError = true } };
+        using var process = new Process { StartInfo = new ProcessStartInfo(program, arguments) { WorkingDirectory = directory, UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true } };
         try
         {
             process.Start();

@@ -68,7 +68,9 @@ public sealed class RoutingTests
         var inside = world.Provider();
         var tenant = new TenantId(Guid.NewGuid());
         var other = await world.Server.ClientAsync(tenant);
-        await other.SetProviderAsync("mine", new ProviderRequest(ProviderProtocol.Openai, $"{inside.Root}/v1", [new ModelSpec("m9")]), Ct);
+        var plain = await Assert.ThrowsAsync<AstraException>(() => other.SetProviderAsync("mine", new ProviderRequest(ProviderProtocol.Openai, $"{inside.Root}/v1", [new ModelSpec("m9")]), Ct));
+        Assert.Contains("https", plain.Message, StringComparison.Ordinal);
+        await other.SetProviderAsync("mine", new ProviderRequest(ProviderProtocol.Openai, $"https://127.0.0.1:{inside.Port}/v1", [new ModelSpec("m9")]), Ct);
         world.Http.DefaultRequestHeaders.Authorization = new("Bearer", await world.Server.NewKeyAsync(tenant, Role.Member));
         var refused = await world.ChatAsync("mine/m9");
         Assert.Equal(HttpStatusCode.ServiceUnavailable, refused.Status);

@@ -103,7 +103,7 @@ public sealed class StreamEndTests
             {
             }
         }
-        var record = await Eventually.SeeAsync("the record of the attempt", () => Task.FromResult(world.Usage.Records.FirstOrDefault()));
+        var record = await Eventually.SeeAsync("the record of the attempt", () => Task.FromResult(world.Usage.First));
         Assert.Equal((AttemptOutcome.Abandoned, UsageSource.Estimated), (record.Outcome, record.Source));
         Assert.True(record.Usage.Output >= 10, $"{record.Usage.Output} tokens");
         await Eventually.SeeAsync("the end at the provider", () => Task.FromResult(provider.BrokenOff == 1 ? "" : null));
