@@ -12,7 +12,7 @@ namespace Astra.Simulation;
 internal sealed class BoundsAudit(Verdict verdict, SimulationOptions options)
 {
     // Nodes' calendars are apart and are set, and it takes a moment until a commit is through.
-    private static readonly TimeSpan CalendarSlack = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan CalendarSlack = TimeSpan.FromSeconds(10);
 
     // A claim that met a shard without its lease is offered again a moment later, and others go first meanwhile. It does not
     // happen to one task again and again.

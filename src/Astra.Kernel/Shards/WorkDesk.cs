@@ -218,6 +218,9 @@ internal sealed class WorkDesk(ShardId shard, ShardGoals goals, ShardLog log, Go
                 $"The output of {task.Spec.Name} has {completed.Output.Length} bytes; {parts.Limits.PayloadBytesMax} is the limit. Save larger things as artifacts.");
         if (SpecRules.CheckOutcome(completed.Outcome, parts.Limits) is { } badOutcome)
             return badOutcome;
+        // The same attempt and the same end, but not this report: what the person said is what is kept.
+        if (task is { State: TaskState.Completed, Spec.Extras.Effect: { State: EffectState.Sent, By: { } by } })
+            return Late($"The attempt at {task.Spec.Name} was lost, and {by} has settled what became of it.");
         if (task.State == TaskState.Running && completed.Edits.Count > 0)
         {
             if (completed.Edits.Any(edit => Ends(edit, task)))

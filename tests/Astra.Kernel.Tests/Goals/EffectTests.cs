@@ -117,6 +117,21 @@ public sealed class EffectTests
         Assert.Equal(EffectState.Unknown, _world.Task(goal, "a").Spec.Extras.Effect!.State);
     }
 
+    /// <summary>Found by the simulation: the report was taken for the one that had ended the task, and what it brought was nowhere.</summary>
+    [Fact]
+    public void A_silent_worker_that_wakes_after_a_person_has_settled_its_effect_is_late()
+    {
+        var worker = _world.Worker();
+        var goal = _world.Submit("a");
+        Intend(worker, "a");
+        var assignment = worker["a"];
+        worker.IsHung = true;
+        _world.Advance(seconds: 31);
+        Assert.Equal(TaskState.Completed, Resolve(goal, EffectState.Sent).Value.State);
+        Assert.Equal(RefusalKind.Late, worker.Complete(assignment).Refusal?.Kind);
+        Assert.Equal(Receipt, _world.Task(goal, "a").Output.ToArray());
+    }
+
     [Fact]
     public void An_unknown_effect_is_unknown_after_a_restart()
     {

@@ -88,6 +88,7 @@ public sealed class SimulationTests
     [Theory]
     [InlineData(353)] // a dead letter was replayed to wait for what could no longer be, and its goal never ended
     [InlineData(778)] // a fixed dead letter had lost its input when its shard was rebuilt
+    [InlineData(3213)] // a worker came back after a person had settled its effect, and was told that its own output was kept
     [InlineData(1023)] // a limit set on a node that was stopping was answered with an exception
     public void A_seed_that_once_found_a_bug_is_clean(ulong seed) =>
         Assert.Null(SimulationRun.Run(seed).Finding);
