@@ -6,6 +6,8 @@ using Astra.Llm.Config;
 using Astra.Llm.Money;
 using Astra.Sdk;
 using Astra.Tests.EndToEnd;
+using BudgetLevel = Astra.Llm.Money.BudgetLevel;
+using BudgetWindow = Astra.Llm.Money.BudgetWindow;
 
 namespace Astra.Tests.Models;
 
