@@ -170,8 +170,9 @@ public sealed class ScriptTests : IDisposable
     {
         _world.FakeTests("Astra.Kernel.Tests", "Total: 40, Errors: 0, Failed: 0, Skipped: 1, Not Run: 0, Time: 1.2s", exitCode: 0);
         _world.FakeTests("Astra.Tests", "Total: 10, Errors: 1, Failed: 2, Skipped: 3, Not Run: 0, Time: 1.2s", exitCode: 1);
+        _world.FakeTests("Astra.Chaos", "Total: 5, Errors: 0, Failed: 0, Skipped: 0, Not Run: 0, Time: 1.2s", exitCode: 0);
         var all = await _world.AstraAsync("test");
-        Assert.Equal((1, "44 passed, 3 failed, 4 skipped"), (all.ExitCode, all.Lines[^1]));
+        Assert.Equal((1, "49 passed, 3 failed, 4 skipped"), (all.ExitCode, all.Lines[^1]));
         var fast = await _world.AstraAsync("test", "--fast");
         Assert.Equal((0, "39 passed, 0 failed, 1 skipped"), (fast.ExitCode, fast.Lines[^1]));
     }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Text.Json;
 using Astra.Governance;
@@ -139,6 +140,8 @@ public sealed class RoutingTests
         Assert.Equal(HttpStatusCode.OK, (await world.ChatAsync()).Status);
         // The client set no bound; what is left does.
         Assert.InRange(JsonElement.Parse(provider.Seen.Single().Body).GetProperty("max_tokens").GetInt64(), 1, 8192);
+        // It is settled behind the answer's end.
+        await Eventually.HoldsAsync("a settlement", () => Task.FromResult(!budgets.Settled.IsEmpty));
         Assert.Equal(new Nanodollars(11 * 1_000 + 2 * 10_000), budgets.Settled.Single());
         var refused = await world.ChatAsync(extra: ",\"max_tokens\":100000000");
         Assert.Equal(HttpStatusCode.TooManyRequests, refused.Status);
@@ -156,7 +159,7 @@ public sealed class RoutingTests
     /// <summary>As much of a budget as the router can see of one.</summary>
     private sealed class OneCap(Nanodollars cap) : IBudgets
     {
-        public List<Nanodollars> Settled { get; } = [];
+        public ConcurrentQueue<Nanodollars> Settled { get; } = [];
 
         public bool MayRefuse(Spender spender) => true;
 
@@ -169,7 +172,7 @@ public sealed class RoutingTests
         {
             protected override ValueTask EndAsync(Nanodollars actual)
             {
-                budget.Settled.Add(actual);
+                budget.Settled.Enqueue(actual);
                 return default;
             }
         }
