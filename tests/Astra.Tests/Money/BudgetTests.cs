@@ -91,7 +91,7 @@ public sealed class BudgetTests
         Assert.NotNull((await ledger.ReserveAsync(new Spender(Tenant), new Nanodollars(1), Ct)).Refusal);
         await SetAsync(key, null);
         await ledger.RefreshAsync(Ct);
-        Assert.False(ledger.MayRefuse(new Spender(Tenant)));
+        Assert.False(await ledger.MayRefuseAsync(new Spender(Tenant), Ct));
     }
 
     [Fact]
