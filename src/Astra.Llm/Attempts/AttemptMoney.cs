@@ -23,7 +23,7 @@ internal sealed class AttemptMoney(RouterParts parts, ModelCall call, RequestSca
     private const int ChunkBytesAround = 250;
 
     private readonly DateTimeOffset _at = parts.Clock.GetUtcNow();
-    private readonly ModelPrice? _price = parts.Prices.Find(target.Provider.Config.Name, target.Model.Id, parts.Clock.GetUtcNow());
+    private ModelPrice? _price;
     private Reservation? _reservation;
     private bool _isEnded;
 
@@ -35,7 +35,10 @@ internal sealed class AttemptMoney(RouterParts parts, ModelCall call, RequestSca
     /// <summary>Null when the attempt may begin.</summary>
     public async ValueTask<ModelRefusal?> ReserveAsync(CancellationToken cancellationToken)
     {
-        if (call.Operation == Operation.CountTokens || !await parts.Budgets.MayRefuseAsync(call.Spender, cancellationToken))
+        var mayRefuse = call.Operation != Operation.CountTokens && await parts.Budgets.MayRefuseAsync(call.Spender, cancellationToken);
+        // Afterwards, because prices that were set elsewhere come with the look at the budgets.
+        _price = parts.Prices.Find(target.Provider.Config.Name, target.Model.Id, _at);
+        if (!mayRefuse)
             return null;
         if (_price is null)
             return ModelRefusal.NoPrice(target.Name);

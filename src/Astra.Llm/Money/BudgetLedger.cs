@@ -48,8 +48,8 @@ public sealed class BudgetLedger : IBudgets, IAsyncDisposable
         set => _exchange.OnAlert = value;
     }
 
-    /// <summary>Told when budgets or prices have changed anywhere; must return at once.</summary>
-    public Action OnChange
+    /// <summary>Told when budgets or prices have changed anywhere; calls wait until it has returned.</summary>
+    public Func<CancellationToken, Task> OnChange
     {
         get => _exchange.OnChange;
         set => _exchange.OnChange = value;

@@ -19,8 +19,9 @@ internal sealed class LedgerExchange(IBudgetStore store, TimeProvider clock, Led
 
     public Action<BudgetAlert> OnAlert { get; set; } = static _ => { };
 
-    /// <summary>Told when budgets or prices have changed anywhere.</summary>
-    public Action OnChange { get; set; } = static () => { };
+    /// <summary>Told when budgets or prices have changed anywhere. A look is over when this has returned: no call is admitted by the
+    /// new budgets and the old prices.</summary>
+    public Func<CancellationToken, Task> OnChange { get; set; } = static _ => Task.CompletedTask;
 
     public LedgerId Id { get; private set; } = new(Guid.CreateVersion7());
 
@@ -72,7 +73,7 @@ internal sealed class LedgerExchange(IBudgetStore store, TimeProvider clock, Led
         foreach (var cell in _cells.Keys.Where(cell => _recalled.Contains(cell.Period.Budget)))
             cell.Drawn -= cell.TakeAll();
         if (changes.Version != _version)
-            OnChange();
+            await OnChange(cancellationToken);
         _version = changes.Version;
         Volatile.Write(ref _lookedAt, asked);
         _hasLooked = true;
