@@ -23,13 +23,14 @@ internal sealed class ModelServers : IAsyncDisposable
     private readonly AstraMachine _machine;
     private readonly TestDatabase _database;
     private readonly string _config;
+    private readonly string[] _options;
     private readonly List<HttpClient> _http = [];
     private readonly List<AstraProcess> _processes = [];
     private AstraClient? _client;
 
-    public ModelServers(AstraMachine machine, TestDatabase database, Func<ModelRequest, ModelScript> answer)
+    public ModelServers(AstraMachine machine, TestDatabase database, Func<ModelRequest, ModelScript> answer, params string[] options)
     {
-        (_machine, _database) = (machine, database);
+        (_machine, _database, _options) = (machine, database, options);
         Provider = new ScriptedModels(answer);
         _config = machine.Write("models.json", $$"""{"providers":[{"name":"box","kind":"openai","baseUrl":"{{Provider.Root}}/v1","models":[{"id":"m1"}]}]}""");
     }
@@ -56,7 +57,7 @@ internal sealed class ModelServers : IAsyncDisposable
         await Task.WhenAll(places.Select(async place =>
         {
             var data = _machine.DataOf($"server-{place}");
-            var process = await _machine.ServeAsync(data, "--database", _database.Address, "--models", _config, "--no-local-models");
+            var process = await _machine.ServeAsync(data, ["--database", _database.Address, "--models", _config, "--no-local-models", .. _options]);
             var file = await Eventually.SeeAsync($"a server on {data.Path}", () => Task.FromResult(data.ReadServerFile()));
             lock (_http)
             {
@@ -76,6 +77,12 @@ internal sealed class ModelServers : IAsyncDisposable
         _client = await AstraMachine.ClientAsync(_machine.DataOf("server-0"));
         await _client.SetPriceAsync(new PriceView("box", "m1", DateTimeOffset.UnixEpoch, new RatesView(0, 0, 0, 1_000_000 * NanosPerToken, 1_000_000 * NanosPerToken)), Ct);
         await SeesThePriceAsync();
+    }
+
+    public async Task StopAsync(int place)
+    {
+        await _machine.StartOn(_machine.DataOf($"server-{place}"), "down").EndsWithAsync(0);
+        await _processes[place].EndsWithAsync(0);
     }
 
     public Task KillAsync(int place) => _processes[place].KillAsync();
