@@ -221,6 +221,9 @@ internal sealed class LedgerLoop : IAsyncDisposable
     {
         if (isUrgent)
             _isUrgent = true;
+        // A look that takes its time is asked for by every call meanwhile; an exception for each would cost more than the call.
+        if (_wake.CurrentCount > 0)
+            return;
         try
         {
             _wake.Release();
