@@ -11,7 +11,7 @@ namespace Astra.Hosting;
 /// from what is committed: kinds and ids, never a reason, a name or an input, which are a tenant's. So many a second at
 /// most: a thousand tasks that fail of one cause must not fill a disk.
 /// </summary>
-internal sealed class TroubleLog : IAsyncDisposable
+public sealed class TroubleLog : IAsyncDisposable
 {
     private const int EntriesWaitingMax = 1_024;
     private const int LinesPerPeriodMax = 50;
