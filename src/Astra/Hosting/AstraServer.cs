@@ -78,6 +78,8 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
         var money = Owned(await MoneyHost.OpenAsync(
             store, node.Self.Node.Value, options.DataDirectory, Environment.GetEnvironmentVariable("CREDENTIALS_DIRECTORY"), new ProviderPlaces(() => desk?.Config).IsRemote, courier.Hear, Say,
             cancellationToken));
+        if (traces is not null)
+            money.Usage.OnRecord += traces.Asked;
         var models = desk = await OpenModelsAsync(home, money, cancellationToken);
         var gateway = Gateway.Gateway.Build(
             new GatewayOptions
@@ -173,6 +175,8 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
         if (options.Traces is not { } asked)
             return null;
         Owned(new TraceExport(asked.Collector, asked.IsGrpc, Version, node.Self.Node.Value));
+        if (asked.Collector is not null || MetricExport.Variables.Any(name => Environment.GetEnvironmentVariable(name) is { Length: > 0 }))
+            Owned(new MetricExport(asked.Collector, asked.IsGrpc, Version, node.Self.Node.Value));
         var traces = Owned(new GoalTraces());
         node.OnCommit += traces.Committed;
         Say($"traces go to {asked.Collector?.ToString() ?? "the collector that OTEL_EXPORTER_OTLP_ENDPOINT names"}");
