@@ -21,6 +21,7 @@ internal sealed class AttemptMoney(RouterParts parts, ModelCall call, RequestSca
     private readonly DateTimeOffset _at = parts.Clock.GetUtcNow();
     private readonly ModelPrice? _price = parts.Prices.Find(target.Provider.Config.Name, target.Model.Id, parts.Clock.GetUtcNow());
     private Reservation? _reservation;
+    private Nanodollars _allowed;
     private bool _isEnded;
 
     public Guid Attempt { get; } = Guid.CreateVersion7();
@@ -31,15 +32,32 @@ internal sealed class AttemptMoney(RouterParts parts, ModelCall call, RequestSca
     /// <summary>Null when the attempt may begin.</summary>
     public async ValueTask<ModelRefusal?> ReserveAsync(CancellationToken cancellationToken)
     {
-        if (call.Operation == Operation.CountTokens || !parts.Budgets.MayRefuse(call.Spender))
+        var isBudgeted = parts.Budgets.MayRefuse(call.Spender);
+        if (call.Operation == Operation.CountTokens || !isBudgeted && call.Allowance is null)
             return null;
+        if (!isBudgeted && call.Allowance!.Cap is null)
+        {
+            // Only where it says less than the model itself: a bound above that is refused by some.
+            if (scan.OutputTokensMax is null && call.Allowance.OutputTokensMax < target.Model.OutputTokensMax)
+                OutputTokensInjected = call.Allowance.OutputTokensMax;
+            return null;
+        }
         if (_price is null)
             return ModelRefusal.NoPrice(target.Name);
         var inputMax = InputTokensMax(call.Body.Span);
         var outputMax = call.Operation == Operation.Embeddings ? 0 : scan.OutputTokensMax;
         if (outputMax is null)
             outputMax = OutputTokensInjected = await AffordableAsync(inputMax, cancellationToken);
-        var outcome = await parts.Budgets.ReserveAsync(call.Spender, _price.WorstCaseOf(checked(inputMax), checked(outputMax.Value * scan.Count)), cancellationToken);
+        var worstCase = _price.WorstCaseOf(checked(inputMax), checked(outputMax.Value * scan.Count));
+        if (call.Allowance is { } allowance)
+        {
+            if (!allowance.TryHold(worstCase))
+                return ModelRefusal.Allowed(allowance, worstCase);
+            _allowed = worstCase;
+        }
+        if (!isBudgeted)
+            return null;
+        var outcome = await parts.Budgets.ReserveAsync(call.Spender, worstCase, cancellationToken);
         _reservation = outcome.Reservation;
         return outcome.Refusal is { } refusal ? ModelRefusal.Budget(refusal) : null;
     }
@@ -54,6 +72,7 @@ internal sealed class AttemptMoney(RouterParts parts, ModelCall call, RequestSca
         var reported = answer?.Usage(answer is MessagesScan);
         var usage = reported ?? (mayHaveCost && isSent ? Estimate(answer) : TokenUsage.None);
         Nanodollars? cost = _price is null ? null : _price.CostOf(usage);
+        call.Allowance?.Settle(_allowed, cost ?? Nanodollars.Zero);
         if (_reservation is not null)
         {
             await _reservation.SettleAsync(cost ?? Nanodollars.Zero);
@@ -73,10 +92,12 @@ internal sealed class AttemptMoney(RouterParts parts, ModelCall call, RequestSca
 
     private async ValueTask<long> AffordableAsync(long inputMax, CancellationToken cancellationToken)
     {
-        long most = target.Model.OutputTokensMax;
-        if (await parts.Budgets.LeftAsync(call.Spender, cancellationToken) is not { } left)
+        var most = Math.Min(target.Model.OutputTokensMax, call.Allowance?.OutputTokensMax ?? long.MaxValue);
+        var allowed = call.Allowance?.Left;
+        var left = await parts.Budgets.LeftAsync(call.Spender, cancellationToken) is { } budget && (allowed is null || budget < allowed) ? budget : allowed ?? default(Nanodollars?);
+        if (left is null)
             return most;
-        var rest = left - _price!.WorstCaseOf(inputMax, 0);
+        var rest = left.Value - _price!.WorstCaseOf(inputMax, 0);
         var perMillion = _price.WorstCaseOf(inputMax, 1_000_000) - _price.WorstCaseOf(inputMax, 0);
         if (perMillion.Value == 0)
             return most;
