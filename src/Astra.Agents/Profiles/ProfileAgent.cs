@@ -50,6 +50,12 @@ internal sealed class ProfileAgent(ProfileParts parts, ToolCatalog catalog, Assi
         return await new AgentLoop(LoopParts(profile)).RunAsync(turn, Conversation.Words(input.Task ?? turn.Goal.Input), cancellationToken);
     }
 
+    /// <summary>Nobody wrote code that could make something of a step that did not complete: the goal fails, for that step's reason.</summary>
+    public override ValueTask<StepResult> ReflectAsync(ReflectionTurn turn, CancellationToken cancellationToken) =>
+        turn.Steps.Values.OrderBy(step => step.Name, StringComparer.Ordinal).FirstOrDefault(step => step.State != StepState.Completed) is { } open
+            ? throw new PermanentFailureException($"Step {open.Name} did not complete: {open.Failure ?? "it was cancelled."}")
+            : base.ReflectAsync(turn, cancellationToken);
+
     private LoopParts LoopParts(AgentProfile profile) => new(
         parts.Models ?? throw new PermanentFailureException("This server has no models; an agent that is a profile needs one."),
         new ModelPayer(assignment.Tenant, profile.Name, assignment.Goal, assignment.Task), profile, catalog, WorkMapping.EffectOf(assignment));

@@ -240,15 +240,13 @@ public sealed class AgentLoopTests
     }
 
     [Fact]
-    public async Task An_agent_of_another_class_does_not_become_a_profile_and_a_profile_that_was_removed_is_gone()
+    public async Task An_agent_of_another_class_does_not_become_a_profile_and_a_wrong_profile_is_refused()
     {
         await using var world = await ProfileWorld.StartAsync(Writer, (_, _) => ModelScript.Chat("hello"));
         await world.Client.RegisterAgentAsync(new AgentRegistration("counter"), Ct);
         Assert.Equal(409, (await Assert.ThrowsAsync<AstraException>(() => world.Client.SetProfileAsync(Writer with { Name = "counter" }, Ct))).Status);
         Assert.Equal(422, (await Assert.ThrowsAsync<AstraException>(() => world.Client.SetProfileAsync(Writer with { Tools = ["axe"] }, Ct))).Status);
         Assert.Equal("You write.", (await world.Client.GetAgentAsync("writer", Ct)).Profile!.Prompt);
-        await world.Client.RemoveAgentAsync("writer", Ct);
-        await Assert.ThrowsAsync<AstraException>(() => world.RunAsync());
     }
 
     [Fact]
