@@ -105,7 +105,10 @@ public static class Gateway
             new ModelAdminEndpoints(models, parts.HomeTenant).Map(api);
         }
         new ArtifactEndpoints(parts.Node, parts.Artifacts, replies).Map(api);
-        new AgentEndpoints(parts, replies).Map(api);
+        var agents = new AgentEndpoints(parts, replies);
+        agents.Map(api);
+        if (parts.Profiles is { } profiles)
+            new ProfileEndpoint(parts, profiles, agents).Map(api);
         new AgentMessageEndpoint(parts.Node, options, replies).Map(api);
         new TenantEndpoints(parts, TimeProvider.System).Map(api);
         new WorkerEndpoint(parts, options, app.Lifetime.ApplicationStopping).Map(api);

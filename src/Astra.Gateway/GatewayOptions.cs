@@ -54,6 +54,9 @@ public sealed record GatewayParts
     public required ITenantStore Tenants { get; init; }
     public required IAgentStore Agents { get; init; }
 
+    /// <summary>Null over a store that keeps none: then no agent is a profile.</summary>
+    public IProfileStore? Profiles { get; init; }
+
     /// <summary>The tenant whose admins run this server.</summary>
     public required TenantId HomeTenant { get; init; }
 

@@ -26,6 +26,9 @@ public sealed record ModelCall(Operation Operation, ReadOnlyMemory<byte> Body, S
 
     public CallPriority Priority { get; init; }
 
+    /// <summary>What this call may spend beside the budgets, and what it came to; null where nobody asks.</summary>
+    public Allowance? Allowance { get; init; }
+
     /// <summary>Anthropic's headers, which are part of the request there.</summary>
     public string? AnthropicVersion { get; init; }
     public string? AnthropicBeta { get; init; }

@@ -22,6 +22,9 @@ public sealed record ModelRefusal(int Status, string Type, string? Code, string 
     public static ModelRefusal NoPrice(string target) => new(
         429, "insufficient_quota", "price_unknown", $"{target} has no price, and under a budget nothing is spent that nobody can count; set one, or name another model.", "model", ShouldRetry: false);
 
+    public static ModelRefusal Allowed(Allowance allowance, Nanodollars worstCase) => new(
+        429, "insufficient_quota", "allowance_exceeded", $"The limit for this piece of work has {allowance.Left} left, and this request may cost {worstCase}.", ShouldRetry: false);
+
     public static ModelRefusal Budget(BudgetRefusal refusal) => refusal.Reason == BudgetRefusalReason.Unavailable
         ? new(503, "server_error", "budgets_unavailable", refusal.Sentence, RetryAfter: TimeSpan.FromSeconds(1))
         : Exceeded(refusal);

@@ -28,6 +28,7 @@ public sealed class PostgresStore : IAsyncDisposable
         ApiKeys = new PostgresApiKeyStore(database);
         Tenants = new PostgresTenantStore(database);
         Agents = new PostgresAgentStore(database);
+        Profiles = new PostgresProfileStore(database);
         Hooks = new PostgresHookStore(database);
         Budgets = new PostgresBudgets(database);
         Prices = new PostgresPrices(database);
@@ -44,6 +45,7 @@ public sealed class PostgresStore : IAsyncDisposable
     public PostgresApiKeyStore ApiKeys { get; }
     public PostgresTenantStore Tenants { get; }
     public PostgresAgentStore Agents { get; }
+    public PostgresProfileStore Profiles { get; }
     public PostgresHookStore Hooks { get; }
     public PostgresBudgets Budgets { get; }
     public PostgresPrices Prices { get; }

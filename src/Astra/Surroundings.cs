@@ -20,6 +20,9 @@ public sealed record Terminal(TextWriter Out, TextWriter Error, TextReader In, b
 /// <summary>A plan file as read: a submission, or the sentence that says what is wrong with it and where.</summary>
 public sealed record PlanReading(GoalSubmission? Submission, string? Problem);
 
+/// <summary>A file with an agent's profile as read: the profile, or the sentence that says what is wrong with it and where.</summary>
+public sealed record ProfileReading(AgentProfile? Profile, string? Problem);
+
 /// <summary>Everything a command touches outside itself, handed in so that a test can hand in something else.</summary>
 public sealed record Surroundings
 {
@@ -35,6 +38,7 @@ public sealed record Surroundings
     public required Func<ServerOptions, IServerHost> NewServer { get; init; }
     public required Func<Uri, string, IServerLink> Connect { get; init; }
     public required Func<string, PlanReading> ReadPlan { get; init; }
+    public required Func<string, ProfileReading> ReadProfile { get; init; }
 
     /// <summary>Runs an editor (a command line as EDITOR has it) on a file, at this terminal, and answers its exit code.</summary>
     public required Func<string, string, Task<int>> RunEditor { get; init; }

@@ -17,6 +17,9 @@ public sealed record AgentHostParts
     public required FileArtifacts Artifacts { get; init; }
     public required ProgressFeed Progress { get; init; }
 
+    /// <summary>Null runs no agents that are profiles.</summary>
+    public ProfileParts? Profiles { get; init; }
+
     /// <summary>What the machine has beside the agents and tools; its system and processor if nobody says more.</summary>
     public IReadOnlyCollection<string> Capabilities { get; init; } =
         [$"os:{(OperatingSystem.IsMacOS() ? "macos" : OperatingSystem.IsLinux() ? "linux" : "other")}", $"arch:{RuntimeInformation.ProcessArchitecture.ToString().ToLowerInvariant()}"];
@@ -32,6 +35,8 @@ public sealed record AgentHostParts
 public sealed class AgentHost : IMessageWorker, IAsyncDisposable
 {
     private const string ToolPrefix = "tool:";
+
+    private static readonly string ProfileExecutor = AgentRunner.ExecutorOf(AgentProfile.Class);
 
     private readonly AgentHostParts _parts;
     private readonly AgentRunner _runner;
@@ -57,6 +62,7 @@ public sealed class AgentHost : IMessageWorker, IAsyncDisposable
         [
             .. _runner.Agents.Select(agent => AgentRunner.ExecutorOf(agent.Name)),
             .. _parts.Catalog.Labels.Select(label => $"{ToolPrefix}{label}"),
+            .. _parts.Profiles is null ? [] : (string[])[ProfileExecutor],
         ];
         _link.SetResult(_parts.Node.Connect(new WorkerOffer("in-process", Tenant: null, executors, _parts.Slots, IsInProcess: true, TakesMessages: true) { Capabilities = _parts.Capabilities }, this));
     }
@@ -93,10 +99,14 @@ public sealed class AgentHost : IMessageWorker, IAsyncDisposable
 
     private async ValueTask<TaskReport> RunAsync(Assignment assignment, CancellationToken revoked)
     {
-        var tools = _parts.Tools.For(new ToolSubject(assignment.Tenant, assignment.Agent, assignment.Goal, assignment.GoalInput, new AttemptId(assignment.Task, assignment.Attempt)));
+        var isProfile = _parts.Profiles is not null && assignment.Spec.Executor == ProfileExecutor;
+        var subject = new ToolSubject(
+            assignment.Tenant, isProfile ? ProfileAgent.AgentOf(assignment) : assignment.Agent, assignment.Goal, assignment.GoalInput, new AttemptId(assignment.Task, assignment.Attempt));
+        // A tool that a profile's plan makes a step of is the profile's call, too.
+        var tools = _parts.Profiles is { } profiles && (isProfile || IsToolOfAgent(assignment)) ? new ProfileGate(_parts.Tools, profiles.Profiles, subject) : _parts.Tools.For(subject);
         var effects = new LinkEffects(_link.Task, new AttemptId(assignment.Task, assignment.Attempt));
         if (!assignment.Spec.Executor.StartsWith(ToolPrefix, StringComparison.Ordinal))
-            return await _runner.RunAsync(
+            return await (isProfile ? new AgentRunner([new ProfileAgent(_parts.Profiles!, _parts.Catalog, assignment)]) : _runner).RunAsync(
                 WorkMapping.ToWire(assignment), tools, _parts.Artifacts.For(assignment.Tenant), effects, text => Publish(assignment, text), revoked,
                 new LinkGoals(_parts.Node, _link.Task, assignment));
 
@@ -106,6 +116,8 @@ public sealed class AgentHost : IMessageWorker, IAsyncDisposable
             ? await ToolStep.RunOutsideAsync(tools, label, input, effects, WorkMapping.EffectOf(assignment), revoked)
             : await ToolStep.RunAsync(tools, label, input, revoked);
     }
+
+    private static bool IsToolOfAgent(Assignment assignment) => assignment.Agent is not null && assignment.Spec.Executor.StartsWith(ToolPrefix, StringComparison.Ordinal);
 
     private void Publish(Assignment assignment, string text) => _parts.Progress.Publish(
         assignment.Tenant,

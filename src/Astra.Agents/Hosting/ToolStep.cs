@@ -7,7 +7,7 @@ namespace Astra.Agents;
 internal static class ToolStep
 {
     // EX_TEMPFAIL of sysexits.h: a failure that is worth another attempt.
-    private const int NothingSentExitCode = 75;
+    public const int NothingSentExitCode = 75;
 
     public static async ValueTask<TaskReport> RunAsync(IToolGate tools, string tool, JsonElement input, CancellationToken revoked)
     {

@@ -14,7 +14,7 @@ internal static class YamlReading
     private const int InputNodesMax = 100_000;
     private const int InputDepthMax = 32;
 
-    public static YamlNode Load(string yaml)
+    public static YamlNode Load(string yaml, string what = "A plan file")
     {
         var stream = new YamlStream();
         try
@@ -28,7 +28,7 @@ internal static class YamlReading
         }
         return stream.Documents.Count == 1
             ? stream.Documents[0].RootNode
-            : throw new PlanFileException(1, stream.Documents.Count == 0 ? "The file is empty." : "A plan file is one YAML document.");
+            : throw new PlanFileException(1, stream.Documents.Count == 0 ? "The file is empty." : $"{what} is one YAML document.");
     }
 
     public static YamlMapping Mapping(YamlNode node, string what, IReadOnlyList<string> keys)

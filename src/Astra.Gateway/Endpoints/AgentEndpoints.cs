@@ -68,7 +68,7 @@ internal sealed class AgentEndpoints(GatewayParts parts, Replies replies)
 
     private async Task<IResult> Get(string name, HttpContext http) =>
         await parts.Agents.LoadAsync(http.Principal().Tenant, name, http.RequestAborted) is { } row
-            ? Replies.Json(ToView(row, (await parts.Node.SummariseAsync()).Workers) with { State = WorkMapping.ToJson(row.State) })
+            ? Replies.Json(await ViewOfAsync(row, http.RequestAborted))
             : Problems.Of(StatusCodes.Status404NotFound, $"There is no agent {Words.Clean(name)} here.");
 
     private async Task<IResult> Remove(string name, HttpContext http)
@@ -77,6 +77,12 @@ internal sealed class AgentEndpoints(GatewayParts parts, Replies replies)
         var answer = await parts.Node.Agents.RemoveAsync(http.Principal().Caller, name);
         return answer.Refusal is { } refusal ? replies.Of(refusal) : Results.NoContent();
     }
+
+    public async Task<AgentView> ViewOfAsync(AgentRow row, CancellationToken cancellationToken) => ToView(row, (await parts.Node.SummariseAsync()).Workers) with
+    {
+        State = WorkMapping.ToJson(row.State),
+        Profile = row.Class == AgentProfile.Class && parts.Profiles is { } profiles ? (await profiles.FindAsync(row.Tenant, row.Name, digest: null, cancellationToken))?.Read() : null,
+    };
 
     public static string? Refuse(AgentRegistration agent) =>
         !AgentRunner.IsName(agent.Name) ? "An agent's name is lower-case letters, digits and dashes, at most 100."

@@ -25,6 +25,7 @@ internal sealed class AttemptMoney(RouterParts parts, ModelCall call, RequestSca
     private readonly DateTimeOffset _at = parts.Clock.GetUtcNow();
     private ModelPrice? _price;
     private Reservation? _reservation;
+    private Nanodollars _allowed;
     private bool _isEnded;
 
     public Guid Attempt { get; } = Guid.CreateVersion7();
@@ -35,22 +36,30 @@ internal sealed class AttemptMoney(RouterParts parts, ModelCall call, RequestSca
     /// <summary>Null when the attempt may begin.</summary>
     public async ValueTask<ModelRefusal?> ReserveAsync(CancellationToken cancellationToken)
     {
-        var mayRefuse = call.Operation != Operation.CountTokens && await parts.Budgets.MayRefuseAsync(call.Spender, cancellationToken);
+        var isBudgeted = call.Operation != Operation.CountTokens && await parts.Budgets.MayRefuseAsync(call.Spender, cancellationToken);
         // Afterwards, because prices that were set elsewhere come with the look at the budgets.
         _price = parts.Prices.Find(target.Provider.Config.Name, target.Model.Id, _at);
-        if (!mayRefuse)
+        if (!isBudgeted && call.Allowance?.Cap is null)
+        {
+            // Only where it says less than the model itself: a bound above that is refused by some.
+            if (scan.OutputTokensMax is null && call.Allowance?.OutputTokensMax < target.Model.OutputTokensMax)
+                OutputTokensInjected = call.Allowance.OutputTokensMax;
             return null;
+        }
         if (_price is null)
             return ModelRefusal.NoPrice(target.Name);
-        var isAnswered = call.Operation != Operation.Embeddings;
-        var body = call.Body.Span;
-        var size = new RequestSize(
-            body.Length + FramingTokensMax, isAnswered ? scan.OutputTokensMax : 0, target.Model.OutputTokensMax, scan.Count, PointedTokens(body) + KeptTokens(body));
-        var (outcome, bounded) = await CallBounds.ReserveAsync(parts.Budgets, call.Spender, _price, size, cancellationToken);
-        if (outcome.Refusal is { } refusal)
-            return ModelRefusal.Budget(refusal);
-        _reservation = outcome.Reservation;
-        if (isAnswered && scan.OutputTokensMax is null)
+        var size = SizeOf(call.Body.Span);
+        if (CallBounds.Bound(_price, size, call.Allowance?.Left) is not { } bounded || call.Allowance?.TryHold(bounded.WorstCase) == false)
+            return ModelRefusal.Allowed(call.Allowance!, CallBounds.WorstCaseOf(_price, size, size.OutputTokens ?? Math.Min(CallBounds.MaxTokensMin, size.OutputTokensMax)));
+        _allowed = bounded.WorstCase;
+        if (isBudgeted)
+        {
+            (var outcome, bounded) = await CallBounds.ReserveAsync(parts.Budgets, call.Spender, _price, size, bounded, cancellationToken);
+            if (outcome.Refusal is { } refusal)
+                return ModelRefusal.Budget(refusal);
+            _reservation = outcome.Reservation;
+        }
+        if (size.OutputTokens is null)
             OutputTokensInjected = bounded.MaxTokens;
         return null;
     }
@@ -77,6 +86,7 @@ internal sealed class AttemptMoney(RouterParts parts, ModelCall call, RequestSca
         var reported = UsageOf(answer);
         var usage = reported ?? (mayHaveCost && isSent ? Estimate(answer) : TokenUsage.None);
         Nanodollars? cost = _price is null ? null : _price.CostOf(usage);
+        call.Allowance?.Settle(_allowed, cost ?? Nanodollars.Zero);
         if (_reservation is not null)
         {
             await _reservation.SettleAsync(cost ?? Nanodollars.Zero);
@@ -96,15 +106,17 @@ internal sealed class AttemptMoney(RouterParts parts, ModelCall call, RequestSca
 
     private static TokenUsage? UsageOf(AnswerScan answer) => answer.Usage(answer is MessagesScan);
 
-    private static long PointedTokens(ReadOnlySpan<byte> body)
-    {
-        var pointed = body.Count("\"image_url\""u8) + body.Count("\"image\""u8) + body.Count("\"input_image\""u8) + body.Count("\"file\""u8)
-            + body.Count("\"input_file\""u8) + body.Count("\"document\""u8);
-        return (long)pointed * PointedTokensMax;
-    }
+    private RequestSize SizeOf(ReadOnlySpan<byte> body) => new(
+        body.Length + FramingTokensMax,
+        call.Operation == Operation.Embeddings ? 0 : scan.OutputTokensMax,
+        Math.Min(target.Model.OutputTokensMax, call.Allowance?.OutputTokensMax ?? long.MaxValue),
+        scan.Count,
+        PointedTokens(body) + KeptTokens(body));
+
+    private static long PointedTokens(ReadOnlySpan<byte> body) => (long)RequestWords.Count(body, RequestWords.Pointing) * PointedTokensMax;
 
     private long KeptTokens(ReadOnlySpan<byte> body) =>
-        call.Operation == Operation.Responses && (body.IndexOf("\"previous_response_id\""u8) >= 0 || body.IndexOf("\"conversation\""u8) >= 0) ? KeptTokensMax : 0;
+        call.Operation == Operation.Responses && RequestWords.Count(body, RequestWords.Keeping) > 0 ? KeptTokensMax : 0;
 
     /// <summary>The provider did not get to say it. Of what was sent every byte is a token, because who leaves early would otherwise
     /// pay less than the provider asks, and pass a cap that way; of what was delivered each part is one, or every few bytes are.</summary>

@@ -77,6 +77,14 @@ public sealed class BudgetLedger : IBudgets, IAsyncDisposable
         return null;
     }
 
+    public async ValueTask<Nanodollars?> LeftAsync(Spender spender, CancellationToken cancellationToken)
+    {
+        var looked = await _loop.AskAsync(spender, worstCase: 0, cancellationToken);
+        if (looked.Refusal is not null || looked.Cells.Length == 0)
+            return looked.Refusal is null ? null : Nanodollars.Zero;
+        return new Nanodollars(Math.Max(0, looked.Cells.Min(cell => cell.AtHand + Math.Max(0, cell.Seen?.Account.Left ?? 0))));
+    }
+
     public ValueTask<ReserveOutcome> ReserveAsync(Spender spender, Nanodollars worstCase, CancellationToken cancellationToken)
     {
         var amount = Math.Clamp(worstCase.Value, 0, DrawRules.AmountMax);

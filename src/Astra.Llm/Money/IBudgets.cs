@@ -13,6 +13,9 @@ public interface IBudgets
     /// </summary>
     ValueTask<bool> MayRefuseAsync(Spender spender, CancellationToken cancellationToken);
 
+    /// <summary>What is left at the tightest level; null where there is no cap. For whoever plans, and no promise.</summary>
+    ValueTask<Nanodollars?> LeftAsync(Spender spender, CancellationToken cancellationToken);
+
     /// <summary>The tier that calls of this spender are to go to from now on, because a budget of theirs is used up so far that
     /// its policy says so; null where nothing does.</summary>
     string? DegradedTier(Spender spender) => null;

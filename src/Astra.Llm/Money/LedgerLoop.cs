@@ -184,7 +184,8 @@ internal sealed class LedgerLoop : IAsyncDisposable
     private bool TryPayFromHand(WaitingCall call)
     {
         call.Cells = call.Spender is null ? [] : _exchange.CellsOf(call.Spender);
-        if (!_exchange.TryTakeAtHand(call.Cells, call.WorstCase))
+        // Who asks for nothing wants to know what the store says.
+        if (call is { WorstCase: 0, Cells.Length: > 0 } || !_exchange.TryTakeAtHand(call.Cells, call.WorstCase))
             return false;
         call.Pay();
         return true;

@@ -11,6 +11,8 @@ public sealed class NoBudgets : IBudgets
 
     public ValueTask<bool> MayRefuseAsync(Spender spender, CancellationToken cancellationToken) => ValueTask.FromResult(false);
 
+    public ValueTask<Nanodollars?> LeftAsync(Spender spender, CancellationToken cancellationToken) => ValueTask.FromResult<Nanodollars?>(null);
+
     public ValueTask<ReserveOutcome> ReserveAsync(Spender spender, Nanodollars worstCase, CancellationToken cancellationToken) =>
         ValueTask.FromResult<ReserveOutcome>(new Unlimited(worstCase));
 

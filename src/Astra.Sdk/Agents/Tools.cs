@@ -79,6 +79,9 @@ public sealed record ToolDefinition
     /// <summary>Outside: a run of it cannot be taken back, so every run is in the effect ledger. Such a program exits with 75
     /// (EX_TEMPFAIL) when it knows that it has sent nothing.</summary>
     public ToolEffects Effects { get; init; }
+
+    /// <summary>A run of it needs a person's word first. There is no way to give one yet, so every call is refused.</summary>
+    public bool NeedsPerson { get; init; }
 }
 
 /// <summary>Whether a tool acts on the world outside of its sandbox.</summary>

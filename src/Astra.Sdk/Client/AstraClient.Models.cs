@@ -17,6 +17,9 @@ public sealed partial class AstraClient
     public async Task RemoveRouteAsync(string name, CancellationToken cancellationToken = default) =>
         (await _requests.SendAsync(HttpMethod.Delete, $"models/routes/{Uri.EscapeDataString(name)}", null, cancellationToken)).Dispose();
 
+    public Task<AgentView> SetProfileAsync(AgentProfile profile, CancellationToken cancellationToken = default) =>
+        _requests.SendAsync<AgentView>(HttpMethod.Put, $"agents/{Uri.EscapeDataString(profile.Name)}/profile", profile, cancellationToken);
+
     public Task<IReadOnlyList<ModelTestView>> TestModelsAsync(string? model = null, CancellationToken cancellationToken = default) =>
         _requests.SendAsync<IReadOnlyList<ModelTestView>>(HttpMethod.Post, "models/test", new ModelTestRequest(model), cancellationToken);
 }

@@ -15,6 +15,9 @@ public partial interface IAstraClient
 
     Task RemoveRouteAsync(string name, CancellationToken cancellationToken = default);
 
+    /// <summary>Makes an agent of a profile, or gives one that is there another.</summary>
+    Task<AgentView> SetProfileAsync(AgentProfile profile, CancellationToken cancellationToken = default);
+
     /// <summary>Asks a model for one token, or every model.</summary>
     Task<IReadOnlyList<ModelTestView>> TestModelsAsync(string? model = null, CancellationToken cancellationToken = default);
 }

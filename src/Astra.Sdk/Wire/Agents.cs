@@ -23,6 +23,9 @@ public sealed record AgentView
     /// <summary>As last committed. Left out of lists.</summary>
     public JsonElement? State { get; init; }
 
+    /// <summary>Of an agent of the class `profile`. Left out of lists.</summary>
+    public AgentProfile? Profile { get; init; }
+
     /// <summary>Workers connected to the node that was asked and offering the agent's class.</summary>
     public required int WorkerCount { get; init; }
 }

@@ -5,7 +5,12 @@ namespace Astra.Tools.Catalog;
 
 /// <summary>For whom a tool is called: one task of one goal.</summary>
 /// <param name="Attempt">Which attempt at which task, where that is known.</param>
-public sealed record ToolSubject(TenantId Tenant, string? Agent, GoalId Goal, ReadOnlyMemory<byte> GoalInput, AttemptId? Attempt = null);
+public sealed record ToolSubject(TenantId Tenant, string? Agent, GoalId Goal, ReadOnlyMemory<byte> GoalInput, AttemptId? Attempt = null)
+{
+    /// <summary>The tools that the agent's profile names at this moment; null for an agent without one. It narrows what may be
+    /// granted and grants nothing by itself.</summary>
+    public IReadOnlyCollection<string>? ProfileTools { get; init; }
+}
 
 /// <summary>What a subject may do with tools. Deny by default: what is not in here is refused.</summary>
 public sealed record ToolGrants

@@ -45,6 +45,8 @@ public sealed class ToolGate(ToolCatalog catalog, Func<ISandbox> sandbox, ToolAu
         var grants = authority(subject);
         if (!grants.Allows(tool))
             throw new ToolRefusedException($"{Describe(subject)} may not use the tool {tool.Label}.");
+        if (tool.Definition.NeedsPerson)
+            throw new ToolRefusedException($"{tool.Label} needs a person's approval for every call, and there are no approvals yet.");
         var input = AstraJson.ToElement(call.Input);
         if (tool.Definition.InputSchema is { } schema && InputSchema.Check(schema, input) is { } problem)
             throw new ToolRefusedException($"The input of {tool.Label} is not of its schema. {problem}");

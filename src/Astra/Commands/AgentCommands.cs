@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Astra.Display;
+using Astra.Hosting;
 using Astra.Sdk;
 
 namespace Astra.Commands;
@@ -11,12 +12,12 @@ public static class AgentCommands
     {
         var command = new Command("agent", "Create, list, see, steer and remove agents. One that nobody sends to sleeps, and costs nothing.")
         {
-            CreateList(surroundings, shared), CreateCreate(surroundings, shared), CreateShow(surroundings, shared), CreateRemove(surroundings, shared),
+            CreateAdd(surroundings, shared), CreateList(surroundings, shared), CreateCreate(surroundings, shared), CreateShow(surroundings, shared), CreateRemove(surroundings, shared),
             CreateControl(surroundings, shared, "pause", "Hand out nothing of an agent's goals any more; what runs goes on to its end.", (client, name, token) => client.PauseAgentAsync(name, cancellationToken: token), "is paused"),
             CreateControl(surroundings, shared, "resume", "Hand a paused agent's steps out again.", (client, name, token) => client.ResumeAgentAsync(name, token), "goes on"),
             CreateWeight(surroundings, shared),
         };
-        return command.WithExamples("agent list", "agent create tally-1 --class counter", "agent show tally-1", "agent remove tally-1", "agent pause auditor", "agent weight auditor 200");
+        return command.WithExamples("agent list", "agent add examples/profiles/tidy-writer.yaml", "agent create tally-1 --class counter", "agent show tally-1", "agent remove tally-1", "agent pause auditor", "agent weight auditor 200");
     }
 
     public static Argument<string> Name() => new("NAME")
@@ -31,6 +32,31 @@ public static class AgentCommands
             },
         },
     };
+
+    private static Command CreateAdd(Surroundings surroundings, SharedOptions shared)
+    {
+        var file = new Argument<string>("FILE") { Description = "A profile in YAML or JSON: name, prompt, documents, tools, model, planner, limits." };
+        var json = SharedOptions.Json();
+        var command = new Command("add", "Make an agent of a profile, without code, or give one that is there another profile.") { file, json };
+        command.WithExamples("agent add examples/profiles/tidy-writer.yaml", "agent add writer.yaml --json");
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            var reading = surroundings.ReadProfile(Inputs.ExistingFile(parsed.GetValue(file)!));
+            if (reading.Profile is not { } profile)
+                throw new CommandException(reading.Problem!);
+            await using var session = await shared.ServerOf(parsed, surroundings).OpenAsync(cancellationToken);
+            var agent = await session.Client.SetProfileAsync(profile, cancellationToken);
+            if (parsed.GetValue(json))
+            {
+                JsonOutput.Write(surroundings.Terminal.Out, agent);
+                return;
+            }
+            await surroundings.Terminal.Out.WriteLineAsync($"Agent {agent.Name} is there; `{surroundings.InvokedAs} goal submit --agent {agent.Name} --input '\"what to do\"'` gives it a goal.");
+            if ((await session.Client.ListModelsAsync(cancellationToken)).Providers.Count == 0)
+                await surroundings.Terminal.Error.WriteLineAsync($"No model is configured yet, and none was found on this machine; `{surroundings.InvokedAs} model add` adds a provider. Until then its goals fail.");
+        });
+        return command;
+    }
 
     private static Command CreateList(Surroundings surroundings, SharedOptions shared)
     {

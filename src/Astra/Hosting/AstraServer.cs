@@ -67,12 +67,6 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
         });
         var artifacts = new FileArtifacts(options.DataDirectory);
         var feed = new ProgressFeed();
-        var host = new AgentHost(new AgentHostParts
-        {
-            Node = node, Agents = [new AuditorAgent(), .. options.Agents], Catalog = catalog, Tools = gate, Artifacts = artifacts, Progress = feed,
-        });
-        await BuiltIn.RegisterAgentsAsync(host.Agents, home, store.Agents, cancellationToken);
-
         var (hooks, courier) = await OpenHooksAsync(store, cancellationToken);
         ModelDesk? desk = null;
         var money = Owned(await MoneyHost.OpenAsync(
@@ -81,6 +75,12 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
         if (traces is not null)
             money.Usage.OnRecord += traces.Asked;
         var models = desk = await OpenModelsAsync(home, money, cancellationToken);
+        var host = new AgentHost(new AgentHostParts
+        {
+            Node = node, Agents = [new AuditorAgent(), .. options.Agents], Catalog = catalog, Tools = gate, Artifacts = artifacts, Progress = feed,
+            Profiles = new ProfileParts(store.Profiles, new RouterModels(models.Router, money.Ledger)),
+        });
+        await BuiltIn.RegisterAgentsAsync(host.Agents, home, store.Agents, cancellationToken);
         var gateway = Gateway.Gateway.Build(
             new GatewayOptions
             {
@@ -93,7 +93,7 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
             },
             new GatewayParts
             {
-                Node = node, Bus = bus, Keys = store.ApiKeys, Tenants = store.Tenants, Agents = store.Agents, HomeTenant = home, Hooks = hooks, Money = money.Parts, Models = models,
+                Node = node, Bus = bus, Keys = store.ApiKeys, Tenants = store.Tenants, Agents = store.Agents, Profiles = store.Profiles, HomeTenant = home, Hooks = hooks, Money = money.Parts, Models = models,
                 Catalog = catalog, Tools = gate, Artifacts = artifacts, Progress = feed,
                 DatabaseProblem = token => ProblemOfAsync(store, token),
                 DatabaseCommits = async token => await store.CountCommitsAsync(token),

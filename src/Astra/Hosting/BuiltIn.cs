@@ -31,10 +31,12 @@ internal static class BuiltIn
 
     /// <summary>
     /// Deny by default. Steps of any tenant may use the shell, which sees nothing of the host. The auditor reads what its
-    /// goal names, for the tenant of whoever runs this server and for no other: to name a path is to read it.
+    /// goal names, for the tenant of whoever runs this server and for no other: to name a path is to read it. An agent that is a
+    /// profile has what everybody has, as far as its profile names it.
     /// </summary>
     public static ToolAuthority AuthorityOf(TenantId home) => subject => subject.Agent switch
     {
+        not null when subject.ProfileTools is { } named => new ToolGrants { Tools = [.. named.Where(tool => tool.Split('@')[0] == ShellForm.Definition.Name)] },
         null => new ToolGrants { Tools = [ShellForm.Definition.Name] },
         AuditorAgent.AgentName when subject.Tenant == home => new ToolGrants
         {

@@ -18,6 +18,7 @@ public static class Composition
         NewServer = options => new AstraServer(options),
         Connect = (address, adminKey) => new HttpServerLink(address, adminKey),
         ReadPlan = ReadPlan,
+        ReadProfile = ReadProfile,
         RunEditor = TextEditor.EditAsync,
     };
 
@@ -34,6 +35,24 @@ public static class Composition
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             return new PlanReading(null, $"{path} cannot be read: {e.Message}");
+        }
+    }
+
+    private static ProfileReading ReadProfile(string path)
+    {
+        try
+        {
+            // Documents are named as seen from the profile, wherever the command is typed.
+            var beside = Path.GetDirectoryName(Path.GetFullPath(path))!;
+            return new ProfileReading(ProfileFile.Parse(File.ReadAllText(path), document => File.ReadAllText(Path.Combine(beside, document))), null);
+        }
+        catch (PlanFileException e)
+        {
+            return new ProfileReading(null, $"{path}: {e.Message}");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return new ProfileReading(null, $"{path} cannot be read: {e.Message}");
         }
     }
 

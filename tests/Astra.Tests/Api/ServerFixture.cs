@@ -9,10 +9,13 @@ using Astra.Governance;
 using Astra.Kernel;
 using Astra.Kernel.Controls;
 using Astra.Kernel.InMemory;
+using Astra.Hosting;
 using Astra.Llm.Config;
+using Astra.Llm.Money;
 using Astra.Kernel.Timers;
 using Astra.Postgres;
 using Astra.Sdk;
+using Astra.Tests.Profiles;
 using Astra.Tools.Catalog;
 using Astra.Tools.Sandboxes;
 using Microsoft.AspNetCore.Builder;
@@ -40,6 +43,13 @@ internal sealed class ServerWorld
 
     /// <summary>Null keeps none.</summary>
     public MoneyParts? Money { get; init; }
+
+    public IBudgets Budgets { get; init; } = NoBudgets.Instance;
+
+    /// <summary>Beside the shell.</summary>
+    public IReadOnlyList<ToolDefinition> Tools { get; init; } = [];
+
+    public InMemoryProfiles Profiles => field ??= new InMemoryProfiles(Agents);
 }
 
 /// <summary>A whole server over memory: the real kernel, the real agent host, a real listener.</summary>
@@ -63,6 +73,8 @@ internal sealed class ServerFixture : IAsyncDisposable
         var randomness = new SystemRandomness();
         _bus = new HttpBus(world.Fleet, TimeProvider.System);
         var catalog = new ToolCatalog().Add(ShellForm.Definition, new ShellForm());
+        foreach (var tool in world.Tools)
+            catalog.Add(tool);
         _node = new KernelNode(
             new KernelPorts(
                 clock, randomness, new IdSource(clock, randomness), _dispatcher, world.Postgres?.Journal ?? (IJournal)world.Store.Journal,
@@ -72,13 +84,14 @@ internal sealed class ServerFixture : IAsyncDisposable
             },
             world.Limits with { RetryDelayMin = TimeSpan.FromMilliseconds(1), RetryDelayMax = TimeSpan.FromMilliseconds(5), LeaseRenewalInterval = TimeSpan.FromMilliseconds(100) },
             new NodeRegistration(new NodeId(nodeId), Address.ToString(), Guid.NewGuid()));
-        var tools = new ToolGate(catalog, () => world.Sandbox, _ => new ToolGrants { Tools = ["*"] }, new ToolGateOptions { OnRun = traces is null ? null : traces.Ran });
+        var tools = new ToolGate(catalog, () => world.Sandbox, subject => new ToolGrants { Tools = subject.ProfileTools ?? ["*"] }, new ToolGateOptions { OnRun = traces is null ? null : traces.Ran });
         _node.OnCommit = traces is null ? null : traces.Committed;
         var artifacts = new FileArtifacts(_directory);
         var progress = new ProgressFeed();
         _host = new AgentHost(new AgentHostParts
         {
             Node = _node, Agents = agents, Catalog = catalog, Tools = tools, Artifacts = artifacts, Progress = progress, Slots = 8,
+            Profiles = new ProfileParts(world.Profiles, world.Models is { } desk ? new RouterModels(desk.Router, world.Budgets) : null),
         });
         _app = Astra.Gateway.Gateway.Build(
             (options ?? new GatewayOptions { StartedAt = DateTimeOffset.UtcNow }) with
@@ -88,7 +101,7 @@ internal sealed class ServerFixture : IAsyncDisposable
             },
             new GatewayParts
             {
-                Node = _node, Bus = _bus, Keys = world.Governance, Tenants = world.Governance, Agents = world.Agents, HomeTenant = world.Home, Models = world.Models, Money = world.Money,
+                Node = _node, Bus = _bus, Keys = world.Governance, Tenants = world.Governance, Agents = world.Agents, Profiles = world.Profiles, HomeTenant = world.Home, Models = world.Models, Money = world.Money,
                 Catalog = catalog, Tools = tools, Artifacts = artifacts, Progress = progress,
                 RequestStop = () => StopRequested.TrySetResult(),
                 OnError = (what, e, _) =>

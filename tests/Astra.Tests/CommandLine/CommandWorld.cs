@@ -12,6 +12,7 @@ public sealed class CommandWorld : IDisposable
     public FakeServer Server { get; } = new();
     public Dictionary<string, string> Environment { get; } = new() { ["ASTRA_INVOKED_AS"] = "./astra" };
     public Func<string, PlanReading> ReadPlan { get; set; } = _ => new PlanReading(null, "no plan");
+    public Func<string, ProfileReading> ReadProfile { get; set; } = _ => new ProfileReading(null, "no profile");
     public Func<string, string, Task<int>> RunEditor { get; set; } = (_, _) => Task.FromResult(1);
     public string Data => Path.Combine(_directory.FullName, "data");
     public DataDirectory DataDirectory => new(Data);
@@ -43,6 +44,7 @@ public sealed class CommandWorld : IDisposable
             NewServer = Server.NewHost,
             Connect = Server.Connect,
             ReadPlan = path => ReadPlan(path),
+            ReadProfile = path => ReadProfile(path),
             RunEditor = (command, path) => RunEditor(command, path),
         });
         return new Said(exitCode, output.ToString(), error.ToString());

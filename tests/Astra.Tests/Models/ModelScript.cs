@@ -51,6 +51,18 @@ internal sealed record ModelScript(IReadOnlyList<ScriptStep> Steps)
         usage = new { prompt_tokens = 11, completion_tokens = 2, total_tokens = 13 },
     }));
 
+    /// <summary>A call of a tool, with whatever arguments the test likes.</summary>
+    public static ModelScript Calls(params (string Name, string Arguments)[] calls) => Whole(200, JsonSerializer.Serialize(new
+    {
+        id = "c1", @object = "chat.completion", created = 1, model = "real",
+        choices = (object[])[new
+        {
+            index = 0, finish_reason = "tool_calls",
+            message = new { role = "assistant", content = (string?)null, tool_calls = calls.Select((call, i) => new { id = $"call_{i}", type = "function", function = new { name = call.Name, arguments = call.Arguments } }) },
+        }],
+        usage = new { prompt_tokens = 11, completion_tokens = 2, total_tokens = 13 },
+    }));
+
     public static ModelScript ChatStream(params string[] words) =>
         Stream([Chunk(Role), .. words.Select(word => Chunk(Delta(word))), Chunk(Finish), Chunk(Usage), Chunk(Done), LastChunk]);
 

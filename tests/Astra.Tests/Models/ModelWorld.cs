@@ -30,7 +30,8 @@ internal sealed class ModelWorld : IAsyncDisposable
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
-    public static async Task<ModelWorld> StartAsync(IBudgets? budgets = null, IPrices? prices = null, LocalServers? local = null, string? file = null, TimeProvider? clock = null)
+    public static async Task<ModelWorld> StartAsync(
+        IBudgets? budgets = null, IPrices? prices = null, LocalServers? local = null, string? file = null, TimeProvider? clock = null, IReadOnlyList<Astra.Sdk.ToolDefinition>? tools = null)
     {
         var directory = Directory.CreateTempSubdirectory("astra-models-").FullName;
         var home = new TenantId(Guid.NewGuid());
@@ -39,7 +40,7 @@ internal sealed class ModelWorld : IAsyncDisposable
             home, keys, budgets ?? NoBudgets.Instance, prices ?? NoPrices.Instance, usage, new SystemRandomness(), clock ?? TimeProvider.System, Astra.Tools.Webhooks.AddressRules.IsPublic);
         var desk = new ModelDesk(router, new ModelConfigFile(file ?? Path.Combine(directory, ModelConfigFile.Name)), local, said.Add);
         await desk.StartAsync(Ct);
-        var server = await ServerFixture.StartAsync(new ServerWorld { Home = home, Models = desk }, "node");
+        var server = await ServerFixture.StartAsync(new ServerWorld { Home = home, Models = desk, Budgets = budgets ?? NoBudgets.Instance, Tools = tools ?? [] }, "node");
         var key = await server.NewKeyAsync();
         var http = new HttpClient { BaseAddress = server.Address };
         http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);

@@ -115,10 +115,10 @@ public sealed class CallBoundsTests
         await store.SetAsync(new Budget(new BudgetKey(tenant, BudgetLevel.Tenant, "", BudgetWindow.Day), cap, null, "test", default), default, TestContext.Current.CancellationToken);
         await using var ledger = new BudgetLedger(store, TimeProvider.System);
 
-        var (outcome, call) = await CallBounds.ReserveAsync(ledger, new Spender(tenant), Tiered, size, TestContext.Current.CancellationToken);
+        var (outcome, call) = await CallBounds.ReserveAsync(ledger, new Spender(tenant), Tiered, size, CallBounds.Bound(Tiered, size, left: null)!.Value, TestContext.Current.CancellationToken);
         Assert.Equal(5_000, call.MaxTokens);
         Assert.Equal(cap, outcome.Reservation!.WorstCase);
-        var (refused, _) = await CallBounds.ReserveAsync(ledger, new Spender(tenant), Tiered, size, TestContext.Current.CancellationToken);
+        var (refused, _) = await CallBounds.ReserveAsync(ledger, new Spender(tenant), Tiered, size, CallBounds.Bound(Tiered, size, left: null)!.Value, TestContext.Current.CancellationToken);
         Assert.Contains("there is $0.000000 left until", refused.Refusal!.Sentence, StringComparison.Ordinal);
         await outcome.Reservation.DisposeAsync();
     }
