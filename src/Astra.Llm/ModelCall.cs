@@ -1,4 +1,5 @@
 using System.IO.Pipelines;
+using Astra.Llm.Caching;
 using Astra.Llm.Money;
 
 namespace Astra.Llm;
@@ -25,6 +26,8 @@ public sealed record ModelCall(Operation Operation, ReadOnlyMemory<byte> Body, S
     public string? Kind { get; init; }
 
     public CallPriority Priority { get; init; }
+
+    public CacheWish Cache { get; init; }
 
     /// <summary>Anthropic's headers, which are part of the request there.</summary>
     public string? AnthropicVersion { get; init; }

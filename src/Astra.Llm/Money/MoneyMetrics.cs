@@ -44,6 +44,8 @@ public sealed class MoneyMetrics : IDisposable
     {
         var (totals, model) = Find(record.Provider, record.Model);
         totals.Add(record);
+        if (record.Outcome == AttemptOutcome.Cached)
+            return;
         _duration.Record(record.Duration.TotalSeconds, new KeyValuePair<string, object?>("gen_ai.request.model", model));
         _tokens.Record(record.Usage.TotalInput, new KeyValuePair<string, object?>("gen_ai.token.type", "input"));
         _tokens.Record(record.Usage.Output, new KeyValuePair<string, object?>("gen_ai.token.type", "output"));
@@ -110,7 +112,7 @@ public sealed class MoneyMetrics : IDisposable
             Interlocked.Add(ref _output, record.Usage.Output - record.Usage.Reasoning);
             Interlocked.Add(ref _reasoning, record.Usage.Reasoning);
             Interlocked.Add(ref _cost, record.Cost?.Value ?? 0);
-            Interlocked.Increment(ref _calls[(int)record.Outcome]);
+            Interlocked.Add(ref _calls[(int)record.Outcome], record.Calls);
         }
 
         public IEnumerable<(string Type, long Count)> Tokens() =>

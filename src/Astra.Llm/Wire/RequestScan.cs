@@ -43,6 +43,12 @@ public sealed record RequestScan
     public bool WantsUsage { get; init; }
     public bool WantsBase64 { get; init; }
 
+    /// <summary>Said in so many words; providers' defaults are not zero.</summary>
+    public bool IsTemperatureZero { get; init; }
+
+    /// <summary>The figures of a stream are for the router, whether its client asked for them or not.</summary>
+    public bool KeepsUsage { get; init; }
+
     /// <exception cref="RequestRefusedException">It is no such request.</exception>
     public static RequestScan Read(ReadOnlySpan<byte> body)
     {
@@ -68,6 +74,7 @@ public sealed record RequestScan
         var (wantsUsage, wantsBase64) = (false, false);
         long? outputMax = null;
         var count = 1;
+        bool? isTemperatureZero = null;
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             if (reader.ValueTextEquals("model"u8))
@@ -118,6 +125,13 @@ public sealed record RequestScan
                 wantsBase64 = reader.TokenType == JsonTokenType.String && reader.ValueTextEquals("base64"u8);
                 reader.Skip();
             }
+            else if (reader.ValueTextEquals("temperature"u8))
+            {
+                reader.Read();
+                // Of two, which the provider takes is its own affair.
+                isTemperatureZero = isTemperatureZero != false && reader.TokenType == JsonTokenType.Number && reader.TryGetDouble(out var degree) && degree == 0;
+                reader.Skip();
+            }
             else
             {
                 reader.Read();
@@ -131,7 +145,7 @@ public sealed record RequestScan
         {
             Model = model ?? throw new RequestRefusedException("model is missing.", "model"),
             ModelPlace = modelPlace, End = end, IsStream = stream ?? false, OutputTokensMax = outputMax, Count = Math.Max(1, count),
-            StreamOptions = streamOptions, IncludeUsage = includeUsage, WantsUsage = wantsUsage, WantsBase64 = wantsBase64,
+            StreamOptions = streamOptions, IncludeUsage = includeUsage, WantsUsage = wantsUsage, WantsBase64 = wantsBase64, IsTemperatureZero = isTemperatureZero ?? false,
         };
     }
 
