@@ -7,6 +7,7 @@ using Astra.Llm.Attempts;
 using Astra.Llm.Caching;
 using Astra.Llm.Config;
 using Astra.Llm.Money;
+using Astra.Llm.Recording;
 using Astra.Llm.Routing;
 using Astra.Llm.Wire;
 
@@ -28,6 +29,7 @@ public sealed class ModelRouter : IAsyncDisposable
     private readonly AnswerCache _cache;
     private volatile ModelDirectory _directory;
     private long _generation;
+    private volatile RecordedCalls? _recorded;
 
     /// <param name="home">Whose secrets the keys of everybody's providers are.</param>
     /// <param name="isPublic">Which addresses a tenant's provider may be at.</param>
@@ -44,6 +46,9 @@ public sealed class ModelRouter : IAsyncDisposable
     }
 
     public ModelConfig Config => _directory.Config;
+
+    /// <summary>Recordings of what goals' tasks are answered, and replays from them; without it, neither.</summary>
+    public void Record(Recorder recorder, ReplaySessions replays) => _recorded = new RecordedCalls(recorder, replays, _parts.Clock);
 
     /// <summary>From now on; what runs goes on as it began.</summary>
     public void Configure(ModelConfig config)
@@ -70,7 +75,27 @@ public sealed class ModelRouter : IAsyncDisposable
 
     /// <summary>Answers, or says why not; in the dialect of the call either way.</summary>
     /// <exception cref="OperationCanceledException">The client has gone; what it had been sent is accounted for.</exception>
-    public async Task AnswerAsync(ModelCall call, IModelReply reply, CancellationToken cancellationToken)
+    public Task AnswerAsync(ModelCall call, IModelReply reply, CancellationToken cancellationToken) =>
+        _recorded is { } recorded && RecordedCalls.Concerns(call) ? AnswerRecordedAsync(recorded, call, reply, cancellationToken) : AnswerCallAsync(call, reply, cancellationToken);
+
+    private async Task AnswerRecordedAsync(RecordedCalls recorded, ModelCall call, IModelReply reply, CancellationToken cancellationToken)
+    {
+        RequestScan scan;
+        try
+        {
+            scan = RequestScan.Read(call.Body.Span);
+        }
+        catch (RequestRefusedException)
+        {
+            // Refused below, with the reason.
+            await AnswerCallAsync(call, reply, cancellationToken);
+            return;
+        }
+        if (await recorded.AnswerAsync(call, scan, reply, to => AnswerCallAsync(call, to, cancellationToken), cancellationToken) is { } refusal)
+            await RefuseAsync(call, reply, refusal, cancellationToken);
+    }
+
+    private async Task AnswerCallAsync(ModelCall call, IModelReply reply, CancellationToken cancellationToken)
     {
         RawKey? raw = AnswerCache.MayHold(call) ? AnswerCache.RawKeyOf(call, Volatile.Read(ref _generation)) : null;
         if (raw is { } seen && _cache.Find(seen) is { } prepared)

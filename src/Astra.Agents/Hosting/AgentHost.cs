@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Astra.Agents.Replaying;
 using Astra.Kernel;
 using Astra.Kernel.Workers;
 using Astra.Sdk;
@@ -16,6 +17,9 @@ public sealed record AgentHostParts
     public required ToolGate Tools { get; init; }
     public required FileArtifacts Artifacts { get; init; }
     public required ProgressFeed Progress { get; init; }
+
+    /// <summary>Null keeps nothing of what tools answer.</summary>
+    public IToolRecords? Records { get; init; }
 
     /// <summary>What the machine has beside the agents and tools; its system and processor if nobody says more.</summary>
     public IReadOnlyCollection<string> Capabilities { get; init; } =
@@ -57,6 +61,7 @@ public sealed class AgentHost : IMessageWorker, IAsyncDisposable
         [
             .. _runner.Agents.Select(agent => AgentRunner.ExecutorOf(agent.Name)),
             .. _parts.Catalog.Labels.Select(label => $"{ToolPrefix}{label}"),
+            RecordedStep.Executor,
         ];
         _link.SetResult(_parts.Node.Connect(new WorkerOffer("in-process", Tenant: null, executors, _parts.Slots, IsInProcess: true, TakesMessages: true) { Capabilities = _parts.Capabilities }, this));
     }
@@ -91,13 +96,21 @@ public sealed class AgentHost : IMessageWorker, IAsyncDisposable
             await (await _link.Task).DisposeAsync();
     }
 
+    /// <summary>A step once more, for a replay: nobody is told how it goes. Null when no agent of this process does it.</summary>
+    internal async ValueTask<TaskReport?> RunAgainAsync(Assignment assignment, IToolGate tools, IArtifactStore artifacts, IEffectLedger effects, CancellationToken cancelled) =>
+        _runner.Agents.Any(agent => AgentRunner.ExecutorOf(agent.Name) == assignment.Spec.Executor)
+            ? await _runner.RunAsync(WorkMapping.ToWire(assignment), tools, artifacts, effects, static _ => { }, cancelled)
+            : null;
+
     private async ValueTask<TaskReport> RunAsync(Assignment assignment, CancellationToken revoked)
     {
+        if (assignment.Spec.Executor == RecordedStep.Executor)
+            return RecordedStep.Run(AstraJson.Parse(assignment.Spec.Input.Span));
         var tools = _parts.Tools.For(new ToolSubject(assignment.Tenant, assignment.Agent, assignment.Goal, assignment.GoalInput, new AttemptId(assignment.Task, assignment.Attempt)));
         var effects = new LinkEffects(_link.Task, new AttemptId(assignment.Task, assignment.Attempt));
         if (!assignment.Spec.Executor.StartsWith(ToolPrefix, StringComparison.Ordinal))
             return await _runner.RunAsync(
-                WorkMapping.ToWire(assignment), tools, _parts.Artifacts.For(assignment.Tenant), effects, text => Publish(assignment, text), revoked,
+                WorkMapping.ToWire(assignment), Recorded(tools, assignment), _parts.Artifacts.For(assignment.Tenant), effects, text => Publish(assignment, text), revoked,
                 new LinkGoals(_parts.Node, _link.Task, assignment));
 
         var label = assignment.Spec.Executor[ToolPrefix.Length..];
@@ -106,6 +119,9 @@ public sealed class AgentHost : IMessageWorker, IAsyncDisposable
             ? await ToolStep.RunOutsideAsync(tools, label, input, effects, WorkMapping.EffectOf(assignment), revoked)
             : await ToolStep.RunAsync(tools, label, input, revoked);
     }
+
+    private IToolGate Recorded(IToolGate tools, Assignment assignment) =>
+        _parts.Records is { } records ? new RecordingGate(tools, records, assignment.Tenant, assignment.Goal, assignment.Task) : tools;
 
     private void Publish(Assignment assignment, string text) => _parts.Progress.Publish(
         assignment.Tenant,
