@@ -143,7 +143,7 @@ public sealed class ReplayTests
         await using var world = await WorldOf(new Writer { Gate = gate.Task });
         await AnswerAsync(world, request => $"about {request}");
         using var client = await world.Server.ClientAsync();
-        var running = await client.SubmitGoalAsync(Submission("whales"), cancellationToken: Ct);
+        var running = await client.SubmitAsync(Submission("whales"), cancellationToken: Ct);
         await Eventually.SeeAsync("the steps", async () => (await client.GetPlanAsync(running.Id, Ct)).Tasks.Any(task => task.Name == "draft") ? "" : null);
         Assert.Equal(409, (await Assert.ThrowsAsync<AstraException>(() => client.ReplayGoalAsync(running.Id, Ct))).Status);
         var early = await Assert.ThrowsAsync<AstraException>(() => client.ForkGoalAsync(running.Id, "draft", Ct));
@@ -177,7 +177,7 @@ public sealed class ReplayTests
 
     private static async Task<GoalView> RunAsync(AstraClient client, string about = "whales")
     {
-        var goal = await client.FinishAsync((await client.SubmitGoalAsync(Submission(about), cancellationToken: Ct)).Id, Ct);
+        var goal = await client.FinishAsync((await client.SubmitAsync(Submission(about), cancellationToken: Ct)).Id, Ct);
         Assert.Equal(GoalState.Completed, goal.State);
         return goal;
     }
@@ -209,11 +209,8 @@ public sealed class ReplayTests
                 return StepResult.Done(await AskAsync(turn, turn.Input.GetString()!, cancellationToken));
             var drafted = await AskAsync(turn, turn.Dependencies["research"].Output.GetString()!, cancellationToken);
             var listed = await turn.Tools.CallAsync(new ToolCall("shell", new { command = "ls" }), cancellationToken);
-            return StepResult.Done($"{drafted}{Ending} {listed.Output.GetProperty("output").GetString()}");
+            return StepResult.Done($"{drafted}{Ending} {listed.Output.GetProperty("stdout").GetString()}");
         }
-
-        public override ValueTask<Reflection> ReflectAsync(ReflectionTurn turn, CancellationToken cancellationToken) =>
-            ValueTask.FromResult(Reflection.Done(turn.Steps["draft"].Output));
 
         private async Task<string> AskAsync(StepTurn turn, string words, CancellationToken cancellationToken)
         {
