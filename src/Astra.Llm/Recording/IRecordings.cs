@@ -14,7 +14,7 @@ public enum RecordingKind : byte
 }
 
 /// <summary>One result that a task was given, under everything that it had asked for.</summary>
-/// <param name="Id">Ascends in time: of several answers to one request, which was first.</param>
+/// <param name="At">When it was answered: of several answers to one request, which was first.</param>
 /// <param name="Request">Of the whole request in canonical form, without whose it is.</param>
 /// <param name="Name">Who answered: provider/model, or the tool.</param>
 /// <param name="Answer">As it was given, whole.</param>

@@ -25,7 +25,7 @@ public sealed class ReplaySession
 
     public ReplaySession(IEnumerable<Recording> recordings)
     {
-        foreach (var recording in recordings.OrderBy(recording => recording.Id))
+        foreach (var recording in recordings.OrderBy(recording => recording.At).ThenBy(recording => recording.Id))
         {
             var key = (recording.Task, recording.Kind, recording.Request);
             if (!_recordings.TryGetValue(key, out var answers))

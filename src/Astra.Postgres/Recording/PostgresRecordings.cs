@@ -18,7 +18,7 @@ public sealed class PostgresRecordings : IRecordingStore
         SELECT r.task, r.kind, r.id, r.at, r.request, r.name, r.answer
         FROM goal_recordings AS r
         WHERE r.tenant = $1 AND r.goal = $2
-        ORDER BY r.id
+        ORDER BY r.at, r.id
         """;
 
     private readonly Database _database;
