@@ -86,6 +86,7 @@ public static class Gateway
         new ScheduleEndpoints(parts.Node, replies).Map(api);
         new ActorEndpoints(parts, options, replies).Map(api);
         new GoalEndpoints(parts.Node, new Submissions(parts.Catalog), replies).Map(api);
+        new ReplayEndpoints(parts.Node, parts.Replay, replies).Map(api);
         new PlanEndpoints(parts.Node, replies).Map(api);
         new EventEndpoints(parts.Node, parts.Progress, parts.Keys, options, replies, app.Lifetime.ApplicationStopping).Map(api);
         var tasks = new TaskEndpoints(parts.Node, replies);

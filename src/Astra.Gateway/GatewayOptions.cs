@@ -1,5 +1,6 @@
 using System.Net;
 using Astra.Agents;
+using Astra.Agents.Replaying;
 using Astra.Governance;
 using Astra.Kernel;
 using Astra.Llm.Config;
@@ -68,6 +69,9 @@ public sealed record GatewayParts
 
     /// <summary>Null where no models are offered: then there is nothing under /v1.</summary>
     public ModelDesk? Models { get; init; }
+
+    /// <summary>Null over a store that keeps no recordings: then no goal can be replayed.</summary>
+    public GoalReplay? Replay { get; init; }
 
     public required ToolCatalog Catalog { get; init; }
     public required ToolGate Tools { get; init; }

@@ -1,4 +1,5 @@
 using System.IO.Pipelines;
+using Astra.Llm.Caching;
 using Astra.Llm.Money;
 
 namespace Astra.Llm;
@@ -28,6 +29,8 @@ public sealed record ModelCall(Operation Operation, ReadOnlyMemory<byte> Body, S
 
     /// <summary>What this call may spend beside the budgets, and what it came to; null where nobody asks.</summary>
     public Allowance? Allowance { get; init; }
+
+    public CacheWish Cache { get; init; }
 
     /// <summary>Anthropic's headers, which are part of the request there.</summary>
     public string? AnthropicVersion { get; init; }

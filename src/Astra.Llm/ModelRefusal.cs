@@ -19,6 +19,11 @@ public sealed record ModelRefusal(int Status, string Type, string? Code, string 
     public static ModelRefusal NotOffered(string model) =>
         new(400, "invalid_request_error", "unsupported_operation", $"{Shown(model)} leads to providers that do not offer this.", "model");
 
+    /// <summary>The goal is being replayed, and nobody is asked then.</summary>
+    public static ModelRefusal NotRecorded(string model, Guid task, string? digest) => new(
+        409, "invalid_request_error", "not_recorded",
+        $"Task {task} asks {Shown(model)} for something that it has no recording of{(digest is null ? "" : $" (request {digest[..16]}…)")}, and a replay asks nobody.", ShouldRetry: false);
+
     public static ModelRefusal NoPrice(string target) => new(
         429, "insufficient_quota", "price_unknown", $"{target} has no price, and under a budget nothing is spent that nobody can count; set one, or name another model.", "model", ShouldRetry: false);
 

@@ -4,8 +4,10 @@ using System.Net;
 using System.Text.Json;
 using Astra.Kernel;
 using Astra.Llm.Attempts;
+using Astra.Llm.Caching;
 using Astra.Llm.Config;
 using Astra.Llm.Money;
+using Astra.Llm.Recording;
 using Astra.Llm.Routing;
 using Astra.Llm.Wire;
 
@@ -15,7 +17,7 @@ namespace Astra.Llm;
 /// Answers requests for a model: finds who can, tries them one after the other until one has something to say, and hands that
 /// on. It never starts an answer that it might have to take back, and never ends one that was not whole as if it were.
 /// </summary>
-public sealed class ModelRouter : IDisposable
+public sealed class ModelRouter : IAsyncDisposable
 {
     private const int BytesPerToken = 4;
 
@@ -23,7 +25,11 @@ public sealed class ModelRouter : IDisposable
     private readonly TargetOrder _order;
     private readonly TenantId _home;
     private readonly Transports _transports;
+    private readonly HitCounts _hits;
+    private readonly AnswerCache _cache;
     private volatile ModelDirectory _directory;
+    private long _generation;
+    private volatile RecordedCalls? _recorded;
 
     /// <param name="home">Whose secrets the keys of everybody's providers are.</param>
     /// <param name="isPublic">Which addresses a tenant's provider may be at.</param>
@@ -34,13 +40,24 @@ public sealed class ModelRouter : IDisposable
         _parts = new RouterParts(keys, budgets, prices, usage, randomness, clock);
         _order = new TargetOrder(prices, randomness, clock);
         _transports = new Transports(isPublic);
+        _hits = new HitCounts(usage, clock);
+        _cache = new AnswerCache(clock, _hits);
         _directory = ModelDirectory.Of(ModelConfig.Empty, null, home, _transports, clock);
     }
 
     public ModelConfig Config => _directory.Config;
 
+    /// <summary>Recordings of what goals' tasks are answered, and replays from them; without it, neither.</summary>
+    public void Record(Recorder recorder, ReplaySessions replays) => _recorded = new RecordedCalls(recorder, replays, _parts.Clock);
+
     /// <summary>From now on; what runs goes on as it began.</summary>
-    public void Configure(ModelConfig config) => _directory = ModelDirectory.Of(config, _directory, _home, _transports, _parts.Clock);
+    public void Configure(ModelConfig config)
+    {
+        _cache.Limit(new CacheLimits { BytesMax = (long)config.CacheMegabytes << 20, TimeToLive = TimeSpan.FromSeconds(config.CacheSeconds) });
+        _directory = ModelDirectory.Of(config, _directory, _home, _transports, _parts.Clock);
+        // After the names, never before: what was found under the old ones is not looked for any more.
+        Interlocked.Increment(ref _generation);
+    }
 
     /// <summary>Every name of a model that leads somewhere for this tenant, and whose it is.</summary>
     public IReadOnlyList<(string Name, string Owner)> NamesFor(TenantId tenant) => [.. _directory.NamesFor(tenant)];
@@ -58,8 +75,34 @@ public sealed class ModelRouter : IDisposable
 
     /// <summary>Answers, or says why not; in the dialect of the call either way.</summary>
     /// <exception cref="OperationCanceledException">The client has gone; what it had been sent is accounted for.</exception>
-    public async Task AnswerAsync(ModelCall call, IModelReply reply, CancellationToken cancellationToken)
+    public Task AnswerAsync(ModelCall call, IModelReply reply, CancellationToken cancellationToken) =>
+        _recorded is { } recorded && RecordedCalls.Concerns(call) ? AnswerRecordedAsync(recorded, call, reply, cancellationToken) : AnswerCallAsync(call, reply, cancellationToken);
+
+    private async Task AnswerRecordedAsync(RecordedCalls recorded, ModelCall call, IModelReply reply, CancellationToken cancellationToken)
     {
+        RequestScan scan;
+        try
+        {
+            scan = RequestScan.Read(call.Body.Span, call.Operation);
+        }
+        catch (RequestRefusedException)
+        {
+            // Refused below, with the reason.
+            await AnswerCallAsync(call, reply, cancellationToken);
+            return;
+        }
+        if (await recorded.AnswerAsync(call, scan, reply, to => AnswerCallAsync(call, to, cancellationToken), cancellationToken) is { } refusal)
+            await RefuseAsync(call, reply, refusal, cancellationToken);
+    }
+
+    private async Task AnswerCallAsync(ModelCall call, IModelReply reply, CancellationToken cancellationToken)
+    {
+        RawKey? raw = AnswerCache.MayHold(call) ? AnswerCache.RawKeyOf(call, Volatile.Read(ref _generation)) : null;
+        if (raw is { } seen && _cache.Find(seen) is { } prepared)
+        {
+            await _cache.ReplayAsync(prepared, call, reply, "hit", cancellationToken);
+            return;
+        }
         RequestScan scan;
         try
         {
@@ -80,17 +123,31 @@ public sealed class ModelRouter : IDisposable
             await RefuseAsync(call, reply, refusal, cancellationToken);
             return;
         }
+        var degraded = Degrade(call, directory, route, reply);
+        // What a cheaper model says is not kept as the answer of the one that was asked for.
+        if (degraded == route && raw is { } unseen && AnswerCache.KeyOf(call, scan, route) is { } key)
+            await _cache.AnswerAsync(key, unseen, call, scan, reply, (asked, read, to, left) => AnswerAsync(asked, read, route, directory, to, left), cancellationToken);
+        else
+            await AnswerAsync(call, scan, degraded, directory, reply, cancellationToken);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _hits.DisposeAsync();
+        _transports.Dispose();
+    }
+
+    private async Task AnswerAsync(
+        ModelCall call, RequestScan scan, ModelRoute route, ModelDirectory directory, IModelReply reply, CancellationToken cancellationToken)
+    {
         if (call.Operation == Operation.CountTokens && !route.Targets.Any(target => target.CanServe(Operation.CountTokens)))
         {
             await EstimateAsync(call, reply, cancellationToken);
             return;
         }
-        route = Degrade(call, directory, route, reply);
         if (await TryAsync(call, scan, route, new Deadline(_parts.Clock, directory.TotalTimeMax), reply, cancellationToken) is { } failed)
             await RefuseAsync(call, reply, failed.Refusal, cancellationToken, failed.OwnWords);
     }
-
-    public void Dispose() => _transports.Dispose();
 
     /// <summary>The route that a budget of the caller's says is to be taken instead, from the part of it on that its policy names. What is
     /// of that tier or on this machine already, and a tier that leads nowhere for this tenant, stays as it is.</summary>

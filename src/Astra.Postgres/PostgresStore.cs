@@ -34,6 +34,7 @@ public sealed class PostgresStore : IAsyncDisposable
         Prices = new PostgresPrices(database);
         Usage = new PostgresUsage(database);
         Secrets = new PostgresSecretStore(database);
+        Recordings = new Recording.PostgresRecordings(database);
     }
 
     public PostgresJournal Journal { get; }
@@ -51,6 +52,7 @@ public sealed class PostgresStore : IAsyncDisposable
     public PostgresPrices Prices { get; }
     public PostgresUsage Usage { get; }
     public PostgresSecretStore Secrets { get; }
+    public Recording.PostgresRecordings Recordings { get; }
 
     /// <exception cref="DatabaseException">The database cannot be used; the message says why and what to do.</exception>
     public static async ValueTask<PostgresStore> OpenAsync(PostgresOptions options, IProgress<string>? progress, CancellationToken cancellationToken)

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Astra.Agents.Replaying;
 using Astra.Kernel;
 using Astra.Kernel.Workers;
 using Astra.Sdk;
@@ -19,6 +20,9 @@ public sealed record AgentHostParts
 
     /// <summary>Null runs no agents that are profiles.</summary>
     public ProfileParts? Profiles { get; init; }
+
+    /// <summary>Null keeps nothing of what tools answer.</summary>
+    public IToolRecords? Records { get; init; }
 
     /// <summary>What the machine has beside the agents and tools; its system and processor if nobody says more.</summary>
     public IReadOnlyCollection<string> Capabilities { get; init; } =
@@ -63,6 +67,7 @@ public sealed class AgentHost : IMessageWorker, IAsyncDisposable
             .. _runner.Agents.Select(agent => AgentRunner.ExecutorOf(agent.Name)),
             .. _parts.Catalog.Labels.Select(label => $"{ToolPrefix}{label}"),
             .. _parts.Profiles is null ? [] : (string[])[ProfileExecutor],
+            RecordedStep.Executor,
         ];
         _link.SetResult(_parts.Node.Connect(new WorkerOffer("in-process", Tenant: null, executors, _parts.Slots, IsInProcess: true, TakesMessages: true) { Capabilities = _parts.Capabilities }, this));
     }
@@ -97,8 +102,16 @@ public sealed class AgentHost : IMessageWorker, IAsyncDisposable
             await (await _link.Task).DisposeAsync();
     }
 
+    /// <summary>A step once more, for a replay: nobody is told how it goes. Null when no agent of this process does it.</summary>
+    internal async ValueTask<TaskReport?> RunAgainAsync(Assignment assignment, IToolGate tools, IArtifactStore artifacts, IEffectLedger effects, CancellationToken cancelled) =>
+        _runner.Agents.Any(agent => AgentRunner.ExecutorOf(agent.Name) == assignment.Spec.Executor)
+            ? await _runner.RunAsync(WorkMapping.ToWire(assignment), tools, artifacts, effects, static _ => { }, cancelled)
+            : null;
+
     private async ValueTask<TaskReport> RunAsync(Assignment assignment, CancellationToken revoked)
     {
+        if (assignment.Spec.Executor == RecordedStep.Executor)
+            return RecordedStep.Run(AstraJson.Parse(assignment.Spec.Input.Span));
         var isProfile = _parts.Profiles is not null && assignment.Spec.Executor == ProfileExecutor;
         var subject = new ToolSubject(
             assignment.Tenant, isProfile ? ProfileAgent.AgentOf(assignment) : assignment.Agent, assignment.Goal, assignment.GoalInput, new AttemptId(assignment.Task, assignment.Attempt));
@@ -107,7 +120,7 @@ public sealed class AgentHost : IMessageWorker, IAsyncDisposable
         var effects = new LinkEffects(_link.Task, new AttemptId(assignment.Task, assignment.Attempt));
         if (!assignment.Spec.Executor.StartsWith(ToolPrefix, StringComparison.Ordinal))
             return await (isProfile ? new AgentRunner([new ProfileAgent(_parts.Profiles!, _parts.Catalog, assignment)]) : _runner).RunAsync(
-                WorkMapping.ToWire(assignment), tools, _parts.Artifacts.For(assignment.Tenant), effects, text => Publish(assignment, text), revoked,
+                WorkMapping.ToWire(assignment), Recorded(tools, assignment), _parts.Artifacts.For(assignment.Tenant), effects, text => Publish(assignment, text), revoked,
                 new LinkGoals(_parts.Node, _link.Task, assignment));
 
         var label = assignment.Spec.Executor[ToolPrefix.Length..];
@@ -118,6 +131,9 @@ public sealed class AgentHost : IMessageWorker, IAsyncDisposable
     }
 
     private static bool IsToolOfAgent(Assignment assignment) => assignment.Agent is not null && assignment.Spec.Executor.StartsWith(ToolPrefix, StringComparison.Ordinal);
+
+    private IToolGate Recorded(IToolGate tools, Assignment assignment) =>
+        _parts.Records is { } records ? new RecordingGate(tools, records, assignment.Tenant, assignment.Goal, assignment.Task) : tools;
 
     private void Publish(Assignment assignment, string text) => _parts.Progress.Publish(
         assignment.Tenant,

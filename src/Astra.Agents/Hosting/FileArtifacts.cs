@@ -39,6 +39,9 @@ public sealed class FileArtifacts(string dataDirectory)
             ReadOrNullAsync(Path.Combine(notes, ToPath(collection), ToPath(key)), cancellationToken);
     }
 
+    /// <summary>Where an artifact is, or would be.</summary>
+    internal string PathOf(Guid goal, string name) => Path.Combine(dataDirectory, "artifacts", goal.ToString(), ToPath(name));
+
     /// <summary>
     /// A relative path whose parts are plain names. Letters that some file system takes for something else are written
     /// as %XX, so different names are different files (where the file system tells capitals apart).

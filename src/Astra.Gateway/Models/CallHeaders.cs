@@ -1,14 +1,15 @@
 using Astra.Llm;
+using Astra.Llm.Caching;
 using Microsoft.AspNetCore.Http;
 
 namespace Astra.Gateway;
 
 /// <summary>What a request for a model says beside its body: for whom and for what it is. All of it may be left out.</summary>
-internal sealed record CallHeaders(string? Agent, string? Kind, Guid? Goal, Guid? Task, CallPriority Priority)
+internal sealed record CallHeaders(string? Agent, string? Kind, Guid? Goal, Guid? Task, CallPriority Priority, CacheWish Cache)
 {
     private const int LabelLengthMax = 200;
 
-    private static readonly CallHeaders None = new(null, null, null, null, CallPriority.Normal);
+    private static readonly CallHeaders None = new(null, null, null, null, CallPriority.Normal, CacheWish.Default);
 
     /// <exception cref="FormatException">One of them says what it cannot; the message is for the client.</exception>
     public static CallHeaders Of(HttpRequest request)
@@ -16,7 +17,7 @@ internal sealed record CallHeaders(string? Agent, string? Kind, Guid? Goal, Guid
         var headers = request.Headers;
         // As nearly every request comes.
         if (!headers.ContainsKey("x-astra-agent") && !headers.ContainsKey("x-astra-kind") && !headers.ContainsKey("x-astra-goal")
-            && !headers.ContainsKey("x-astra-task") && !headers.ContainsKey("x-astra-priority"))
+            && !headers.ContainsKey("x-astra-task") && !headers.ContainsKey("x-astra-priority") && !headers.ContainsKey("x-astra-cache"))
             return None;
         return new CallHeaders(
             Label(request, "x-astra-agent"), Label(request, "x-astra-kind"), Id(request, "x-astra-goal"), Id(request, "x-astra-task"),
@@ -26,6 +27,13 @@ internal sealed record CallHeaders(string? Agent, string? Kind, Guid? Goal, Guid
                 "low" => CallPriority.Low,
                 "high" => CallPriority.High,
                 _ => throw new FormatException("x-astra-priority is low, normal or high."),
+            },
+            (string?)headers["x-astra-cache"] switch
+            {
+                null => CacheWish.Default,
+                "yes" => CacheWish.Yes,
+                "no" => CacheWish.No,
+                _ => throw new FormatException("x-astra-cache is yes or no."),
             });
     }
 

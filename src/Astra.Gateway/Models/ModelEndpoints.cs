@@ -44,7 +44,7 @@ internal sealed class ModelEndpoints(ModelRouter router)
             var spender = new Spender(key.Tenant, said.Agent, said.Goal is { } goal ? new GoalId(goal) : null, said.Task is { } task ? new TaskId(task) : null, key.Id);
             var call = new ModelCall(operation, body.Memory, spender)
             {
-                Id = Guid.CreateVersion7(), Kind = said.Kind, Priority = said.Priority,
+                Id = Guid.CreateVersion7(), Kind = said.Kind, Priority = said.Priority, Cache = said.Cache,
                 AnthropicVersion = operation.IsAnthropic() ? (string?)request.Headers["anthropic-version"] : null,
                 AnthropicBeta = operation.IsAnthropic() ? (string?)request.Headers["anthropic-beta"] : null,
             };

@@ -49,7 +49,7 @@ internal sealed class Attempt : IAsyncDisposable
         var target = next.Target;
         (_parts, _call, _scan, Target, _pass, _total, _caller) = (parts, call, scan, target, next.Pass, total, caller);
         _patience = CancellationTokenSource.CreateLinkedTokenSource(caller);
-        _conversion = Conversion.Between(call.Operation, target.Provider.Config, scan);
+        _conversion = Conversion.Between(call.Operation, target.Provider.Config, scan.KeepsUsage ? scan with { WantsUsage = true } : scan);
         _answer = AnswerScan.Of(Upstream);
         _money = new AttemptMoney(parts, call, scan, target);
         _began = parts.Clock.GetTimestamp();
@@ -284,7 +284,7 @@ internal sealed class Attempt : IAsyncDisposable
             return;
         }
         // Who did not ask for the figures gets a stream without them, as from the provider itself.
-        if (meaning == EventMeaning.UsageOnly && !_scan.WantsUsage)
+        if (meaning == EventMeaning.UsageOnly && !_scan.WantsUsage && !_scan.KeepsUsage)
             return;
         output.Write(bytes);
     }

@@ -17,6 +17,12 @@ public sealed record ModelConfig
 
     /// <summary>From the first attempt to the last token, however many attempts there are.</summary>
     public int TotalSeconds { get; init; } = TotalSecondsDefault;
+
+    /// <summary>What the cache of answers may take of this node's memory; 0 keeps none.</summary>
+    public int CacheMegabytes { get; init; } = Caching.CacheLimits.MegabytesDefault;
+
+    /// <summary>How long an answer is given again.</summary>
+    public int CacheSeconds { get; init; } = Caching.CacheLimits.SecondsDefault;
 }
 
 [JsonConverter(typeof(JsonStringEnumConverter<ProviderKind>))]

@@ -27,6 +27,10 @@ public static class ModelConfigRules
                 return problem;
         if (config.TotalSeconds is < 1 or > 86_400)
             return $"totalSeconds is from 1 to 86400, not {config.TotalSeconds}.";
+        if (config.CacheMegabytes is < 0 or > 65_536)
+            return $"cacheMegabytes is from 0, which keeps no answers, to 65536, not {config.CacheMegabytes}.";
+        if (config.CacheSeconds is < 1 or > 31_536_000)
+            return $"cacheSeconds is from 1 to 31536000, not {config.CacheSeconds}.";
         return null;
     }
 

@@ -107,7 +107,7 @@ public sealed class ModelDesk : IAsyncDisposable
         _stopping.Dispose();
         _changing.Dispose();
         _local?.Dispose();
-        Router.Dispose();
+        await Router.DisposeAsync();
     }
 
     private async Task WatchAsync()

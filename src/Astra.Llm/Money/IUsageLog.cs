@@ -23,6 +23,9 @@ public enum AttemptOutcome : byte
 
     /// <summary>Another attempt at the same request was faster.</summary>
     Overtaken = 5,
+
+    /// <summary>Nobody was asked: the answer was one that had been given before, or was being given to somebody else.</summary>
+    Cached = 6,
 }
 
 /// <summary>How the figures of a record came about.</summary>
@@ -39,11 +42,12 @@ public enum UsageSource : byte
 /// <param name="Request">The same for all attempts at one request.</param>
 /// <param name="Cost">Null where the model has no price.</param>
 /// <param name="Operation">As OpenTelemetry names it: chat, embeddings.</param>
+/// <param name="Calls">More than one for answers from the cache alone, which are counted before they are written.</param>
 /// <param name="PriceValidFrom">The version of the price that the cost was computed with.</param>
 public sealed record UsageRecord(
     Guid Attempt, Guid Request, DateTimeOffset At, Spender Spender, string Provider, string Model, AttemptOutcome Outcome,
     TokenUsage Usage, UsageSource Source, Nanodollars? Cost, DateTimeOffset? PriceValidFrom, TimeSpan Duration, TimeSpan? TimeToFirstToken,
-    string Operation = "chat");
+    string Operation = "chat", long Calls = 1);
 
 /// <summary>Nobody keeps records.</summary>
 public sealed class NoUsageLog : IUsageLog

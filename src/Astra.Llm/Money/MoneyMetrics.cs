@@ -45,6 +45,8 @@ public sealed class MoneyMetrics : IDisposable
     {
         var (totals, model) = Find(record.Provider, record.Model);
         totals.Add(record);
+        if (record.Outcome == AttemptOutcome.Cached)
+            return;
         var labels = new TagList
         {
             { "gen_ai.operation.name", record.Operation }, { "gen_ai.provider.name", model == Other ? Other : record.Provider }, { "gen_ai.request.model", model },
@@ -120,7 +122,7 @@ public sealed class MoneyMetrics : IDisposable
             Interlocked.Add(ref _output, record.Usage.Output - record.Usage.Reasoning);
             Interlocked.Add(ref _reasoning, record.Usage.Reasoning);
             Interlocked.Add(ref _cost, record.Cost?.Value ?? 0);
-            Interlocked.Increment(ref _calls[(int)record.Outcome]);
+            Interlocked.Add(ref _calls[(int)record.Outcome], record.Calls);
         }
 
         public IEnumerable<(string Type, long Count)> Tokens() =>

@@ -43,6 +43,12 @@ public sealed record RequestScan
     public bool WantsUsage { get; init; }
     public bool WantsBase64 { get; init; }
 
+    /// <summary>Said in so many words; providers' defaults are not zero.</summary>
+    public bool IsTemperatureZero { get; init; }
+
+    /// <summary>The figures of a stream are for the router, whether its client asked for them or not.</summary>
+    public bool KeepsUsage { get; init; }
+
     /// <param name="operation">Decides what the bound of the answer is called: a provider passes over names that it does not know, and
     /// an answer that nothing bounds would be paid for as if it were short.</param>
     /// <exception cref="RequestRefusedException">It is no such request.</exception>
@@ -70,6 +76,7 @@ public sealed record RequestScan
         var (wantsUsage, wantsBase64) = (false, false);
         long? outputMax = null;
         int? count = null;
+        bool? isTemperatureZero = null;
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             if (reader.ValueTextEquals("model"u8))
@@ -121,6 +128,13 @@ public sealed record RequestScan
                 wantsBase64 = reader.TokenType == JsonTokenType.String && reader.ValueTextEquals("base64"u8);
                 reader.Skip();
             }
+            else if (reader.ValueTextEquals("temperature"u8))
+            {
+                reader.Read();
+                // Of two, which the provider takes is its own affair.
+                isTemperatureZero = isTemperatureZero != false && reader.TokenType == JsonTokenType.Number && reader.TryGetDouble(out var degree) && degree == 0;
+                reader.Skip();
+            }
             else
             {
                 reader.Read();
@@ -134,7 +148,7 @@ public sealed record RequestScan
         {
             Model = model ?? throw new RequestRefusedException("model is missing.", "model"),
             ModelPlace = modelPlace, End = end, IsStream = stream ?? false, OutputTokensMax = outputMax, Count = Math.Max(1, count ?? 1),
-            StreamOptions = streamOptions, IncludeUsage = includeUsage, WantsUsage = wantsUsage, WantsBase64 = wantsBase64,
+            StreamOptions = streamOptions, IncludeUsage = includeUsage, WantsUsage = wantsUsage, WantsBase64 = wantsBase64, IsTemperatureZero = isTemperatureZero ?? false,
         };
     }
 

@@ -10,17 +10,17 @@ public sealed class PostgresUsage : IUsageStore, IUsageReads
 {
     private const string Insert = """
         INSERT INTO model_usage (tenant, attempt, request, at, goal, task, agent, api_key, provider, model, operation, outcome, source,
-            input_tokens, cached_tokens, cache_write_tokens, output_tokens, reasoning_tokens, cost_nanos, price_valid_from, duration_ms, first_token_ms)
+            input_tokens, cached_tokens, cache_write_tokens, output_tokens, reasoning_tokens, cost_nanos, price_valid_from, duration_ms, first_token_ms, calls)
         SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::timestamptz[], $5::uuid[], $6::uuid[], $7::text[], $8::uuid[], $9::text[], $10::text[], $11::text[],
-            $12::smallint[], $13::smallint[], $14::bigint[], $15::bigint[], $16::bigint[], $17::bigint[], $18::bigint[], $19::bigint[], $20::timestamptz[], $21::integer[], $22::integer[])
+            $12::smallint[], $13::smallint[], $14::bigint[], $15::bigint[], $16::bigint[], $17::bigint[], $18::bigint[], $19::bigint[], $20::timestamptz[], $21::integer[], $22::integer[], $23::bigint[])
         ON CONFLICT (tenant, attempt) DO NOTHING
         """;
 
     private const string Sum = """
         SELECT CASE $4 WHEN 0 THEN u.provider || '/' || u.model WHEN 1 THEN u.agent WHEN 2 THEN u.goal::text WHEN 3 THEN u.api_key::text
                 ELSE to_char(u.at AT TIME ZONE 'UTC', 'YYYY-MM-DD') END AS of,
-            count(*), sum(u.input_tokens)::bigint, sum(u.cached_tokens)::bigint, sum(u.cache_write_tokens)::bigint, sum(u.output_tokens)::bigint,
-            sum(u.reasoning_tokens)::bigint, COALESCE(sum(u.cost_nanos), 0)::bigint AS cost, count(*) FILTER (WHERE u.cost_nanos IS NULL)
+            sum(u.calls)::bigint, sum(u.input_tokens)::bigint, sum(u.cached_tokens)::bigint, sum(u.cache_write_tokens)::bigint, sum(u.output_tokens)::bigint,
+            sum(u.reasoning_tokens)::bigint, COALESCE(sum(u.cost_nanos), 0)::bigint AS cost, COALESCE(sum(u.calls) FILTER (WHERE u.cost_nanos IS NULL), 0)::bigint
         FROM model_usage AS u
         WHERE u.tenant = $1 AND u.at >= $2 AND u.at < $3
         GROUP BY 1
@@ -59,7 +59,8 @@ public sealed class PostgresUsage : IUsageStore, IUsageReads
             .Column(Array.ConvertAll(rows, row => row.Cost?.Value), NpgsqlDbType.Bigint)
             .Column(Array.ConvertAll(rows, row => row.PriceValidFrom?.ToUniversalTime()), NpgsqlDbType.TimestampTz)
             .Column(Array.ConvertAll(rows, row => Milliseconds(row.Duration)), NpgsqlDbType.Integer)
-            .Column(Array.ConvertAll(rows, row => row.TimeToFirstToken is { } first ? Milliseconds(first) : (int?)null), NpgsqlDbType.Integer);
+            .Column(Array.ConvertAll(rows, row => row.TimeToFirstToken is { } first ? Milliseconds(first) : (int?)null), NpgsqlDbType.Integer)
+            .Column(Array.ConvertAll(rows, row => row.Calls), NpgsqlDbType.Bigint);
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
 

@@ -20,7 +20,8 @@ public abstract class AgentTurn
         init;
     }
 
-    internal Guid Task { get; init; }
+    /// <summary>The task that is executed: what a call of a model names as `x-astra-task`, beside the goal as `x-astra-goal`, to be recorded for it.</summary>
+    public Guid Task { get; internal init; }
 
     /// <summary>Ids derived from the task, the same ones in the same order on every attempt.</summary>
     public required Func<Guid> NewId { get; init; }

@@ -57,6 +57,7 @@ public static class AstraCommandLine
             StatusCommand.Create(surroundings, shared),
             DoctorCommand.Create(surroundings, shared),
             GoalCommands.Create(surroundings, shared),
+            ReplayCommands.CreateReplay(surroundings, shared),
             PlanCommands.Create(surroundings, shared),
             TaskCommands.Create(surroundings, shared),
             AgentCommands.Create(surroundings, shared),

@@ -119,9 +119,6 @@ public static class BenchCommand
         foreach (var workload in chosen)
             foreach (var figure in await suite.RunAsync(workload, runCount, cancellationToken))
                 report.Add(figure);
-        if (chosen.Count == RouterSuite.Workloads.Count)
-            foreach (var (workload, reason) in RouterSuite.NotHere)
-                report.Add(new Skipped(RouterSuite.Name, workload, reason));
         report.End();
         return ExitCodes.Ok;
     }

@@ -12,7 +12,7 @@ public static class GoalCommands
         var command = new Command("goal", "See and steer goals.")
         {
             GoalSubmitCommand.Create(surroundings, shared), CreateList(surroundings, shared), CreateShow(surroundings, shared), CreateCancel(surroundings, shared), CreateEvents(surroundings, shared), QuarantineCommands.Create(surroundings, shared),
-            CreatePause(surroundings, shared), CreateResume(surroundings, shared),
+            CreatePause(surroundings, shared), CreateResume(surroundings, shared), ReplayCommands.CreateFork(surroundings, shared),
         };
         return command.WithExamples("goal submit plan.yaml --after ID", "goal list --state active", "goal show ID", "goal cancel ID", "goal events ID --follow");
     }

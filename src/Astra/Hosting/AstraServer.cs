@@ -5,8 +5,10 @@ using Astra.Auditor;
 using Astra.Commands;
 using Astra.Gateway;
 using Astra.Governance;
+using Astra.Agents.Replaying;
 using Astra.Kernel;
 using Astra.Llm;
+using Astra.Llm.Recording;
 using Astra.Llm.Config;
 using Astra.Postgres;
 using Astra.Postgres.Cluster;
@@ -67,6 +69,9 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
         });
         var artifacts = new FileArtifacts(options.DataDirectory);
         var feed = new ProgressFeed();
+        var recorder = Owned(new Recorder(store.Recordings, TimeProvider.System, Say));
+        var replays = new ReplaySessions();
+        var tapes = new GoalTapes(recorder, store.Recordings, replays, TimeProvider.System);
         var (hooks, courier) = await OpenHooksAsync(store, cancellationToken);
         ModelDesk? desk = null;
         var money = Owned(await MoneyHost.OpenAsync(
@@ -75,9 +80,10 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
         if (traces is not null)
             money.Usage.OnRecord += traces.Asked;
         var models = desk = await OpenModelsAsync(home, money, cancellationToken);
+        models.Router.Record(recorder, replays);
         var host = new AgentHost(new AgentHostParts
         {
-            Node = node, Agents = [new AuditorAgent(), .. options.Agents], Catalog = catalog, Tools = gate, Artifacts = artifacts, Progress = feed,
+            Node = node, Agents = [new AuditorAgent(), .. options.Agents], Catalog = catalog, Tools = gate, Artifacts = artifacts, Progress = feed, Records = tapes,
             Profiles = new ProfileParts(store.Profiles, new RouterModels(models.Router, money.Ledger)),
         });
         await BuiltIn.RegisterAgentsAsync(host.Agents, home, store.Agents, cancellationToken);
@@ -94,6 +100,7 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
             new GatewayParts
             {
                 Node = node, Bus = bus, Keys = store.ApiKeys, Tenants = store.Tenants, Agents = store.Agents, Profiles = store.Profiles, HomeTenant = home, Hooks = hooks, Money = money.Parts, Models = models,
+                Replay = new GoalReplay(host, artifacts, tapes),
                 Catalog = catalog, Tools = gate, Artifacts = artifacts, Progress = feed,
                 DatabaseProblem = token => ProblemOfAsync(store, token),
                 DatabaseCommits = async token => await store.CountCommitsAsync(token),

@@ -4,12 +4,13 @@ using System.Net.Http.Headers;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using Astra.Agents;
+using Astra.Agents.Replaying;
 using Astra.Gateway;
 using Astra.Governance;
+using Astra.Hosting;
 using Astra.Kernel;
 using Astra.Kernel.Controls;
 using Astra.Kernel.InMemory;
-using Astra.Hosting;
 using Astra.Llm.Config;
 using Astra.Llm.Money;
 using Astra.Kernel.Timers;
@@ -40,6 +41,8 @@ internal sealed class ServerWorld
 
     /// <summary>Null serves none.</summary>
     public ModelDesk? Models { get; init; }
+
+    public GoalTapes? Tapes { get; init; }
 
     /// <summary>Null keeps none.</summary>
     public MoneyParts? Money { get; init; }
@@ -90,7 +93,7 @@ internal sealed class ServerFixture : IAsyncDisposable
         var progress = new ProgressFeed();
         _host = new AgentHost(new AgentHostParts
         {
-            Node = _node, Agents = agents, Catalog = catalog, Tools = tools, Artifacts = artifacts, Progress = progress, Slots = 8,
+            Node = _node, Agents = agents, Catalog = catalog, Tools = tools, Artifacts = artifacts, Progress = progress, Slots = 8, Records = world.Tapes,
             Profiles = new ProfileParts(world.Profiles, world.Models is { } desk ? new RouterModels(desk.Router, world.Budgets) : null),
         });
         _app = Astra.Gateway.Gateway.Build(
@@ -102,6 +105,7 @@ internal sealed class ServerFixture : IAsyncDisposable
             new GatewayParts
             {
                 Node = _node, Bus = _bus, Keys = world.Governance, Tenants = world.Governance, Agents = world.Agents, Profiles = world.Profiles, HomeTenant = world.Home, Models = world.Models, Money = world.Money,
+                Replay = world.Tapes is null ? null : new GoalReplay(_host, artifacts, world.Tapes),
                 Catalog = catalog, Tools = tools, Artifacts = artifacts, Progress = progress,
                 RequestStop = () => StopRequested.TrySetResult(),
                 OnError = (what, e, _) =>

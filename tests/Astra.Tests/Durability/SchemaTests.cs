@@ -121,7 +121,7 @@ public sealed class SchemaTests(PostgresFixture postgres) : IAsyncLifetime
     {
         var tenant = await FillAsync();
 
-        foreach (var table in (string[])["log", "goals", "tasks", "quarantined_goals", "tenants", "api_keys", "agents", "limits", "weights", "paused_agents", "schedules", "budgets", "budget_periods", "budget_leases", "model_usage", "secrets", "agent_profiles"])
+        foreach (var table in (string[])["log", "goals", "tasks", "quarantined_goals", "tenants", "api_keys", "agents", "limits", "weights", "paused_agents", "schedules", "budgets", "budget_periods", "budget_leases", "model_usage", "secrets", "agent_profiles", "goal_recordings"])
         {
             Assert.Equal(0L, await _database.ScalarAsync($"SELECT count(*) FROM {table}", "astra_app"));
             Assert.Equal(0L, await CountAsync(table, Sample.Tenant()));

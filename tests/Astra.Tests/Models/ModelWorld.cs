@@ -2,10 +2,13 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
+using Astra.Hosting;
 using Astra.Kernel;
 using Astra.Llm;
 using Astra.Llm.Config;
 using Astra.Llm.Money;
+using Astra.Llm.Recording;
+using Astra.Sdk;
 using Astra.Tests.Api;
 
 namespace Astra.Tests.Models;
@@ -27,11 +30,14 @@ internal sealed class ModelWorld : IAsyncDisposable
     public KeptUsage Usage { get; }
     public KnownKeys Keys { get; }
     public List<string> Said { get; }
+    public required Recorder Recorder { get; init; }
+    public required KeptRecordings Recordings { get; init; }
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
     public static async Task<ModelWorld> StartAsync(
-        IBudgets? budgets = null, IPrices? prices = null, LocalServers? local = null, string? file = null, TimeProvider? clock = null, IReadOnlyList<Astra.Sdk.ToolDefinition>? tools = null)
+        IBudgets? budgets = null, IPrices? prices = null, LocalServers? local = null, string? file = null, TimeProvider? clock = null, IReadOnlyList<Astra.Sdk.ToolDefinition>? tools = null,
+        Agent[]? agents = null)
     {
         var directory = Directory.CreateTempSubdirectory("astra-models-").FullName;
         var home = new TenantId(Guid.NewGuid());
@@ -40,11 +46,15 @@ internal sealed class ModelWorld : IAsyncDisposable
             home, keys, budgets ?? NoBudgets.Instance, prices ?? NoPrices.Instance, usage, new SystemRandomness(), clock ?? TimeProvider.System, Astra.Tools.Webhooks.AddressRules.IsPublic);
         var desk = new ModelDesk(router, new ModelConfigFile(file ?? Path.Combine(directory, ModelConfigFile.Name)), local, said.Add);
         await desk.StartAsync(Ct);
-        var server = await ServerFixture.StartAsync(new ServerWorld { Home = home, Models = desk, Budgets = budgets ?? NoBudgets.Instance, Tools = tools ?? [] }, "node");
+        var (recordings, replays) = (new KeptRecordings(), new ReplaySessions());
+        var recorder = new Recorder(recordings, TimeProvider.System, said.Add);
+        router.Record(recorder, replays);
+        var tapes = new GoalTapes(recorder, recordings, replays, TimeProvider.System);
+        var server = await ServerFixture.StartAsync(new ServerWorld { Home = home, Models = desk, Budgets = budgets ?? NoBudgets.Instance, Tools = tools ?? [], Tapes = tapes }, "node", agents ?? []);
         var key = await server.NewKeyAsync();
         var http = new HttpClient { BaseAddress = server.Address };
         http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
-        return new ModelWorld(directory, desk, server, http, key, usage, keys, said);
+        return new ModelWorld(directory, desk, server, http, key, usage, keys, said) { Recorder = recorder, Recordings = recordings };
     }
 
     /// <summary>A provider that listens; it is configured by <see cref="ConfigureAsync"/>.</summary>
@@ -85,6 +95,7 @@ internal sealed class ModelWorld : IAsyncDisposable
         Http.Dispose();
         await Server.DisposeAsync();
         await Desk.DisposeAsync();
+        await Recorder.DisposeAsync();
         foreach (var provider in _providers)
             await provider.DisposeAsync();
         Directory.Delete(_directory, recursive: true);
@@ -131,4 +142,24 @@ internal sealed class KeptUsage : IUsageLog
         _records.Enqueue(record);
         return ValueTask.CompletedTask;
     }
+}
+
+/// <summary>What was recorded, in memory.</summary>
+internal sealed class KeptRecordings : IRecordingStore
+{
+    private readonly System.Collections.Concurrent.ConcurrentQueue<Recording> _recordings = [];
+
+    public Func<Recording, bool> IsKept { get; set; } = _ => true;
+
+    public IReadOnlyList<Recording> All => [.. _recordings.Where(IsKept)];
+
+    public ValueTask WriteAsync(IReadOnlyList<Recording> recordings, CancellationToken cancellationToken)
+    {
+        foreach (var recording in recordings)
+            _recordings.Enqueue(recording);
+        return ValueTask.CompletedTask;
+    }
+
+    public ValueTask<IReadOnlyList<Recording>> ReadAsync(TenantId tenant, GoalId goal, CancellationToken cancellationToken) =>
+        ValueTask.FromResult<IReadOnlyList<Recording>>([.. All.Where(recording => recording.Tenant == tenant && recording.Goal == goal)]);
 }

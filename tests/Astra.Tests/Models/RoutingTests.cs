@@ -163,6 +163,8 @@ public sealed class RoutingTests
 
         public ValueTask<bool> MayRefuseAsync(Spender spender, CancellationToken cancellationToken) => ValueTask.FromResult(true);
 
+        public ValueTask<Nanodollars?> LeftAsync(Spender spender, CancellationToken cancellationToken) => ValueTask.FromResult<Nanodollars?>(cap);
+
         public ValueTask<ReserveOutcome> ReserveAsync(Spender spender, Nanodollars worstCase, CancellationToken cancellationToken) => ValueTask.FromResult<ReserveOutcome>(
             worstCase <= cap ? new Held(this, worstCase) : new BudgetRefusal(BudgetLevel.Tenant, "t", BudgetWindow.Day, cap, cap, worstCase));
 

@@ -14,10 +14,10 @@ internal sealed class RouterClient : IDisposable
 
     private RouterClient(byte[] request) => _request = request;
 
-    public static async Task<RouterClient> ConnectAsync(int port, string model, string? apiKey, bool isStream, CancellationToken cancellationToken)
+    public static async Task<RouterClient> ConnectAsync(int port, string model, string? apiKey, bool isStream, bool isCached, CancellationToken cancellationToken)
     {
         var body = $"{{\"model\":\"{model}\",\"messages\":[{{\"role\":\"system\",\"content\":\"You are terse and exact, and you answer in one sentence.\"}},{{\"role\":\"user\",\"content\":\"How does the address begin that was given at Gettysburg?\"}}],\"temperature\":0{(isStream ? ",\"stream\":true" : "")}}}";
-        var authorization = apiKey is null ? "" : $"authorization: Bearer {apiKey}\r\n";
+        var authorization = apiKey is null ? "" : $"authorization: Bearer {apiKey}\r\n{(isCached ? "" : "x-astra-cache: no\r\n")}";
         var client = new RouterClient(Encoding.ASCII.GetBytes(
             $"POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\n{authorization}content-type: application/json\r\ncontent-length: {body.Length}\r\n\r\n{body}"));
         await client._socket.ConnectAsync(new IPEndPoint(IPAddress.Loopback, port), cancellationToken);

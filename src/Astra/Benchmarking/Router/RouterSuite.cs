@@ -12,11 +12,7 @@ internal sealed class RouterSuite : IAsyncDisposable
 {
     public const string Name = "router";
 
-    public static readonly IReadOnlyList<string> Workloads = ["route", "route-128", "route-open", "stream", "soak", CapWorkload.Name];
-
-    /// <summary>Rows of the table that need what is not here.</summary>
-    public static readonly IReadOnlyList<(string Workload, string Reason)> NotHere =
-        [("cache-hit", "this build has no cache of answers")];
+    public static readonly IReadOnlyList<string> Workloads = ["route", "route-128", "route-open", "cache-hit", "stream", "soak", CapWorkload.Name];
 
     private const int Connections = 32;
     private const int ManyConnections = 128;
@@ -68,6 +64,7 @@ internal sealed class RouterSuite : IAsyncDisposable
         "route" => RouteAsync(runCount, cancellationToken),
         "route-128" => ManyAsync(runCount, cancellationToken),
         "route-open" => OpenAsync(runCount, cancellationToken),
+        "cache-hit" => CachedAsync(runCount, cancellationToken),
         "stream" => StreamAsync(runCount, cancellationToken),
         CapWorkload.Name => new CapWorkload(_server, _progress).RunAsync(runCount, cancellationToken),
         _ => SoakAsync(cancellationToken),
@@ -129,6 +126,22 @@ internal sealed class RouterSuite : IAsyncDisposable
         return [new Figure(Name, "route-open", "p50", "ms", p50), new Figure(Name, "route-open", "p99", "ms", p99), new Figure(Name, "route-open", "direct-p99", "ms", bare99)];
     }
 
+    /// <summary>The same request again and again, answered from memory; the upstream is asked once.</summary>
+    private async Task<IReadOnlyList<Figure>> CachedAsync(int runCount, CancellationToken cancellationToken)
+    {
+        var (rates, cpu) = (new List<double>(), new List<double>());
+        await LoopAsync(Connections, WarmUp, isDirect: false, cancellationToken, isCached: true);
+        for (var run = 1; run <= runCount; run++)
+        {
+            _progress($"cache-hit: run {run} of {runCount}");
+            var before = _server.ProcessorTime;
+            var hits = await LoopAsync(Connections, RunTime, isDirect: false, cancellationToken, isCached: true);
+            cpu.Add((_server.ProcessorTime - before).TotalMicroseconds / hits.Times.Count);
+            rates.Add(hits.Times.Count / hits.Elapsed.TotalSeconds);
+        }
+        return [new Figure(Name, "cache-hit", "rate", "requests/s", rates), new Figure(Name, "cache-hit", "cpu", "us/request", cpu)];
+    }
+
     private async Task<IReadOnlyList<Figure>> StreamAsync(int runCount, CancellationToken cancellationToken)
     {
         var (first, gaps) = (new List<double>(), new List<double>());
@@ -169,7 +182,7 @@ internal sealed class RouterSuite : IAsyncDisposable
 
     private async Task<List<double>> AtRateAsync(TimeSpan duration, bool isDirect, CancellationToken cancellationToken)
     {
-        var clients = await ConnectAsync(ManyConnections, isDirect, isStream: false, cancellationToken);
+        var clients = await ConnectAsync(ManyConnections, isDirect, isStream: false, isCached: false, cancellationToken);
         try
         {
             return await OpenLoop.RunAsync(clients, OpenPerSecond, duration, cancellationToken);
@@ -181,9 +194,10 @@ internal sealed class RouterSuite : IAsyncDisposable
         }
     }
 
-    private async Task<(List<double> Times, TimeSpan Elapsed)> LoopAsync(int connections, TimeSpan duration, bool isDirect, CancellationToken cancellationToken)
+    private async Task<(List<double> Times, TimeSpan Elapsed)> LoopAsync(
+        int connections, TimeSpan duration, bool isDirect, CancellationToken cancellationToken, bool isCached = false)
     {
-        var clients = await ConnectAsync(connections, isDirect, isStream: false, cancellationToken);
+        var clients = await ConnectAsync(connections, isDirect, isStream: false, isCached, cancellationToken);
         try
         {
             var since = Stopwatch.GetTimestamp();
@@ -209,7 +223,7 @@ internal sealed class RouterSuite : IAsyncDisposable
 
     private async Task<(List<double> First, List<double> Gaps)> StreamsAsync(TimeSpan duration, bool isDirect, CancellationToken cancellationToken)
     {
-        var clients = await ConnectAsync(Streams, isDirect, isStream: true, cancellationToken);
+        var clients = await ConnectAsync(Streams, isDirect, isStream: true, isCached: false, cancellationToken);
         try
         {
             var since = Stopwatch.GetTimestamp();
@@ -233,9 +247,9 @@ internal sealed class RouterSuite : IAsyncDisposable
         }
     }
 
-    private async Task<RouterClient[]> ConnectAsync(int count, bool isDirect, bool isStream, CancellationToken cancellationToken) => await Task.WhenAll(
+    private async Task<RouterClient[]> ConnectAsync(int count, bool isDirect, bool isStream, bool isCached, CancellationToken cancellationToken) => await Task.WhenAll(
         Enumerable.Range(0, count).Select(_ => RouterClient.ConnectAsync(
-            isDirect ? _upstreamPort : _server.Address.Port, isDirect ? "m" : "bench/m", isDirect ? null : _server.ApiKey, isStream, cancellationToken)));
+            isDirect ? _upstreamPort : _server.Address.Port, isDirect ? "m" : "bench/m", isDirect ? null : _server.ApiKey, isStream, isCached, cancellationToken)));
 
     private static double Percentile(List<double> values, double share)
     {

@@ -1,0 +1,44 @@
+using Astra.Agents.Replaying;
+using Astra.Kernel;
+using Astra.Llm.Caching;
+using Astra.Llm.Recording;
+using Astra.Sdk;
+
+namespace Astra.Hosting;
+
+/// <summary>What was recorded of goals, of models and of tools alike, for whoever replays them.</summary>
+public sealed class GoalTapes(Recorder recorder, IRecordingStore store, ReplaySessions sessions, TimeProvider clock) : IGoalTapes, IToolRecords
+{
+    public void Add(TenantId tenant, GoalId goal, TaskId task, ToolCall call, ToolResult result)
+    {
+        var answer = AstraJson.Write(result);
+        if (answer.Length <= Recorder.AnswerBytesMax)
+            recorder.Add(new Recording(tenant, goal, task, RecordingKind.Tool, Guid.CreateVersion7(), clock.GetUtcNow(), DigestOf(call), call.Tool, answer));
+    }
+
+    public async ValueTask<IGoalTape?> OpenAsync(TenantId tenant, GoalId goal, CancellationToken cancellationToken)
+    {
+        await recorder.FlushAsync(cancellationToken);
+        var session = new ReplaySession(await store.ReadAsync(tenant, goal, cancellationToken));
+        return sessions.TryBegin(tenant, goal, session) ? new Tape(sessions, tenant, goal, session) : null;
+    }
+
+    // What a tool reads of this machine is a part of what it was asked; how long it may take is not.
+    private static Digest DigestOf(ToolCall call) => Digest.From(CanonicalJson.DigestOf(AstraJson.ToElement(new { call.Tool, call.Input, call.Reads })));
+
+    private sealed class Tape(ReplaySessions sessions, TenantId tenant, GoalId goal, ReplaySession session) : IGoalTape
+    {
+        public IReadOnlyList<string> Missing => session.Missing;
+
+        public ToolResult? Take(TaskId task, ToolCall call)
+        {
+            var request = DigestOf(call);
+            if (session.Take(task, RecordingKind.Tool, request) is { } recording)
+                return AstraJson.Read<ToolResult>(recording.Answer.Span);
+            session.Miss($"Task {task.Value} calls the tool {call.Tool} with something that it has no recording of (request {request.ToString()[..16]}…).");
+            return null;
+        }
+
+        public void Dispose() => sessions.End(tenant, goal);
+    }
+}
