@@ -58,7 +58,7 @@ public static class Gateway
         builder.Services.AddOpenApi(ApiDescription.Configure);
 
         var app = builder.Build();
-        var metrics = new Metrics(parts.Node, options.StartedAt, parts.Money?.Metrics);
+        var metrics = new Metrics(parts.Node, options.StartedAt, parts.Money?.Metrics, parts.Hooks?.Metrics);
         app.Lifetime.ApplicationStopped.Register(metrics.Dispose);
         var forwarding = new OwnerForwarding();
         app.Lifetime.ApplicationStopped.Register(forwarding.Dispose);

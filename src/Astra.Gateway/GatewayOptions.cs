@@ -83,6 +83,6 @@ public sealed record GatewayParts
     /// <summary>Called when somebody asked the server to stop; returns at once.</summary>
     public required Action RequestStop { get; init; }
 
-    /// <summary>Told about mistakes of the server, never about those of its callers.</summary>
-    public Action<string, Exception> OnError { get; init; } = static (_, _) => { };
+    /// <summary>Told about mistakes of the server, never about those of its callers, and whom they concern.</summary>
+    public Action<string, Exception, LogIds> OnError { get; init; } = static (_, _, _) => { };
 }

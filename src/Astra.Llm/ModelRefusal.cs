@@ -29,10 +29,7 @@ public sealed record ModelRefusal(int Status, string Type, string? Code, string 
         ? new(503, "server_error", "budgets_unavailable", refusal.Sentence, RetryAfter: TimeSpan.FromSeconds(1))
         : Exceeded(refusal);
 
-    private static ModelRefusal Exceeded(BudgetRefusal refusal) => new(
-        429, "insufficient_quota", "budget_exceeded",
-        $"The budget of the {refusal.Level.ToString().ToLowerInvariant()}{(refusal.Of.Length > 0 ? $" {refusal.Of}" : "")} is {refusal.Cap} {Per(refusal.Window)}; {refusal.Left} is left, and this request may cost {refusal.Asked}.",
-        ShouldRetry: false);
+    private static ModelRefusal Exceeded(BudgetRefusal refusal) => new(429, BudgetRefusal.Type, BudgetRefusal.Code, refusal.Sentence, ShouldRetry: false);
 
     /// <summary>What the last of the providers that were tried had to say.</summary>
     public static ModelRefusal Of(Fault fault, string route) => fault.Kind switch
@@ -50,13 +47,6 @@ public sealed record ModelRefusal(int Status, string Type, string? Code, string 
     public static ModelRefusal AllResting(string route, TimeSpan keyRest) => keyRest > TimeSpan.Zero
         ? new(429, "rate_limit_error", "rate_limit_exceeded", $"{Shown(route)}: every provider has asked for a rest.", RetryAfter: keyRest)
         : new(503, "server_error", "providers_down", $"{Shown(route)}: every provider has failed again and again and is given a rest.", RetryAfter: Breaker.RestMin);
-
-    private static string Per(BudgetWindow window) => window switch
-    {
-        BudgetWindow.Day => "a day",
-        BudgetWindow.Month => "a month",
-        _ => "in total",
-    };
 
     private static string Shown(string name) => name.Length <= 100 ? name : name[..100] + "…";
 }

@@ -63,7 +63,7 @@ public sealed class ModelRouter : IDisposable
         RequestScan scan;
         try
         {
-            scan = RequestScan.Read(call.Body.Span);
+            scan = RequestScan.Read(call.Body.Span, call.Operation);
         }
         catch (RequestRefusedException e)
         {
@@ -85,11 +85,23 @@ public sealed class ModelRouter : IDisposable
             await EstimateAsync(call, reply, cancellationToken);
             return;
         }
+        route = Degrade(call, directory, route, reply);
         if (await TryAsync(call, scan, route, new Deadline(_parts.Clock, directory.TotalTimeMax), reply, cancellationToken) is { } failed)
             await RefuseAsync(call, reply, failed.Refusal, cancellationToken, failed.OwnWords);
     }
 
     public void Dispose() => _transports.Dispose();
+
+    /// <summary>The route that a budget of the caller's says is to be taken instead, from the part of it on that its policy names. What is
+    /// of that tier or on this machine already, and a tier that leads nowhere for this tenant, stays as it is.</summary>
+    private ModelRoute Degrade(ModelCall call, ModelDirectory directory, ModelRoute route, IModelReply reply)
+    {
+        if (!call.Operation.CanDegrade() || _parts.Budgets.DegradedTier(call.Spender) is not { } tier
+            || directory.Resolve(call.Spender.Tenant, tier, call.Kind) is not { } cheaper || route.Targets.All(target => target.Model.Tier == Tier.Local || cheaper.Targets.Contains(target)))
+            return route;
+        reply.SetHeader("x-astra-degraded", tier);
+        return cheaper;
+    }
 
     /// <summary>Null when the client has its answer, or as much of one as there was.</summary>
     private async Task<Failed?> TryAsync(ModelCall call, RequestScan scan, ModelRoute route, Deadline total, IModelReply reply, CancellationToken cancellationToken)
@@ -97,9 +109,9 @@ public sealed class ModelRouter : IDisposable
         _parts.Hedges.Earn();
         var tries = new Tries(call, scan, route, total);
         Fault? last = null;
-        while (_order.Next(route, call.Operation, call.Priority, scan.IsStream, ref tries.Tried) is { } target)
+        while (_order.Next(route, call.Operation, call.Priority, scan.IsStream, ref tries.Tried) is { } next)
         {
-            var (attempt, fault, refusal) = await OpenAsync(tries, target, cancellationToken);
+            var (attempt, fault, refusal) = await OpenAsync(tries, next, cancellationToken);
             if (attempt is not null)
             {
                 await DeliverAsync(attempt, call, tries.Count, reply);
@@ -119,12 +131,12 @@ public sealed class ModelRouter : IDisposable
     }
 
     /// <summary>Opens an attempt, and a second one beside it when the first takes longer than it should. Whoever has content first wins.</summary>
-    private async Task<Opened> OpenAsync(Tries tries, Target target, CancellationToken cancellationToken)
+    private async Task<Opened> OpenAsync(Tries tries, NextTarget next, CancellationToken cancellationToken)
     {
-        var first = tries.NewAttempt(_parts, target, cancellationToken);
+        var first = tries.NewAttempt(_parts, next, cancellationToken);
         if (await ReserveAsync(first) is { } refusal)
             return new Opened(null, null, refusal);
-        if (HedgeDelay(tries, target) is not { } delay)
+        if (HedgeDelay(tries, next.Target) is not { } delay)
             return await OutcomeOfAsync(first, first.OpenAsync());
 
         var opening = first.OpenAsync();
@@ -308,10 +320,10 @@ public sealed class ModelRouter : IDisposable
         /// <summary>The last attempt was made in another dialect than the client's.</summary>
         public bool IsConverted { get; private set; }
 
-        public Attempt NewAttempt(RouterParts parts, Target target, CancellationToken cancellationToken)
+        public Attempt NewAttempt(RouterParts parts, NextTarget next, CancellationToken cancellationToken)
         {
             Count++;
-            var attempt = new Attempt(parts, call, scan, target, total, cancellationToken);
+            var attempt = new Attempt(parts, call, scan, next, total, cancellationToken);
             IsConverted = attempt.IsConverted;
             return attempt;
         }

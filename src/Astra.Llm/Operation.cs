@@ -21,5 +21,16 @@ public enum Operation : byte
 
 public static class OperationExtensions
 {
+    /// <summary>What OpenTelemetry's conventions for generative AI call it.</summary>
+    public static string OpenTelemetryName(this Operation operation) => operation switch
+    {
+        Operation.Embeddings => "embeddings",
+        Operation.CountTokens => "count_tokens",
+        _ => "chat",
+    };
+
+    /// <summary>Whether a cheaper model can answer in place of another. Embeddings of two models have nothing to do with each other.</summary>
+    public static bool CanDegrade(this Operation operation) => operation is Operation.Chat or Operation.Responses or Operation.Messages;
+
     public static bool IsAnthropic(this Operation operation) => operation is Operation.Messages or Operation.CountTokens;
 }

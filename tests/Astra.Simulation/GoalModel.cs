@@ -103,7 +103,8 @@ internal sealed class GoalModel(TenantId tenant, GoalId id, string? key, DeadTas
     /// <summary>Nothing of it will move again by itself.</summary>
     public bool IsAtRest => State != GoalState.Active || (!IsOrphaned && (IsHeld ? Open.All(other => other is { State: GoalState.Active, IsAtRest: true }) : IsStuck));
 
-    private bool IsStuck => Count(TaskState.Ready) == 0 && Count(TaskState.Running) == 0
+    /// <summary>Only a person can move it on.</summary>
+    public bool IsStuck => Count(TaskState.Ready) == 0 && Count(TaskState.Running) == 0
         && ((policy == DeadTaskPolicy.Wait && Count(TaskState.Dead) > 0) || Tasks.Values.Any(task => task is { State: TaskState.Pending, AwaitsResolution: true }));
 
     public bool IsMet(Dependency dependency)

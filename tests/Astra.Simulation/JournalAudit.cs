@@ -334,6 +334,6 @@ internal sealed class JournalAudit(Verdict verdict, Trace trace, Coverage covera
             verdict.Check(task.State != TaskState.Pending || !task.After.Any(goal.IsHopeless), $"Task {task.Name} of goal {goal.Id} is pending and can never run.");
             verdict.Check(task.State != TaskState.Cancelled || !task.IsDoomed || task.After.Any(goal.IsHopeless), $"Task {task.Name} of goal {goal.Id} is doomed, and nothing dooms it any more.");
         }
-        verdict.Check(goal.Counts.Open > 0 || goal.IsAtRest, $"Goal {goal.Id} is active with nothing left to do.");
+        verdict.Check(goal.Counts.Open > 0 || goal.IsStuck, $"Goal {goal.Id} is active with nothing left to do.");
     }
 }

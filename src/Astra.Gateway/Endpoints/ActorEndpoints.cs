@@ -51,6 +51,7 @@ internal sealed class ActorEndpoints(GatewayParts parts, GatewayOptions options,
         if (await ElsewhereAsync(node) is { } elsewhere)
             return elsewhere;
         var sample = await parts.Node.SampleAsync(BusiestMax);
+        var hooks = parts.Hooks is { } desk ? await desk.Metrics.LookAsync() : null;
         var (summary, counters, actors) = (sample.Summary, sample.Counters, sample.Actors);
         return Replies.Json(new VitalsView
         {
@@ -67,9 +68,12 @@ internal sealed class ActorEndpoints(GatewayParts parts, GatewayOptions options,
             TasksNotDue = sample.TasksNotDue,
             TasksWithoutWorker = sample.TasksWithoutWorker,
             ShardsOwned = summary.ShardsOwned,
+            NodesAlive = summary.Nodes.Count(standing => standing.IsAlive),
             ProjectionBacklog = summary.Backlog,
             ProjectionLagSeconds = sample.ProjectionLag.TotalSeconds,
             DeadLettersLastHour = sample.DiedLastHour,
+            HookMessagesWaiting = hooks?.Waiting,
+            HookOldestWaitingSeconds = hooks?.OldestAge.TotalSeconds,
             ResidentBytes = Environment.WorkingSet,
             Tenants = [.. sample.Tenants.Select(load => new TenantVitals(load.Tenant?.Value, load.Ready, load.Running))],
             WorkersConnected = summary.Workers.Count,

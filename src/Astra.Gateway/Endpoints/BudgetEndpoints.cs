@@ -79,7 +79,8 @@ internal sealed class BudgetEndpoints(GatewayParts parts, MoneyParts money, Time
         var now = clock.GetUtcNow();
         var degrade = request.DegradeAtPercent is { } percent ? new Degradation(percent, request.DegradeTo!) : null;
         await money.Budgets.SetAsync(new Budget(key, new Nanodollars(request.CapNanos), degrade, setBy, now), now, cancellationToken);
-        await money.Ledger.RefreshAsync(cancellationToken);
+        // Whoever is told that a cap is set may send the next call to any server.
+        await money.Ledger.SpreadAsync(cancellationToken);
         return Replies.Json(ToView((await FindAsync(key, cancellationToken))!));
     }
 

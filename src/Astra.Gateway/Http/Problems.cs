@@ -50,7 +50,7 @@ internal static class Problems
 }
 
 /// <summary>Stands around everything: whatever goes wrong inside becomes a problem with a sentence.</summary>
-internal sealed class ProblemsForAll(RequestDelegate next, Action<string, Exception> onError)
+internal sealed class ProblemsForAll(RequestDelegate next, Action<string, Exception, LogIds> onError)
 {
     public async Task InvokeAsync(HttpContext http)
     {
@@ -69,13 +69,13 @@ internal sealed class ProblemsForAll(RequestDelegate next, Action<string, Except
         }
         catch (DbException e) when (IsAway(e))
         {
-            onError($"{http.Request.Method} {http.Request.Path} ({http.TraceIdentifier})", e);
+            onError($"{http.Request.Method} {http.Request.Path} ({http.TraceIdentifier})", e, IdsOf(http));
             await WriteAsync(http, 503, "The database does not answer right now; try again in a moment.");
             return;
         }
         catch (Exception e)
         {
-            onError($"{http.Request.Method} {http.Request.Path} ({http.TraceIdentifier})", e);
+            onError($"{http.Request.Method} {http.Request.Path} ({http.TraceIdentifier})", e, IdsOf(http));
             await WriteAsync(http, 500, $"The server made a mistake; its log says more under request {http.TraceIdentifier}.");
             return;
         }
@@ -83,6 +83,14 @@ internal sealed class ProblemsForAll(RequestDelegate next, Action<string, Except
         var response = http.Response;
         if (response.StatusCode >= 400 && !response.HasStarted && response.ContentType is null)
             await WriteAsync(http, response.StatusCode, Describe(http));
+    }
+
+    private static LogIds IdsOf(HttpContext http)
+    {
+        var parts = http.Request.Path.Value?.Split('/') ?? [];
+        return new LogIds { Tenant = (http.Items[typeof(Principal)] as Principal)?.Tenant.Value, Goal = IdAfter("goals"), Task = IdAfter("tasks") };
+
+        Guid? IdAfter(string word) => Array.IndexOf(parts, word) is var at and >= 0 && at + 1 < parts.Length && Guid.TryParse(parts[at + 1], out var id) ? id : null;
     }
 
     private static async Task WriteAsync(HttpContext http, int status, string detail)

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Threading.Channels;
+using Astra.Llm.Money;
 using Astra.Kernel;
 using Astra.Kernel.Journal;
 using Astra.Kernel.Tasks;
@@ -9,8 +10,8 @@ using Astra.Tools.Catalog;
 namespace Astra.Gateway;
 
 /// <summary>
-/// Makes traces of what is committed: one trace per goal, whose id is the goal's own, in it a span per attempt and per run
-/// of a tool; and a span per commit, linked with the goals it is about. Works on a task of its own behind a bounded queue:
+/// Makes traces of what is committed: one trace per goal, whose id is the goal's own, in it a span per attempt, per run of a
+/// tool and per attempt at a model; and a span per commit, linked with the goals it is about. Works on a task of its own behind a bounded queue:
 /// the kernel hands a commit over and goes on, and when nobody traces it hands over nothing.
 /// </summary>
 /// <remarks>Spans carry ids, labels and states: no titles, inputs, outputs or reasons.</remarks>
@@ -48,6 +49,8 @@ public sealed class GoalTraces : IAsyncDisposable
 
     public void Ran(ToolRun run) => Take(run);
 
+    public void Asked(UsageRecord record) => Take(record);
+
     /// <summary>Makes spans of what has been handed over so far. What has not ended is in no trace: it ends in another process.</summary>
     public async ValueTask DisposeAsync()
     {
@@ -65,10 +68,18 @@ public sealed class GoalTraces : IAsyncDisposable
     {
         await foreach (var fact in _facts.Reader.ReadAllAsync())
         {
-            if (fact is Commit commit)
-                Trace(commit);
-            else
-                Trace((ToolRun)fact);
+            switch (fact)
+            {
+                case Commit commit:
+                    Trace(commit);
+                    break;
+                case ToolRun run:
+                    Trace(run);
+                    break;
+                default:
+                    Trace((UsageRecord)fact);
+                    break;
+            }
         }
     }
 
@@ -168,10 +179,26 @@ public sealed class GoalTraces : IAsyncDisposable
         End(span, run.StartedAt + run.Duration, isGood: run.Outcome == ToolRun.Done);
     }
 
-    private static Activity? Begin(string name, ActivityContext parent, DateTimeOffset at)
+    /// <summary>Below the attempt of its task where that runs here; else in the trace of its goal; else, as a client of the router's
+    /// has none, in a trace of its own.</summary>
+    private void Trace(UsageRecord record)
+    {
+        var parent = record.Spender.Task is { } task ? _attempts.FirstOrDefault(attempt => attempt.Key.Task == task).Value : null;
+        if (parent is null && record.Spender.Goal is { } goal)
+        {
+            parent = _goals.GetValueOrDefault(goal)?.Span;
+            s_nextTraceId = ActivityTraceId.CreateFromString(TraceIdOf(goal.Value));
+        }
+        var span = Begin($"{record.Operation} {record.Model}", parent?.Context ?? default, record.At, ActivityKind.Client);
+        s_nextTraceId = null;
+        if (span is not null)
+            ModelSpan.End(span, record);
+    }
+
+    private static Activity? Begin(string name, ActivityContext parent, DateTimeOffset at, ActivityKind kind = ActivityKind.Internal)
     {
         Activity.Current = null;
-        var span = Source.StartActivity(name, ActivityKind.Internal, parent, startTime: at);
+        var span = Source.StartActivity(name, kind, parent, startTime: at);
         // Spans here overlap each other; none of them is what this task is doing.
         Activity.Current = null;
         return span;

@@ -39,7 +39,9 @@ internal static class ToolFrames
         }
         catch (Exception e)
         {
-            parts.OnError($"tool {call.Tool}", e);
+            parts.OnError(
+                $"tool {call.Tool}", e,
+                new LogIds { Tenant = task.Tenant.Value, Goal = task.Goal.Value, Task = task.Task.Value, Attempt = task.Attempt, Shard = task.Goal.Shard.Value });
             return new ServerFrame.ToolAnswer(call.CallId, null, null, null, $"The tool could not be run: {FailureCause.Sentence(e)}");
         }
     }

@@ -73,7 +73,7 @@ internal sealed class WorkerConnection(FrameSocket<WorkerFrame, ServerFrame> soc
         }
         catch (Exception e)
         {
-            parts.OnError($"worker of {principal.Key.Name}", e);
+            parts.OnError($"worker of {principal.Key.Name}", e, new LogIds { Tenant = principal.Tenant.Value });
             return "The server made a mistake; its log says more.";
         }
     }
@@ -222,7 +222,7 @@ internal sealed class WorkerConnection(FrameSocket<WorkerFrame, ServerFrame> soc
         }
         catch (Exception e)
         {
-            parts.OnError("looking a worker's key up", e);
+            parts.OnError("looking a worker's key up", e, new LogIds { Tenant = principal.Tenant.Value });
             _end.TrySetResult("The API key could not be looked up.");
         }
     }

@@ -20,6 +20,9 @@ internal sealed class EffectDesk(GoalDecisions decisions, KernelLimits limits)
             // Said twice by the same attempt, which is delivered at least once.
             case { State: EffectState.Intended } intended when intended.Attempt == task.Attempt && !Mutants.IntentRepeated:
                 return task.State;
+            // An intent that was delivered late begins nothing: nobody would ever say how it went.
+            case { State: EffectState.NotSent } settled when settled.Attempt == task.Attempt:
+                return new Refusal(RefusalKind.Conflict, $"Attempt {task.Attempt} of {task.Spec.Name} has already said that its effect was {Word(settled.State)}. Fail it, and the next attempt may act.");
         }
         decisions.Intend(goal, task, what);
         return task.State;

@@ -20,6 +20,9 @@ internal sealed record ReadyTask
     /// <summary>When the next attempt may be made, after one that failed.</summary>
     public required DateTimeOffset? DueAt { get; init; }
 
+    /// <summary>The longest that it waits for that from now on, whatever the calendar says.</summary>
+    public TimeSpan RetryDelayMax { get; init; }
+
     /// <summary>When the first one may be made.</summary>
     public DateTimeOffset? NotBefore { get; init; }
 

@@ -149,6 +149,9 @@ internal sealed partial class Scheduler(IClock clock, KernelLimits limits, Shard
     private void Offer(ReadyTask ready, ActorTurn turn)
     {
         Drop(ready.Task);
+        // A calendar that was set back makes nobody wait longer than it would have.
+        if (ready.DueAt > clock.UtcNow + ready.RetryDelayMax)
+            ready = ready with { DueAt = clock.UtcNow + ready.RetryDelayMax };
         if (!_byShard.TryGetValue(ready.Shard, out var tasks))
             _byShard[ready.Shard] = tasks = [];
         tasks.Add(ready.Task);
@@ -169,12 +172,9 @@ internal sealed partial class Scheduler(IClock clock, KernelLimits limits, Shard
         _queue.Add(ready, clock.Elapsed);
     }
 
-    /// <summary>Not before either. A calendar that was set back does not make a retry wait longer than any retry does.</summary>
-    private DateTimeOffset? DueOf(ReadyTask ready)
-    {
-        var retry = ready.DueAt is { } due && due > clock.UtcNow + limits.RetryDelayMax ? clock.UtcNow + limits.RetryDelayMax : ready.DueAt;
-        return ready.NotBefore is { } start && !(start < retry) && !Mutants.StartIgnored ? start : retry;
-    }
+    /// <summary>Not before either.</summary>
+    private static DateTimeOffset? DueOf(ReadyTask ready) =>
+        ready.NotBefore is { } start && !(start < ready.DueAt) && !Mutants.StartIgnored ? start : ready.DueAt;
 
     private void PlaceAnew(ActorTurn turn)
     {
@@ -291,7 +291,7 @@ internal sealed partial class Scheduler(IClock clock, KernelLimits limits, Shard
         _queue.Settle(taken.Ready, taken.Charge, TimeSpan.Zero);
         _book.TakeBack(taken.Ready);
         if (refused.IsWorthAnother && !IsOnOffer(taken.Ready.Task))
-            Offer(taken.Ready with { DueAt = clock.UtcNow + RefusedClaimDelay }, turn);
+            Offer(taken.Ready with { DueAt = clock.UtcNow + RefusedClaimDelay, RetryDelayMax = RefusedClaimDelay }, turn);
     }
 
     private bool IsOnOffer(TaskId task) => _queue.Contains(task) || _laterById.ContainsKey(task);

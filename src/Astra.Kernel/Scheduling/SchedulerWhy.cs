@@ -111,8 +111,10 @@ internal readonly struct SchedulerWhy(
             evidence["notBefore"] = start.ToString("O", CultureInfo.InvariantCulture);
             return new WaitReason($"It may not start before {start:yyyy-MM-dd HH:mm:ss} UTC.", evidence);
         }
-        evidence["dueAt"] = ready.DueAt!.Value.ToString("O", CultureInfo.InvariantCulture);
-        return new WaitReason($"It is due at {ready.DueAt:HH:mm:ss} UTC, not before.", evidence);
+        if (ready.DueAt is not { } due || due <= clock.UtcNow)
+            return new WaitReason("It has just become due, and is handed out within a second.", evidence);
+        evidence["dueAt"] = due.ToString("O", CultureInfo.InvariantCulture);
+        return new WaitReason($"It is due at {due:yyyy-MM-dd HH:mm:ss} UTC, not before.", evidence);
     }
 
     private Obstacle? Probe(ExplainReady explain) => Probe(explain.Tenant, explain.Agent, explain.Class);

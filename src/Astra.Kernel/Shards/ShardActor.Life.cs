@@ -29,7 +29,6 @@ internal sealed partial class ShardActor
     {
         _log.Abandon();
         Forget();
-        _node.Scheduler.TrySend(new ForgetShard(_id, HasLeft: true));
         return default;
     }
 

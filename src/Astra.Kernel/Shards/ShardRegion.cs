@@ -1,5 +1,6 @@
 using Astra.Kernel.Actors;
 using Astra.Kernel.Journal;
+using Astra.Kernel.Scheduling;
 
 namespace Astra.Kernel.Shards;
 
@@ -59,6 +60,7 @@ internal sealed class ShardRegion(NodeParts parts, ShardMap map, IShardLeases le
         foreach (var shard in _held.Keys)
         {
             map.SetLocal(shard, null);
+            SayThatItLeft(shard);
             notices.Publish(new KernelNotice.ShardLost(shard, $"All shards of this node are started anew: {why.Message}"));
         }
         return default;
@@ -83,7 +85,8 @@ internal sealed class ShardRegion(NodeParts parts, ShardMap map, IShardLeases le
                 Stop(handedOver.Shard, held, turn);
                 Release(handedOver.Shard, turn);
                 break;
-            case Terminated terminated when _stopping.Remove(terminated.Actor):
+            case Terminated terminated when _stopping.Remove(terminated.Actor, out var left):
+                SayThatItLeft(left);
                 RenewSoon(turn);
                 break;
             case DrainChanged:
@@ -188,6 +191,10 @@ internal sealed class ShardRegion(NodeParts parts, ShardMap map, IShardLeases le
         turn.Watch(held.Actor);
         turn.Stop(held.Actor);
     }
+
+    /// <summary>Said here and not by the shard's actor: one that is stopped while it is being started anew has said its last
+    /// word before, and what its workers hold would be waited for for ever.</summary>
+    private void SayThatItLeft(ShardId shard) => parts.Scheduler.TrySend(new ForgetShard(shard, HasLeft: true));
 
     private ActorRef Spawn(ShardId shard, ActorTurn turn) => turn.Spawn(new ActorOptions
     {

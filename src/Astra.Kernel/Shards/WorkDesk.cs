@@ -208,7 +208,7 @@ internal sealed class WorkDesk(ShardId shard, ShardGoals goals, ShardLog log, Go
         Shard = shard, Epoch = _epoch, Owner = _self!, Tenant = goal.Tenant, Agent = goal.Agent, Goal = goal.Id, Task = task.Id, AttemptBefore = attemptBefore,
         Class = new TaskClass(task.Spec.Executor, task.Spec.Extras.Queue, task.Spec.Extras.Requires),
         Priority = Math.Clamp(goal.Priority + task.Spec.Priority, -100, 100), LeaseDuration = task.Spec.LeaseDuration,
-        DueAt = task.DueAt, NotBefore = task.Spec.Extras.NotBefore,
+        DueAt = task.DueAt, RetryDelayMax = task.DueAt is null ? TimeSpan.Zero : RetryPolicyOf(task.Spec).DelayAfter(task.FailureCount, dice: 1), NotBefore = task.Spec.Extras.NotBefore,
     };
 
     private Answer<TaskState> Complete(WorkerReport.Completed completed, Goal goal, TaskNode task)
@@ -270,8 +270,10 @@ internal sealed class WorkDesk(ShardId shard, ShardGoals goals, ShardLog log, Go
 
     private static Refusal Late(string reason) => new(RefusalKind.Late, reason);
 
+    private RetryPolicy RetryPolicyOf(TaskSpec spec) => spec.Extras.Retry ?? parts.Limits.Retry;
+
     private DateTimeOffset RetryDue(TaskSpec spec, int failureCount) =>
-        parts.Clock.UtcNow + (spec.Extras.Retry ?? parts.Limits.Retry).DelayAfter(failureCount, parts.Randomness.NextDouble());
+        parts.Clock.UtcNow + RetryPolicyOf(spec).DelayAfter(failureCount, parts.Randomness.NextDouble());
 
     private Assignment AssignmentOf(Goal goal, TaskNode task, JournalEntry claim) => new()
     {

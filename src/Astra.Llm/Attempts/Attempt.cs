@@ -31,6 +31,7 @@ internal sealed class Attempt : IAsyncDisposable
     private readonly AttemptMoney _money;
     private readonly PooledBuffer _raw = new(ReadBytes);
     private readonly PooledBuffer _held = new();
+    private readonly BreakerPass _pass;
     private readonly long _began;
 
     private PooledBuffer? _request;
@@ -43,9 +44,10 @@ internal sealed class Attempt : IAsyncDisposable
     private string? _failure;
     private TimeSpan? _firstToken;
 
-    public Attempt(RouterParts parts, ModelCall call, RequestScan scan, Target target, Deadline total, CancellationToken caller)
+    public Attempt(RouterParts parts, ModelCall call, RequestScan scan, NextTarget next, Deadline total, CancellationToken caller)
     {
-        (_parts, _call, _scan, Target, _total, _caller) = (parts, call, scan, target, total, caller);
+        var target = next.Target;
+        (_parts, _call, _scan, Target, _pass, _total, _caller) = (parts, call, scan, target, next.Pass, total, caller);
         _patience = CancellationTokenSource.CreateLinkedTokenSource(caller);
         _conversion = Conversion.Between(call.Operation, target.Provider.Config, scan);
         _answer = AnswerScan.Of(Upstream);
@@ -189,6 +191,7 @@ internal sealed class Attempt : IAsyncDisposable
             body = _held.Memory;
         else
             body = _raw.Memory;
+        _money.Tell(_answer, reply.SetHeader);
         reply.Start(200, "application/json", body.Length);
         reply.Body.Write(body.Span);
         var flushed = await reply.Body.FlushAsync(_caller);
@@ -321,11 +324,11 @@ internal sealed class Attempt : IAsyncDisposable
             if (effect.CoolsKey)
                 _key.State.Cool(fault.RetryAfter);
             if (effect.CountsAgainstTarget)
-                Target.Breaker.Failed();
+                Target.Breaker.Failed(_pass);
             else if (fault.Kind == FaultKind.Request && _isSent)
                 Target.Breaker.Succeeded(); // It answers, and that is what the breaker asks.
             else
-                Target.Breaker.Undecided();
+                Target.Breaker.Undecided(_pass);
             return;
         }
         switch (outcome)
@@ -336,10 +339,10 @@ internal sealed class Attempt : IAsyncDisposable
                 Target.LatencyOf(_scan.IsStream).Add(_firstToken ?? duration);
                 break;
             case AttemptOutcome.Cut:
-                Target.Breaker.Failed();
+                Target.Breaker.Failed(_pass);
                 break;
             default:
-                Target.Breaker.Undecided();
+                Target.Breaker.Undecided(_pass);
                 // So long it took at least; a target that is always overtaken must not look quick.
                 if (outcome == AttemptOutcome.Overtaken)
                     Target.LatencyOf(_scan.IsStream).Add(duration);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Astra.Llm.Money;
 using Astra.Llm.Routing;
 using Astra.Llm.Wire;
@@ -11,6 +12,9 @@ internal sealed class AttemptMoney(RouterParts parts, ModelCall call, RequestSca
     // points to is bounded by this for each: no provider reads a picture or a page as more.
     private const int PointedTokensMax = 16_384;
 
+    // A conversation that the provider keeps is read again with each turn, and its bytes are not here: as much as any model reads.
+    private const int KeptTokensMax = 1 << 20;
+
     // The roles and separators around the messages are tokens that no byte stands for.
     private const int FramingTokensMax = 1_024;
 
@@ -19,7 +23,7 @@ internal sealed class AttemptMoney(RouterParts parts, ModelCall call, RequestSca
     private const int ChunkBytesAround = 250;
 
     private readonly DateTimeOffset _at = parts.Clock.GetUtcNow();
-    private readonly ModelPrice? _price = parts.Prices.Find(target.Provider.Config.Name, target.Model.Id, parts.Clock.GetUtcNow());
+    private ModelPrice? _price;
     private Reservation? _reservation;
     private Nanodollars _allowed;
     private bool _isEnded;
@@ -32,44 +36,54 @@ internal sealed class AttemptMoney(RouterParts parts, ModelCall call, RequestSca
     /// <summary>Null when the attempt may begin.</summary>
     public async ValueTask<ModelRefusal?> ReserveAsync(CancellationToken cancellationToken)
     {
-        var isBudgeted = parts.Budgets.MayRefuse(call.Spender);
-        if (call.Operation == Operation.CountTokens || !isBudgeted && call.Allowance is null)
-            return null;
-        if (!isBudgeted && call.Allowance!.Cap is null)
+        var isBudgeted = call.Operation != Operation.CountTokens && await parts.Budgets.MayRefuseAsync(call.Spender, cancellationToken);
+        // Afterwards, because prices that were set elsewhere come with the look at the budgets.
+        _price = parts.Prices.Find(target.Provider.Config.Name, target.Model.Id, _at);
+        if (!isBudgeted && call.Allowance?.Cap is null)
         {
             // Only where it says less than the model itself: a bound above that is refused by some.
-            if (scan.OutputTokensMax is null && call.Allowance.OutputTokensMax < target.Model.OutputTokensMax)
+            if (scan.OutputTokensMax is null && call.Allowance?.OutputTokensMax < target.Model.OutputTokensMax)
                 OutputTokensInjected = call.Allowance.OutputTokensMax;
             return null;
         }
         if (_price is null)
             return ModelRefusal.NoPrice(target.Name);
-        var inputMax = InputTokensMax(call.Body.Span);
-        var outputMax = call.Operation == Operation.Embeddings ? 0 : scan.OutputTokensMax;
-        if (outputMax is null)
-            outputMax = OutputTokensInjected = await AffordableAsync(inputMax, cancellationToken);
-        var worstCase = _price.WorstCaseOf(checked(inputMax), checked(outputMax.Value * scan.Count));
-        if (call.Allowance is { } allowance)
+        var size = SizeOf(call.Body.Span);
+        if (CallBounds.Bound(_price, size, call.Allowance?.Left) is not { } bounded || call.Allowance?.TryHold(bounded.WorstCase) == false)
+            return ModelRefusal.Allowed(call.Allowance!, CallBounds.WorstCaseOf(_price, size, size.OutputTokens ?? Math.Min(CallBounds.MaxTokensMin, size.OutputTokensMax)));
+        _allowed = bounded.WorstCase;
+        if (isBudgeted)
         {
-            if (!allowance.TryHold(worstCase))
-                return ModelRefusal.Allowed(allowance, worstCase);
-            _allowed = worstCase;
+            (var outcome, bounded) = await CallBounds.ReserveAsync(parts.Budgets, call.Spender, _price, size, bounded, cancellationToken);
+            if (outcome.Refusal is { } refusal)
+                return ModelRefusal.Budget(refusal);
+            _reservation = outcome.Reservation;
         }
-        if (!isBudgeted)
-            return null;
-        var outcome = await parts.Budgets.ReserveAsync(call.Spender, worstCase, cancellationToken);
-        _reservation = outcome.Reservation;
-        return outcome.Refusal is { } refusal ? ModelRefusal.Budget(refusal) : null;
+        if (size.OutputTokens is null)
+            OutputTokensInjected = bounded.MaxTokens;
+        return null;
     }
 
     public void Sent() => _reservation?.Sent();
 
-    public async ValueTask<TokenUsage> EndAsync(AttemptOutcome outcome, AnswerScan? answer, bool isSent, bool mayHaveCost, TimeSpan duration, TimeSpan? firstToken)
+    /// <summary>What an answer that is there whole came to, for its client to read without knowing its dialect.</summary>
+    public void Tell(AnswerScan answer, Action<string, string> set)
+    {
+        if (call.Operation == Operation.CountTokens)
+            return;
+        var usage = UsageOf(answer) ?? Estimate(answer);
+        set("x-astra-input-tokens", usage.TotalInput.ToString(CultureInfo.InvariantCulture));
+        set("x-astra-output-tokens", usage.Output.ToString(CultureInfo.InvariantCulture));
+        if (_price is not null)
+            set("x-astra-cost-nanos", _price.CostOf(usage).Value.ToString(CultureInfo.InvariantCulture));
+    }
+
+    public async ValueTask<TokenUsage> EndAsync(AttemptOutcome outcome, AnswerScan answer, bool isSent, bool mayHaveCost, TimeSpan duration, TimeSpan? firstToken)
     {
         if (_isEnded)
             throw new InvalidOperationException("An attempt ends once.");
         _isEnded = true;
-        var reported = answer?.Usage(answer is MessagesScan);
+        var reported = UsageOf(answer);
         var usage = reported ?? (mayHaveCost && isSent ? Estimate(answer) : TokenUsage.None);
         Nanodollars? cost = _price is null ? null : _price.CostOf(usage);
         call.Allowance?.Settle(_allowed, cost ?? Nanodollars.Zero);
@@ -83,40 +97,33 @@ internal sealed class AttemptMoney(RouterParts parts, ModelCall call, RequestSca
             await parts.Usage.WriteAsync(
                 new UsageRecord(
                     Attempt, call.Id, _at, call.Spender, target.Provider.Config.Name, target.Model.Id, outcome, usage,
-                    reported is null ? UsageSource.Estimated : UsageSource.Reported, cost, _price?.ValidFrom, duration, firstToken),
+                    reported is null ? UsageSource.Estimated : UsageSource.Reported, cost, _price?.ValidFrom, duration, firstToken, call.Operation.OpenTelemetryName()),
                 // What was spent is written down also for a client that has gone.
                 CancellationToken.None);
         }
         return usage;
     }
 
-    private async ValueTask<long> AffordableAsync(long inputMax, CancellationToken cancellationToken)
-    {
-        var most = Math.Min(target.Model.OutputTokensMax, call.Allowance?.OutputTokensMax ?? long.MaxValue);
-        var allowed = call.Allowance?.Left;
-        var left = await parts.Budgets.LeftAsync(call.Spender, cancellationToken) is { } budget && (allowed is null || budget < allowed) ? budget : allowed ?? default(Nanodollars?);
-        if (left is null)
-            return most;
-        var rest = left.Value - _price!.WorstCaseOf(inputMax, 0);
-        var perMillion = _price.WorstCaseOf(inputMax, 1_000_000) - _price.WorstCaseOf(inputMax, 0);
-        if (perMillion.Value == 0)
-            return most;
-        // One token at least: whether even that is too much is the budget's to say, with its reason.
-        return Math.Clamp((long)((Int128)rest.Value * 1_000_000 / perMillion.Value / scan.Count), 1, most);
-    }
+    private static TokenUsage? UsageOf(AnswerScan answer) => answer.Usage(answer is MessagesScan);
 
-    /// <summary>Never lower than what a provider could count.</summary>
-    private static long InputTokensMax(ReadOnlySpan<byte> body)
-    {
-        var pointed = body.Count("\"image_url\""u8) + body.Count("\"image\""u8) + body.Count("\"input_image\""u8) + body.Count("\"file\""u8)
-            + body.Count("\"input_file\""u8) + body.Count("\"document\""u8);
-        return body.Length + FramingTokensMax + (long)pointed * PointedTokensMax;
-    }
+    private RequestSize SizeOf(ReadOnlySpan<byte> body) => new(
+        body.Length + FramingTokensMax,
+        call.Operation == Operation.Embeddings ? 0 : scan.OutputTokensMax,
+        Math.Min(target.Model.OutputTokensMax, call.Allowance?.OutputTokensMax ?? long.MaxValue),
+        scan.Count,
+        PointedTokens(body) + KeptTokens(body));
 
-    private TokenUsage Estimate(AnswerScan? answer)
+    private static long PointedTokens(ReadOnlySpan<byte> body) => (long)RequestWords.Count(body, RequestWords.Pointing) * PointedTokensMax;
+
+    private long KeptTokens(ReadOnlySpan<byte> body) =>
+        call.Operation == Operation.Responses && RequestWords.Count(body, RequestWords.Keeping) > 0 ? KeptTokensMax : 0;
+
+    /// <summary>The provider did not get to say it. Of what was sent every byte is a token, because who leaves early would otherwise
+    /// pay less than the provider asks, and pass a cap that way; of what was delivered each part is one, or every few bytes are.</summary>
+    private TokenUsage Estimate(AnswerScan answer)
     {
-        var input = answer?.Input ?? call.Body.Length / BytesPerToken + 1;
-        var said = answer is null ? 0 : Math.Max(answer.ContentCount, (answer.ContentBytes - answer.ContentCount * ChunkBytesAround) / BytesPerToken);
-        return new TokenUsage(input, answer?.CachedInput ?? 0, answer?.CacheWrite ?? 0, answer?.Output ?? said, 0);
+        var input = answer.Input ?? call.Body.Length + PointedTokens(call.Body.Span);
+        var said = Math.Max(answer.ContentCount, (answer.ContentBytes - answer.ContentCount * ChunkBytesAround) / BytesPerToken);
+        return new TokenUsage(input, answer.CachedInput, answer.CacheWrite, answer.Output ?? said, 0);
     }
 }

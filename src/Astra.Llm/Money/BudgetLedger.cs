@@ -14,8 +14,9 @@ public sealed record LedgerOptions
     /// <summary>What nobody has used for so long goes back.</summary>
     public TimeSpan IdleTime { get; init; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>How old a look at which budgets there are may be when a call is admitted by it.</summary>
-    public TimeSpan LookAge { get; init; } = TimeSpan.FromSeconds(2);
+    /// <summary>How old a look at which budgets there are may be when a call is admitted by it; whoever sets a budget waits so long
+    /// for every node to know it. A look is one row, and a node that nobody asks takes none.</summary>
+    public TimeSpan LookAge { get; init; } = TimeSpan.FromMilliseconds(500);
 }
 
 /// <summary>
@@ -28,6 +29,7 @@ public sealed record LedgerOptions
 public sealed class BudgetLedger : IBudgets, IAsyncDisposable
 {
     private readonly BudgetLines _lines = new();
+    private readonly LedgerExchange _exchange;
     private readonly LedgerLoop _loop;
     private readonly TimeProvider _clock;
     private readonly LedgerOptions _options;
@@ -35,34 +37,31 @@ public sealed class BudgetLedger : IBudgets, IAsyncDisposable
     public BudgetLedger(IBudgetStore store, TimeProvider clock, LedgerOptions? options = null, Action<string>? say = null)
     {
         (_clock, _options) = (clock, options ?? new LedgerOptions());
-        _loop = new LedgerLoop(store, clock, _options, _lines, say ?? (static _ => { }));
+        _exchange = new LedgerExchange(store, clock, _options, _lines);
+        _loop = new LedgerLoop(_exchange, clock, _options, say ?? (static _ => { }));
     }
 
     /// <summary>Told after a threshold was reached, once in the fleet.</summary>
     public Action<BudgetAlert> OnAlert
     {
-        get => _loop.OnAlert;
-        set => _loop.OnAlert = value;
+        get => _exchange.OnAlert;
+        set => _exchange.OnAlert = value;
     }
 
-    /// <summary>Told when budgets or prices have changed anywhere; must return at once.</summary>
-    public Action OnChange
+    /// <summary>Told when budgets or prices have changed anywhere; calls wait until it has returned.</summary>
+    public Func<CancellationToken, Task> OnChange
     {
-        get => _loop.OnChange;
-        set => _loop.OnChange = value;
+        get => _exchange.OnChange;
+        set => _exchange.OnChange = value;
     }
 
     /// <summary>Told of every call that no budget had room for; must return at once.</summary>
     public Action<BudgetRefusal> OnRefused { get; set; } = static _ => { };
 
-    public LedgerId Id => _loop.Id;
+    public LedgerId Id => _exchange.Id;
 
-    public bool MayRefuse(Spender spender)
-    {
-        _loop.LookSoon();
-        // Before the first look nobody knows.
-        return !_loop.HasLooked || _lines.Of(spender).Length > 0;
-    }
+    public ValueTask<bool> MayRefuseAsync(Spender spender, CancellationToken cancellationToken) =>
+        CanAdmitByLook ? ValueTask.FromResult(_lines.Of(spender).Length > 0) : LookAndSeeAsync(spender, cancellationToken);
 
     public string? DegradedTier(Spender spender)
     {
@@ -71,7 +70,7 @@ public sealed class BudgetLedger : IBudgets, IAsyncDisposable
         {
             if (line.Budget is not { Degrade: { } degrade, Cap: { } cap })
                 continue;
-            var cell = line.CellAt(now, _loop.Add);
+            var cell = line.CellAt(now, _exchange.Add);
             if (cell.Seen is { } seen && (Int128)(seen.Account.Spent + cell.Settled - cell.SettledReported) * 100 >= (Int128)cap.Value * degrade.AtPercent)
                 return degrade.ToTier;
         }
@@ -89,10 +88,10 @@ public sealed class BudgetLedger : IBudgets, IAsyncDisposable
     public ValueTask<ReserveOutcome> ReserveAsync(Spender spender, Nanodollars worstCase, CancellationToken cancellationToken)
     {
         var amount = Math.Clamp(worstCase.Value, 0, DrawRules.AmountMax);
-        if (_loop.LooksAreFresh() || _loop.IsInTrouble && _loop.HasLooked)
+        if (CanAdmitByLook)
         {
-            var cells = _loop.CellsOf(spender);
-            if (LedgerLoop.TryTake(cells, amount))
+            var cells = _exchange.CellsOf(spender);
+            if (_exchange.TryTakeAtHand(cells, amount))
                 return ValueTask.FromResult<ReserveOutcome>(new Held(_loop, cells, amount));
         }
         return WaitAsync(spender, amount, cancellationToken);
@@ -104,8 +103,28 @@ public sealed class BudgetLedger : IBudgets, IAsyncDisposable
     /// <summary>Looks at once which budgets there are: somebody here has changed one.</summary>
     public Task RefreshAsync(CancellationToken cancellationToken) => _loop.RefreshAsync(cancellationToken);
 
+    /// <summary>The same, and waits until no node admits a call by what it knew before: whoever has set a cap, and then sends calls
+    /// to whichever node, has it hold for all of them.</summary>
+    public async Task SpreadAsync(CancellationToken cancellationToken)
+    {
+        var set = _clock.GetTimestamp();
+        await RefreshAsync(cancellationToken);
+        if (_options.LookAge - _clock.GetElapsedTime(set) is var rest && rest > TimeSpan.Zero)
+            await Task.Delay(rest, _clock, cancellationToken);
+    }
+
     /// <summary>Gives everything back. Calls that are still under way keep what was reserved for them: it counts as spent.</summary>
     public ValueTask DisposeAsync() => _loop.DisposeAsync();
+
+    // While the store is away the last look is all there is.
+    private bool CanAdmitByLook => _loop.LooksAreFresh() || (_loop.IsInTrouble && _exchange.HasLooked);
+
+    private async ValueTask<bool> LookAndSeeAsync(Spender spender, CancellationToken cancellationToken)
+    {
+        await _loop.LookAsync(cancellationToken);
+        // Before the first look nobody knows.
+        return !_exchange.HasLooked || _lines.Of(spender).Length > 0;
+    }
 
     private async ValueTask<ReserveOutcome> WaitAsync(Spender spender, long amount, CancellationToken cancellationToken)
     {

@@ -8,11 +8,12 @@ public interface IBudgets
 {
     /// <summary>
     /// Whether anything here could refuse a call of this spender, or degrade it. Where it is false the router neither bounds
-    /// the answer (`max_tokens`) nor asks for a price.
+    /// the answer (`max_tokens`) nor asks for a price. Never answered from a look that is older than it may be: a budget that
+    /// another node has just set is one.
     /// </summary>
-    bool MayRefuse(Spender spender);
+    ValueTask<bool> MayRefuseAsync(Spender spender, CancellationToken cancellationToken);
 
-    /// <summary>What is left at the tightest level; null where there is no cap. A hint for `max_tokens`, and no promise.</summary>
+    /// <summary>What is left at the tightest level; null where there is no cap. For whoever plans, and no promise.</summary>
     ValueTask<Nanodollars?> LeftAsync(Spender spender, CancellationToken cancellationToken);
 
     /// <summary>The tier that calls of this spender are to go to from now on, because a budget of theirs is used up so far that

@@ -40,6 +40,8 @@ public sealed class InMemoryBudgets(TimeProvider clock) : IBudgetStore
         lock (_gate)
         {
             var forgiven = 0L;
+            if (_budgets.TryGetValue(budget, out var known))
+                _budgets[budget] = (known.Budget, ++_version);
             foreach (var account in _accounts.Where(account => account.Key.Budget == budget).Select(account => account.Value))
             {
                 foreach (var (ledger, lease) in account.Leases.Where(lease => !Lives(lease.Key)).ToList())

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Diagnostics.Metrics;
 
 namespace Astra.Llm.Money;
@@ -44,11 +45,20 @@ public sealed class MoneyMetrics : IDisposable
     {
         var (totals, model) = Find(record.Provider, record.Model);
         totals.Add(record);
-        _duration.Record(record.Duration.TotalSeconds, new KeyValuePair<string, object?>("gen_ai.request.model", model));
-        _tokens.Record(record.Usage.TotalInput, new KeyValuePair<string, object?>("gen_ai.token.type", "input"));
-        _tokens.Record(record.Usage.Output, new KeyValuePair<string, object?>("gen_ai.token.type", "output"));
+        var labels = new TagList
+        {
+            { "gen_ai.operation.name", record.Operation }, { "gen_ai.provider.name", model == Other ? Other : record.Provider }, { "gen_ai.request.model", model },
+        };
         if (record.TimeToFirstToken is { } first)
-            _firstToken.Record(first.TotalSeconds, new KeyValuePair<string, object?>("gen_ai.request.model", model));
+            _firstToken.Record(first.TotalSeconds, labels);
+        var timed = labels;
+        if (record.Outcome is AttemptOutcome.Failed or AttemptOutcome.Cut)
+            timed.Add("error.type", record.Outcome.ToString().ToLowerInvariant());
+        _duration.Record(record.Duration.TotalSeconds, timed);
+        labels.Add("gen_ai.token.type", "input");
+        _tokens.Record(record.Usage.TotalInput, labels);
+        labels[^1] = new("gen_ai.token.type", "output");
+        _tokens.Record(record.Usage.Output, labels);
     }
 
     public void CountRefusal() => Interlocked.Increment(ref _refusals);

@@ -9,7 +9,7 @@ public sealed class NoBudgets : IBudgets
     {
     }
 
-    public bool MayRefuse(Spender spender) => false;
+    public ValueTask<bool> MayRefuseAsync(Spender spender, CancellationToken cancellationToken) => ValueTask.FromResult(false);
 
     public ValueTask<Nanodollars?> LeftAsync(Spender spender, CancellationToken cancellationToken) => ValueTask.FromResult<Nanodollars?>(null);
 

@@ -59,7 +59,7 @@ public sealed class UsageWriter : IUsageLog, IAsyncDisposable
     public ValueTask WriteAsync(UsageRecord record, CancellationToken cancellationToken)
     {
         OnRecord(record);
-        return _queue.Writer.WriteAsync(record, cancellationToken);
+        return _queue.Writer.TryWrite(record) ? ValueTask.CompletedTask : WaitAndWriteAsync(record, cancellationToken);
     }
 
     /// <summary>Writes what waits, to the store or to the file.</summary>
@@ -70,6 +70,24 @@ public sealed class UsageWriter : IUsageLog, IAsyncDisposable
         await _running;
         _stopping.Dispose();
         _spool.Dispose();
+    }
+
+    private async ValueTask WaitAndWriteAsync(UsageRecord record, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await _queue.Writer.WriteAsync(record, cancellationToken);
+        }
+        catch (ChannelClosedException)
+        {
+            // A call that outlived its server's patience: the file keeps what it came to for the next process.
+            await _running;
+            lock (_spool)
+            {
+                _spool.Append([record]);
+                _spool.Dispose();
+            }
+        }
     }
 
     private async Task RunAsync()
@@ -135,8 +153,13 @@ public sealed class UsageWriter : IUsageLog, IAsyncDisposable
                 _spool.Append(batch);
                 return;
             }
-            catch (IOException e)
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
+                if (_stopping.IsCancellationRequested)
+                {
+                    _say($"what {batch.Count} calls of models came to can be written neither to the database nor to {_spool.Path}, and is lost with the end of this server: {e.Message}");
+                    return;
+                }
                 // The disk is full too. The queue fills, callers wait, and nothing is lost.
                 _say($"usage can be written neither to the database nor to {_spool.Path}, and calls wait until it can: {e.Message}");
                 await Task.Delay(_options.TroublePeriod, _clock, CancellationToken.None);

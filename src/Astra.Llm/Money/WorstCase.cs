@@ -61,10 +61,10 @@ public static class CallBounds
 
     /// <summary>Reserves for a call, with as long an answer as its client asked for, or else as there is money for. The caps
     /// themselves say how much that is, when they refuse the whole.</summary>
+    /// <param name="whole">What it is bounded to already.</param>
     public static async ValueTask<(ReserveOutcome Outcome, BoundedCall Call)> ReserveAsync(
-        IBudgets budgets, Spender spender, ModelPrice price, RequestSize size, CancellationToken cancellationToken)
+        IBudgets budgets, Spender spender, ModelPrice price, RequestSize size, BoundedCall whole, CancellationToken cancellationToken)
     {
-        var whole = Bound(price, size, left: null)!.Value;
         var outcome = await budgets.ReserveAsync(spender, whole.WorstCase, cancellationToken);
         // Others spend meanwhile, so what was left may no longer be. Three times is enough for all but a stampede.
         for (var attempt = 0; attempt < 3 && outcome.Refusal is { Reason: BudgetRefusalReason.Exceeded } refusal; attempt++)

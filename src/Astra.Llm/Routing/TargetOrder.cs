@@ -4,12 +4,15 @@ using Astra.Llm.Money;
 
 namespace Astra.Llm.Routing;
 
+/// <summary>Whom to ask next, and the pass of its breaker that was taken for it.</summary>
+internal readonly record struct NextTarget(Target Target, BreakerPass Pass);
+
 /// <summary>In which order the targets of a route are tried for one call. Who failed once is not asked again.</summary>
 internal sealed class TargetOrder(IPrices prices, IRandomness randomness, TimeProvider clock)
 {
     /// <summary>Null when nobody is left who could be asked now.</summary>
     /// <param name="tried">A bit for each target that has had its turn.</param>
-    public Target? Next(ModelRoute route, Operation operation, CallPriority priority, bool isStream, ref ulong tried)
+    public NextTarget? Next(ModelRoute route, Operation operation, CallPriority priority, bool isStream, ref ulong tried)
     {
         var targets = route.Targets;
         if (targets.Count == 1)
@@ -23,20 +26,20 @@ internal sealed class TargetOrder(IPrices prices, IRandomness randomness, TimePr
         // Somebody else may take a half-open target's one probe between the look and the take; then the next best is asked.
         while (Choose(targets, balance, operation, isStream, tried) is { } index)
         {
-            if (Take(targets, index, operation, ref tried) is { } target)
-                return target;
+            if (Take(targets, index, operation, ref tried) is { } next)
+                return next;
         }
         return null;
     }
 
-    private static Target? Take(IReadOnlyList<Target> targets, int index, Operation operation, ref ulong tried)
+    private static NextTarget? Take(IReadOnlyList<Target> targets, int index, Operation operation, ref ulong tried)
     {
         var bit = 1UL << index;
         if ((tried & bit) != 0)
             return null;
         tried |= bit;
         var target = targets[index];
-        return target.CanServe(operation) && target.Provider.KeyRest == TimeSpan.Zero && target.Breaker.TryPass() ? target : null;
+        return target.CanServe(operation) && target.Provider.KeyRest == TimeSpan.Zero && target.Breaker.TryPass() is { } pass ? new NextTarget(target, pass) : null;
     }
 
     private int? Choose(IReadOnlyList<Target> targets, Balance balance, Operation operation, bool isStream, ulong tried) => balance switch

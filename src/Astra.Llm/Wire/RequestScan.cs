@@ -43,13 +43,15 @@ public sealed record RequestScan
     public bool WantsUsage { get; init; }
     public bool WantsBase64 { get; init; }
 
+    /// <param name="operation">Decides what the bound of the answer is called: a provider passes over names that it does not know, and
+    /// an answer that nothing bounds would be paid for as if it were short.</param>
     /// <exception cref="RequestRefusedException">It is no such request.</exception>
-    public static RequestScan Read(ReadOnlySpan<byte> body)
+    public static RequestScan Read(ReadOnlySpan<byte> body, Operation operation = Operation.Chat)
     {
         var reader = new Utf8JsonReader(body, new JsonReaderOptions { MaxDepth = DepthMax });
         try
         {
-            return Read(ref reader, body);
+            return Read(ref reader, operation);
         }
         catch (JsonException e)
         {
@@ -57,7 +59,7 @@ public sealed record RequestScan
         }
     }
 
-    private static RequestScan Read(ref Utf8JsonReader reader, ReadOnlySpan<byte> body)
+    private static RequestScan Read(ref Utf8JsonReader reader, Operation operation)
     {
         if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
             throw new RequestRefusedException("The request body must be a JSON object.");
@@ -67,7 +69,7 @@ public sealed record RequestScan
         bool? stream = null;
         var (wantsUsage, wantsBase64) = (false, false);
         long? outputMax = null;
-        var count = 1;
+        int? count = null;
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             if (reader.ValueTextEquals("model"u8))
@@ -101,7 +103,7 @@ public sealed record RequestScan
                     throw new RequestRefusedException("stream_options must be an object.", "stream_options");
                 streamOptions = new Place(start, (int)reader.BytesConsumed - start);
             }
-            else if (reader.ValueTextEquals("max_tokens"u8) || reader.ValueTextEquals("max_completion_tokens"u8) || reader.ValueTextEquals("max_output_tokens"u8))
+            else if (IsBound(ref reader, operation))
             {
                 var name = reader.GetString()!;
                 // Two names for one thing: the larger one is what may have to be paid.
@@ -110,6 +112,7 @@ public sealed record RequestScan
             }
             else if (reader.ValueTextEquals("n"u8))
             {
+                Once(count is not null, "n");
                 count = (int)Math.Min(Number(ref reader, "n") ?? 1, int.MaxValue);
             }
             else if (reader.ValueTextEquals("encoding_format"u8))
@@ -130,10 +133,18 @@ public sealed record RequestScan
         return new RequestScan
         {
             Model = model ?? throw new RequestRefusedException("model is missing.", "model"),
-            ModelPlace = modelPlace, End = end, IsStream = stream ?? false, OutputTokensMax = outputMax, Count = Math.Max(1, count),
+            ModelPlace = modelPlace, End = end, IsStream = stream ?? false, OutputTokensMax = outputMax, Count = Math.Max(1, count ?? 1),
             StreamOptions = streamOptions, IncludeUsage = includeUsage, WantsUsage = wantsUsage, WantsBase64 = wantsBase64,
         };
     }
+
+    private static bool IsBound(ref Utf8JsonReader reader, Operation operation) => operation switch
+    {
+        Operation.Responses => reader.ValueTextEquals("max_output_tokens"u8),
+        Operation.Chat => reader.ValueTextEquals("max_tokens"u8) || reader.ValueTextEquals("max_completion_tokens"u8),
+        Operation.Messages => reader.ValueTextEquals("max_tokens"u8),
+        _ => false,
+    };
 
     private static (Place, bool) ReadStreamOptions(ref Utf8JsonReader reader)
     {

@@ -14,6 +14,10 @@ internal static class BudgetSql
             set_by = excluded.set_by, set_at = excluded.set_at, version = excluded.version
         """;
 
+    public const string Touch = """
+        UPDATE budgets SET version = (SELECT v.version FROM money_version AS v) WHERE tenant = $1 AND level = $2 AND name = $3 AND budget_window = $4
+        """;
+
     public const string CountOf = "SELECT count(*)::integer FROM budgets AS b WHERE b.tenant = $1 AND b.limit_nanos IS NOT NULL";
 
     public const string ReadVersion = "SELECT v.version FROM money_version AS v";
@@ -60,10 +64,9 @@ internal static class BudgetSql
 
     private const string Keys = "unnest($1::uuid[], $2::smallint[], $3::text[], $4::smallint[], $5::date[]) WITH ORDINALITY AS k (tenant, level, name, budget_window, starts_on, place)";
 
-    /// <summary>A period begins with what usage records show of it: a budget that is set at noon counts the morning too.</summary>
-    public const string Open = $"""
-        INSERT INTO budget_periods (tenant, level, name, budget_window, starts_on, spent_nanos)
-        SELECT k.tenant, k.level, k.name, k.budget_window, k.starts_on, COALESCE((
+    /// <summary>What usage records show of a period.</summary>
+    private const string Shown = """
+        COALESCE((
             SELECT sum(u.cost_nanos)
             FROM model_usage AS u
             WHERE u.at >= k.starts_on::timestamp AT TIME ZONE 'UTC'
@@ -71,6 +74,20 @@ internal static class BudgetSql
               AND (k.budget_window <> 2 OR u.at < (k.starts_on + interval '1 month') AT TIME ZONE 'UTC')
               AND (k.level = 1 OR u.tenant = k.tenant)
               AND CASE k.level WHEN 3 THEN u.agent = k.name WHEN 4 THEN u.goal::text = k.name WHEN 5 THEN u.task::text = k.name WHEN 6 THEN u.api_key::text = k.name ELSE true END), 0)
+        """;
+
+    /// <summary>Of a budget that was removed and is set again: what was spent without it counts too.</summary>
+    public const string Recount = $"""
+        UPDATE budget_periods AS p SET spent_nanos = GREATEST(p.spent_nanos, {Shown})
+        FROM {Keys}
+        JOIN budgets AS b USING (tenant, level, name, budget_window)
+        WHERE p.tenant = k.tenant AND p.level = k.level AND p.name = k.name AND p.budget_window = k.budget_window AND p.starts_on = k.starts_on AND b.limit_nanos IS NULL
+        """;
+
+    /// <summary>A period begins with what usage records show of it: a budget that is set at noon counts the morning too.</summary>
+    public const string Open = $"""
+        INSERT INTO budget_periods (tenant, level, name, budget_window, starts_on, spent_nanos)
+        SELECT k.tenant, k.level, k.name, k.budget_window, k.starts_on, {Shown}
         FROM {Keys}
         WHERE NOT EXISTS (
             SELECT FROM budget_periods AS p

@@ -36,6 +36,12 @@ public sealed class PostgresBudgets : IBudgetStore
     public async ValueTask SetAsync(Budget budget, DateTimeOffset now, CancellationToken cancellationToken)
     {
         var key = budget.Key;
+        if (budget.Cap is not null)
+        {
+            await using var recount = _database.Journal.CreateCommand(BudgetSql.Recount);
+            PeriodColumns.AddTo(recount.Parameters, [PeriodKey.At(key, now)]);
+            await recount.ExecuteNonQueryAsync(cancellationToken);
+        }
         await using (var query = await TenantQuery.OpenAsync(_database, key.Tenant, BudgetSql.RaiseVersion, cancellationToken))
         {
             query.Then(BudgetSql.Set).Parameters.Uuid(key.Tenant.Value).Smallint((int)key.Level).Text(key.Of).Smallint((int)key.Window)
@@ -68,6 +74,13 @@ public sealed class PostgresBudgets : IBudgetStore
 
     public async ValueTask<Nanodollars> ForgiveAsync(BudgetKey budget, CancellationToken cancellationToken)
     {
+        // First it is a change of the budget: a node that was only thought dead looks before it goes on, and finds its own recalled.
+        await using (var query = await TenantQuery.OpenAsync(_database, budget.Tenant, BudgetSql.RaiseVersion, cancellationToken))
+        {
+            query.Then(BudgetSql.Touch).Parameters.Uuid(budget.Tenant.Value).Smallint((int)budget.Level).Text(budget.Of).Smallint((int)budget.Window);
+            await using var reader = await query.ExecuteAsync(cancellationToken);
+            await reader.NextResultAsync(cancellationToken);
+        }
         await using var connection = await _database.Journal.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         foreach (var sql in (string[])[BudgetSql.LockOfBudget, BudgetSql.Forgive])

@@ -112,6 +112,14 @@ internal sealed class Outbox(Database database)
         return await command.ExecuteScalarAsync(cancellationToken) as TimeSpan?;
     }
 
+    public async ValueTask<OutboxBacklog> ReadBacklogAsync(CancellationToken cancellationToken)
+    {
+        await using var command = database.Journal.CreateCommand(OutboxSql.Backlog);
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        await reader.ReadAsync(cancellationToken);
+        return new OutboxBacklog(reader.GetInt64(0), reader.GetFieldValue<TimeSpan>(1));
+    }
+
     public async ValueTask ForgetAsync(TimeSpan age, CancellationToken cancellationToken)
     {
         foreach (var sql in (string[])[OutboxSql.ForgetDeaths, OutboxSql.ForgetMessages, OutboxSql.ForgetEvents])

@@ -122,6 +122,8 @@ internal static class OutboxSql
 
     public const string NextDue = "SELECT min(d.due_at) - clock_timestamp() FROM hook_deliveries AS d WHERE d.state = 1 AND d.hook <> ALL ($1)";
 
+    public const string Backlog = "SELECT count(*), COALESCE(clock_timestamp() - min(d.created_at), interval '0') FROM hook_deliveries AS d WHERE d.state = 1";
+
     public const string ForgetDeaths = "DELETE FROM task_deaths WHERE is_heard AND at < clock_timestamp() - $1";
 
     public const string ForgetMessages = "DELETE FROM hook_deliveries WHERE state <> 1 AND created_at < clock_timestamp() - $1";

@@ -81,6 +81,8 @@ public sealed class PostgresHookStore : IHookStore
 
     public ValueTask<TimeSpan?> NextDueAsync(IReadOnlyCollection<HookId> except, CancellationToken cancellationToken) => _outbox.NextDueAsync(except, cancellationToken);
 
+    public ValueTask<OutboxBacklog> ReadBacklogAsync(CancellationToken cancellationToken) => _outbox.ReadBacklogAsync(cancellationToken);
+
     public ValueTask ForgetAsync(TimeSpan age, CancellationToken cancellationToken) => _outbox.ForgetAsync(age, cancellationToken);
 
     private static HookStanding ReadStanding(TenantId tenant, NpgsqlDataReader reader) => new(

@@ -55,9 +55,18 @@ public sealed record VitalsView
     public required int TasksWithoutWorker { get; init; }
 
     public required int ShardsOwned { get; init; }
+
+    /// <summary>Of the fleet.</summary>
+    public required int NodesAlive { get; init; }
+
     public required long ProjectionBacklog { get; init; }
     public required double ProjectionLagSeconds { get; init; }
     public required long DeadLettersLastHour { get; init; }
+
+    /// <summary>Messages of the whole fleet that wait for their hooks; absent when the database did not say.</summary>
+    public long? HookMessagesWaiting { get; init; }
+
+    public double? HookOldestWaitingSeconds { get; init; }
     public required long ResidentBytes { get; init; }
 
     /// <summary>The tenants with the most to do; all others are the one without an id.</summary>

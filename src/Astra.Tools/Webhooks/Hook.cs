@@ -26,6 +26,9 @@ public sealed record HookMessage(
 /// an older one changes nothing.</summary>
 public sealed record DueMessage(TenantId Tenant, HookId Hook, long Seq, Guid Id, int Attempt, string Kind, string Url, ReadOnlyMemory<byte> SealedSecret, ReadOnlyMemory<byte> Body);
 
+/// <summary>What waits in the outbox; the age is zero when nothing does.</summary>
+public sealed record OutboxBacklog(long Waiting, TimeSpan OldestAge);
+
 /// <summary>What came of one try.</summary>
 /// <param name="IsFinal">No other try would do better.</param>
 public sealed record TryOutcome(bool IsDelivered, int? Status = null, string? Problem = null, bool IsFinal = false);

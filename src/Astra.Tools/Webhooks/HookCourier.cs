@@ -6,7 +6,7 @@ namespace Astra.Tools.Webhooks;
 /// Looks what there is to tell, and carries messages from the outbox to their receivers: at least once, each try later than
 /// the one before, until the tries are used up. Every node of a fleet has one; whoever dies leaves its messages to the others.
 /// </summary>
-public sealed class HookCourier(IHookStore store, WebhookSender sender, TimeProvider clock, Action<string> say) : IAsyncDisposable
+public sealed class HookCourier(IHookStore store, WebhookSender sender, HookMetrics metrics, TimeProvider clock, Action<string> say) : IAsyncDisposable
 {
     /// <summary>1 s doubling to an hour: the last of these tries is made about six hours after the first.</summary>
     public const int TriesMax = 18;
@@ -155,6 +155,7 @@ public sealed class HookCourier(IHookStore store, WebhookSender sender, TimeProv
         {
             var outcome = await sender.SendAsync(message, _stopping.Token);
             var retry = outcome.IsDelivered || outcome.IsFinal ? null : DelayAfter(message.Attempt, Random.Shared.NextDouble());
+            metrics.Count(outcome, isLast: retry is null);
             await store.SettleAsync(message, outcome, retry, CancellationToken.None);
             if (!outcome.IsDelivered && retry is null)
                 say($"hook {message.Hook}: message {WebhookSignature.IdOf(message.Id)} was given up after {message.Attempt} tries.");

@@ -5,11 +5,13 @@ using Astra.Sdk;
 namespace Astra.Tools.Webhooks;
 
 /// <summary>What people do with hooks. The secret of a new one leaves here once.</summary>
-public sealed class HookDesk(IHookStore store, HookSecrets secrets, WebhookSender sender, TimeProvider clock)
+public sealed class HookDesk(IHookStore store, HookSecrets secrets, WebhookSender sender, HookMetrics metrics, TimeProvider clock)
 {
     private const int HooksMax = 20;
     private const int UrlLengthMax = 2_000;
     private const int MessagesShown = 50;
+
+    public HookMetrics Metrics => metrics;
 
     public async ValueTask<Answer<NewHook>> AddAsync(Caller caller, HookRequest request, CancellationToken cancellationToken)
     {
@@ -43,6 +45,7 @@ public sealed class HookDesk(IHookStore store, HookSecrets secrets, WebhookSende
         if (await store.PostTestAsync(caller.Tenant, id, FailureMessages.OfTest(id, caller.Principal, now), cancellationToken) is not { } message)
             return Unknown(id);
         var outcome = await sender.SendAsync(message, cancellationToken);
+        metrics.Count(outcome, isLast: true);
         await store.SettleAsync(message, outcome with { IsFinal = true }, retryAfter: null, CancellationToken.None);
         return new DeliveryView(
             WebhookSignature.IdOf(message.Id), message.Kind, outcome.IsDelivered ? DeliveryState.Delivered : DeliveryState.Failed, message.Attempt, now,

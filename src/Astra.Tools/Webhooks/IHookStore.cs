@@ -44,6 +44,9 @@ public interface IHookStore
     /// <summary>How long until the next message is due, by the clock of the store; null when none waits.</summary>
     ValueTask<TimeSpan?> NextDueAsync(IReadOnlyCollection<HookId> except, CancellationToken cancellationToken);
 
+    /// <summary>What waits, of all tenants.</summary>
+    ValueTask<OutboxBacklog> ReadBacklogAsync(CancellationToken cancellationToken);
+
     /// <summary>Drops what is older and has been dealt with.</summary>
     ValueTask ForgetAsync(TimeSpan age, CancellationToken cancellationToken);
 }

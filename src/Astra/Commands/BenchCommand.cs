@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using Astra.Benchmarking;
 using Astra.Benchmarking.Agents;
 using Astra.Benchmarking.Api;
@@ -35,10 +36,16 @@ public static class BenchCommand
             if (result.Tokens.Count == 1 && int.TryParse(result.Tokens[0].Value, out var count) && count is < 100 or > 10_000_000)
                 result.AddError($"--agents takes a number from 100 to 10000000, not {count}");
         });
+        var minutes = new Option<double?>("--minutes") { Description = $"router: how long soak runs (default: {RouterSuite.SoakTimeDefault.TotalSeconds:0} seconds).", HelpName = "MINUTES" };
+        minutes.Validators.Add(result =>
+        {
+            if (result.Tokens.Count == 1 && double.TryParse(result.Tokens[0].Value, CultureInfo.InvariantCulture, out var count) && count is < 0.1 or > 1_440)
+                result.AddError($"--minutes takes a number from 0.1 to 1440, not {result.Tokens[0].Value}");
+        });
         var peers = new Option<bool>("--peers") { Description = "kernel: beside each workload the same over a plain bounded channel per actor, as channel/WORKLOAD." };
         var json = SharedOptions.Json();
-        var command = new Command("bench", "Measure: median, smallest and largest of several runs, beside what is promised.") { suite, only, runs, agents, peers, json };
-        command.WithExamples("bench tasks", "bench kernel --only tell1,ask --runs 3 --peers", "bench router --only route,stream", "bench tasks --json > figures.jsonl");
+        var command = new Command("bench", "Measure: median, smallest and largest of several runs, beside what is promised.") { suite, only, runs, agents, minutes, peers, json };
+        command.WithExamples("bench tasks", "bench kernel --only tell1,ask --runs 3 --peers", "bench router --only route,stream", "bench router --only soak --minutes 10", "bench tasks --json > figures.jsonl");
         command.SetAction((parsed, cancellationToken) =>
         {
             var (part, runCount, report) = (
@@ -49,7 +56,9 @@ public static class BenchCommand
                     surroundings, WithPeers(Chosen(part, KernelWorkloads), parsed.GetValue(peers)), runCount, parsed.GetValue(agents) ?? ActivateWorkload.AgentCountDefault,
                     report, cancellationToken),
                 ApiSuite.Name => RunApiAsync(surroundings, parsed.GetValue(shared.Database), Chosen(part, ApiSuite.Workloads), runCount, report, cancellationToken),
-                RouterSuite.Name => RunRouterAsync(surroundings, parsed.GetValue(shared.Database), Chosen(part, RouterSuite.Workloads), runCount, report, cancellationToken),
+                RouterSuite.Name => RunRouterAsync(
+                    surroundings, parsed.GetValue(shared.Database), Chosen(part, RouterSuite.Workloads), runCount,
+                    parsed.GetValue(minutes) is { } soak ? TimeSpan.FromMinutes(soak) : RouterSuite.SoakTimeDefault, report, cancellationToken),
                 _ => RunTasksAsync(
                     surroundings, parsed.GetValue(shared.Database), Chosen(part, TasksWorkloads), runCount, parsed.GetValue(agents) ?? SleepWorkload.AgentCountDefault, report, cancellationToken),
             };
@@ -102,11 +111,11 @@ public static class BenchCommand
     }
 
     private static async Task<int> RunRouterAsync(
-        Surroundings surroundings, string? databaseUrl, IReadOnlyList<string> chosen, int runCount, BenchReport report, CancellationToken cancellationToken)
+        Surroundings surroundings, string? databaseUrl, IReadOnlyList<string> chosen, int runCount, TimeSpan soakTime, BenchReport report, CancellationToken cancellationToken)
     {
         await using var server = await SeparateServer.StartAsync(surroundings, databaseUrl, cancellationToken);
         report.Begin();
-        await using var suite = await RouterSuite.StartAsync(server, line => surroundings.Terminal.Error.WriteLine(line), cancellationToken);
+        await using var suite = await RouterSuite.StartAsync(server, soakTime, line => surroundings.Terminal.Error.WriteLine(line), cancellationToken);
         foreach (var workload in chosen)
             foreach (var figure in await suite.RunAsync(workload, runCount, cancellationToken))
                 report.Add(figure);

@@ -31,17 +31,18 @@ public sealed class TopPicture(VitalsView before, VitalsView now)
         var (rates, commits) = (_isSameLife ? Rates() : null, Commits());
         Tables.WriteFacts(
             output,
-            ("Node", $"{now.NodeId}, {now.Version}, {now.ShardsOwned} shards, {Words.Size(now.ResidentBytes)}"),
+            ("Node", $"{now.NodeId}, {now.Version}, {now.ShardsOwned} shards, {Words.Size(now.ResidentBytes)}, {now.NodesAlive} alive in the fleet"),
             ("Goals", $"{ActorViews.Count(now.GoalsActive)} active"),
             ("Tasks", $"{ActorViews.Count(now.TasksReady)} ready ({ActorViews.Count(now.TasksNotDue)} not due, {ActorViews.Count(now.TasksWithoutWorker)} without a worker), {ActorViews.Count(now.TasksRunning)} running"),
             ("Per second", rates is null ? "not known yet" :
-                $"{rates.Submitted:0.0} submitted, {rates.Started:0.0} started, {rates.Completed:0.0} completed, {rates.Failed:0.0} failed, {rates.Refused:0.0} refused"),
+                $"{rates.Submitted:0.0} submitted, {rates.Started:0.0} started, {rates.Completed:0.0} completed, {rates.Failed:0.0} failed, {rates.Expired:0.0} lost, {rates.Refused:0.0} refused"),
             ("Commits", commits is null ? "none in this interval" : $"{commits.PerSecond:0.0}/s, {commits.Entries:0.0} entries and {commits.Milliseconds:0.0} ms each"),
             ("Tables", $"{now.ProjectionLagSeconds:0.00} s behind, {ActorViews.Count(now.ProjectionBacklog)} entries"),
             ("Dead letters", $"{ActorViews.Count(now.DeadLettersLastHour)} in the last hour"),
+            ("Hooks", now.HookMessagesWaiting is { } waiting ? $"{ActorViews.Count(waiting)} messages waiting, the oldest for {now.HookOldestWaitingSeconds ?? 0:0} s" : "not known"),
             ("Workers", $"{now.WorkersConnected} connected, {ActorViews.Count(now.SlotsTaken)} of {ActorViews.Count(now.Slots)} slots taken"),
             ("Actors", $"{ActorViews.Count(now.Actors.Actors)} ({ActorViews.Count(now.Actors.NotRunning)} not running), {ActorViews.Count(now.Actors.MailboxDepth)} messages waiting, "
-                + $"{ActorViews.Count(now.MailboxDepthMax)} at most in one mailbox, {ActorViews.Count(now.Actors.Restarts)} restarts"));
+                + $"{ActorViews.Count(now.MailboxDepthMax)} at most in one mailbox, {ActorViews.Count(now.Actors.Restarts)} restarts, {ActorViews.Count(now.ActorDeadLetters)} messages that nobody took"));
         if (now.Tenants.Any(tenant => tenant.Ready + tenant.Running > 0))
             Tables.Write(
                 terminal, ["Tenant", "Ready", "Running"],

@@ -57,6 +57,7 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
         await AdminKey.EnsureAsync(options.DataDirectory, home, store.ApiKeys, TimeProvider.System.GetUtcNow(), cancellationToken);
 
         var traces = Trace(node);
+        node.OnCommit += Owned(new TroubleLog(_log, node.Self.Node, TimeProvider.System)).Committed;
         var catalog = BuiltIn.Catalog();
         var gate = new ToolGate(catalog, () => Sandboxes.Open(report), BuiltIn.AuthorityOf(home), new ToolGateOptions
         {
@@ -71,6 +72,8 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
         var money = Owned(await MoneyHost.OpenAsync(
             store, node.Self.Node.Value, options.DataDirectory, Environment.GetEnvironmentVariable("CREDENTIALS_DIRECTORY"), new ProviderPlaces(() => desk?.Config).IsRemote, courier.Hear, Say,
             cancellationToken));
+        if (traces is not null)
+            money.Usage.OnRecord += traces.Asked;
         var models = desk = await OpenModelsAsync(home, money, cancellationToken);
         var host = new AgentHost(new AgentHostParts
         {
@@ -95,7 +98,7 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
                 DatabaseProblem = token => ProblemOfAsync(store, token),
                 DatabaseCommits = async token => await store.CountCommitsAsync(token),
                 RequestStop = () => _stopRequested.TrySetResult(),
-                OnError = (where, error) => _log.Error($"error in {where}: {(options.Verbose ? error : error.Message)}", new LogIds { Node = node.Self.Node.Value }),
+                OnError = (where, error, ids) => _log.Error($"error in {where}: {(options.Verbose ? error : error.Message)}", ids with { Node = node.Self.Node.Value }),
             });
         await ListenAsync(gateway, cancellationToken);
         // The first shards are at work before the last ones are loaded.
@@ -150,9 +153,10 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
     {
         var secrets = new HookSecrets(await store.ReadFleetSecretAsync(cancellationToken));
         var sender = Owned(new WebhookSender(secrets, new AddressRules(options.HookNetworks), TimeProvider.System));
-        var courier = Owned(new HookCourier(store.Hooks, sender, TimeProvider.System, Say));
+        var metrics = Owned(new HookMetrics(store.Hooks));
+        var courier = Owned(new HookCourier(store.Hooks, sender, metrics, TimeProvider.System, Say));
         store.Projection.OnDeaths = courier.Hear;
-        return (new HookDesk(store.Hooks, secrets, sender, TimeProvider.System), courier);
+        return (new HookDesk(store.Hooks, secrets, sender, metrics, TimeProvider.System), courier);
     }
 
     private async ValueTask<ModelDesk> OpenModelsAsync(TenantId home, MoneyHost money, CancellationToken cancellationToken)
@@ -171,8 +175,10 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
         if (options.Traces is not { } asked)
             return null;
         Owned(new TraceExport(asked.Collector, asked.IsGrpc, Version, node.Self.Node.Value));
+        if (asked.Collector is not null || MetricExport.Variables.Any(name => Environment.GetEnvironmentVariable(name) is { Length: > 0 }))
+            Owned(new MetricExport(asked.Collector, asked.IsGrpc, Version, node.Self.Node.Value));
         var traces = Owned(new GoalTraces());
-        node.OnCommit = traces.Committed;
+        node.OnCommit += traces.Committed;
         Say($"traces go to {asked.Collector?.ToString() ?? "the collector that OTEL_EXPORTER_OTLP_ENDPOINT names"}");
         return traces;
     }

@@ -12,14 +12,13 @@ public sealed class MoneyHost : IAsyncDisposable
 
     private readonly SecretKeys _keys;
     private readonly PostgresStore _store;
-    private readonly Action<string> _say;
 
     private MoneyHost(PostgresStore store, SecretKeys keys, PriceBook prices, string node, string dataDirectory, Func<string, bool> isRemote, Action<string> say)
     {
-        (_store, _keys, Prices, _say) = (store, keys, prices, say);
+        (_store, _keys, Prices) = (store, keys, prices);
         Ledger = new BudgetLedger(store.Budgets, TimeProvider.System, new LedgerOptions { Node = node }, say) 
         {
-            OnChange = () => _ = ReloadLaterAsync(),
+            OnChange = ReloadAsync,
             OnRefused = _ => Metrics.CountRefusal(),
         };
         Usage = new UsageWriter(store.Usage, new UsageSpool(Path.Combine(dataDirectory, SpoolFileName)), TimeProvider.System, say: say) { OnRecord = Metrics.Count };
@@ -67,16 +66,4 @@ public sealed class MoneyHost : IAsyncDisposable
     }
 
     private async Task ReloadAsync(CancellationToken cancellationToken) => Prices.Load(await _store.Prices.ListAsync(cancellationToken));
-
-    private async Task ReloadLaterAsync()
-    {
-        try
-        {
-            await ReloadAsync(CancellationToken.None);
-        }
-        catch (Exception e)
-        {
-            _say($"prices could not be read again, and those that were known hold: {e.Message}");
-        }
-    }
 }

@@ -1,3 +1,4 @@
+using Astra.Gateway;
 using Astra.Kernel;
 
 namespace Astra.Hosting;

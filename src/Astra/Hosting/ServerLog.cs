@@ -4,8 +4,9 @@ using Astra.Sdk;
 namespace Astra.Hosting;
 
 /// <summary>
-/// The server's log, a line at a time: for people, or as JSON for programs. A line about a goal, a shard or an actor carries
-/// its id in a field of its own, and one about a goal the id of its trace. No line ever holds a key or a payload.
+/// The server's log, a line at a time: for people, or as JSON for programs. A line about a tenant, a goal, a task, a shard or
+/// an actor carries its id in a field of its own, and one about a goal the id of its trace. No line ever holds a key or a
+/// payload.
 /// </summary>
 public sealed class ServerLog(TextWriter output, bool isJson)
 {
@@ -33,8 +34,8 @@ public sealed class ServerLog(TextWriter output, bool isJson)
         var line = isJson
             ? System.Text.Encoding.UTF8.GetString(AstraJson.Write(new Line
             {
-                At = TimeProvider.System.GetUtcNow(), Level = level, Message = sentence, NodeId = ids.Node, GoalId = ids.Goal,
-                Shard = ids.Shard, Actor = ids.Actor, TraceId = ids.Goal is { } goal ? GoalTraces.TraceIdOf(goal) : null,
+                At = TimeProvider.System.GetUtcNow(), Level = level, Message = sentence, NodeId = ids.Node,
+                TenantId = ids.Tenant, GoalId = ids.Goal, TaskId = ids.Task, Attempt = ids.Attempt, Shard = ids.Shard, Actor = ids.Actor, TraceId = ids.Goal is { } goal ? GoalTraces.TraceIdOf(goal) : null,
             }))
             : $"{TimeProvider.System.GetLocalNow():HH:mm:ss.fff} {sentence}";
         lock (output)
@@ -50,18 +51,12 @@ public sealed class ServerLog(TextWriter output, bool isJson)
         public required string Level { get; init; }
         public required string Message { get; init; }
         public string? NodeId { get; init; }
+        public Guid? TenantId { get; init; }
         public Guid? GoalId { get; init; }
+        public Guid? TaskId { get; init; }
+        public int? Attempt { get; init; }
         public int? Shard { get; init; }
         public string? Actor { get; init; }
         public string? TraceId { get; init; }
     }
-}
-
-/// <summary>What a line of the log is about.</summary>
-public readonly record struct LogIds
-{
-    public string? Node { get; init; }
-    public Guid? Goal { get; init; }
-    public int? Shard { get; init; }
-    public string? Actor { get; init; }
 }

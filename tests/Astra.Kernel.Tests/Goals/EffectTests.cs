@@ -174,6 +174,17 @@ public sealed class EffectTests
         Assert.Equal((1, 1), (_world.CountOf(goal, EventKind.EffectIntended), _world.CountOf(goal, EventKind.EffectSettled)));
     }
 
+    /// <summary>Found by the simulation.</summary>
+    [Fact]
+    public void An_intent_that_arrives_again_after_its_outcome_begins_nothing()
+    {
+        var worker = _world.Worker();
+        var goal = _world.Submit("a");
+        Assert.True(Intend(worker, "a").IsOk && Settle(worker, "a", EffectState.NotSent).IsOk);
+        Assert.Contains("already said that its effect was not sent", Intend(worker, "a").Refusal!.Reason, StringComparison.Ordinal);
+        Assert.Equal(1, _world.CountOf(goal, EventKind.EffectIntended));
+    }
+
     [Fact]
     public void The_key_is_the_same_for_all_attempts_or_another_for_each()
     {

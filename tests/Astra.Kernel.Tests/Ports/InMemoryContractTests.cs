@@ -15,6 +15,16 @@ public sealed class InMemoryProjectionTests : ProjectionContract
     protected override ValueTask<IStoreUnderTest> OpenAsync() => new(new MemoryUnderTest());
 }
 
+public sealed class InMemoryRefusedRowsTests : RefusedRowsContract
+{
+    protected override ValueTask<IStoreUnderTest> OpenAsync() => new(new MemoryUnderTest());
+}
+
+public sealed class InMemoryRowListsTests : RowListsContract
+{
+    protected override ValueTask<IStoreUnderTest> OpenAsync() => new(new MemoryUnderTest());
+}
+
 public sealed class InMemoryShardLeasesTests : ShardLeasesContract
 {
     protected override ValueTask<IStoreUnderTest> OpenAsync() => new(new MemoryUnderTest());

@@ -53,14 +53,15 @@ public sealed class DeadlineTests
         Assert.Equal(["a"], worker.Given);
     }
 
+    /// <summary>Found by a real server whose calendar was a day ahead for a while.</summary>
     [Fact]
-    public void A_clock_that_is_set_back_makes_a_retry_wait_no_longer_than_any_retry()
+    public void A_clock_that_is_set_back_makes_a_retry_wait_no_longer_than_its_own_delay()
     {
         var worker = _world.Worker();
         _world.Submit("a");
         worker.Fail("a", FailureKind.Transient);
         _world.Virtual.Clock.ShiftCalendar(TimeSpan.FromDays(-1));
-        _world.Advance(seconds: 301);
+        _world.Advance(seconds: 2);
         Assert.Equal(["a", "a"], worker.Given);
     }
 

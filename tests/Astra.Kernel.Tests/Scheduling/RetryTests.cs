@@ -28,6 +28,19 @@ public sealed class RetryTests
     }
 
     [Fact]
+    public void A_task_with_a_longer_delay_of_its_own_waits_that_long()
+    {
+        var worker = _world.Worker();
+        var patient = new TaskExtras { Retry = new RetryPolicy(TimeSpan.FromMinutes(10), TimeSpan.FromMinutes(10), Factor: 1) };
+        _world.Node.Ask(node => node.SubmitAsync(_world.Caller, World.Request() with { Plan = [Steps.Add("a", spec => spec with { Extras = patient })] }));
+        worker.Fail("a", FailureKind.Transient);
+        _world.Advance(seconds: 299);
+        Assert.Equal(["a"], worker.Given);
+        _world.Advance(seconds: 301);
+        Assert.True(worker.Given.Count > 1);
+    }
+
+    [Fact]
     public void A_permanent_failure_is_a_dead_letter_at_once()
     {
         var worker = _world.Worker();

@@ -90,6 +90,9 @@ public sealed class SimulationTests
     [InlineData(778)] // a fixed dead letter had lost its input when its shard was rebuilt
     [InlineData(3213)] // a worker came back after a person had settled its effect, and was told that its own output was kept
     [InlineData(1023)] // a limit set on a node that was stopping was answered with an exception
+    [InlineData(71208)] // why a task waits was asked in the moment it became due, and the answer was an exception
+    [InlineData(80865)] // a shard went while it was being started anew, and the slots that its tasks held were never free again
+    [InlineData(192099)] // an intent came once more after its outcome, and began the effect again
     public void A_seed_that_once_found_a_bug_is_clean(ulong seed) =>
         Assert.Null(SimulationRun.Run(seed).Finding);
 

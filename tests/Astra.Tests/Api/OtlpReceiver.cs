@@ -22,11 +22,21 @@ internal sealed class OtlpReceiver : IAsyncDisposable
     public ConcurrentQueue<OtlpSpan> Spans { get; } = [];
     public ConcurrentQueue<string> Paths { get; } = [];
 
+    /// <summary>The latest of each instrument, point by point.</summary>
+    public ConcurrentQueue<OtlpPoint> Points { get; } = [];
+
     public ValueTask DisposeAsync() => _receiver.DisposeAsync();
 
     private void Take(HttpListenerContext http, byte[] body)
     {
         Paths.Enqueue($"{http.Request.HttpMethod} {http.Request.Url!.AbsolutePath} {http.Request.ContentType}");
+        if (http.Request.Url!.AbsolutePath.EndsWith("/metrics", StringComparison.Ordinal))
+        {
+            TakeMetrics(body);
+            http.Response.ContentType = "application/x-protobuf";
+            http.Response.Close();
+            return;
+        }
         // ExportTraceServiceRequest.resource_spans, .scope_spans, .spans
         foreach (var resource in Fields(body).Where(field => field.Number == 1))
             foreach (var scope in Fields(resource.Bytes).Where(field => field.Number == 2))
@@ -35,6 +45,26 @@ internal sealed class OtlpReceiver : IAsyncDisposable
         http.Response.ContentType = "application/x-protobuf";
         http.Response.Close();
     }
+
+    /// <summary>ExportMetricsServiceRequest.resource_metrics, .scope_metrics, .metrics; of each its histogram's points.</summary>
+    private void TakeMetrics(byte[] body)
+    {
+        foreach (var resource in Fields(body).Where(field => field.Number == 1))
+            foreach (var scope in Fields(resource.Bytes).Where(field => field.Number == 2))
+                foreach (var metric in Fields(scope.Bytes).Where(field => field.Number == 2))
+                {
+                    var fields = Fields(metric.Bytes).ToList();
+                    foreach (var histogram in fields.Where(field => field.Number == 9))
+                        foreach (var point in Fields(histogram.Bytes).Where(field => field.Number == 1))
+                            Points.Enqueue(ReadPoint(Text(fields, 1), Text(fields, 3), [.. Fields(point.Bytes)]));
+                }
+    }
+
+    private static OtlpPoint ReadPoint(string name, string unit, List<ProtoField> point) => new(
+        name, unit, point.Single(field => field.Number == 4).Value, BitConverter.UInt64BitsToDouble(point.Single(field => field.Number == 5).Value),
+        point.Where(field => field.Number == 9).Select(field => ReadAttribute(field.Bytes)).ToDictionary(attribute => attribute.Key, attribute => attribute.Value));
+
+    private static string Text(List<ProtoField> fields, int number) => Encoding.UTF8.GetString(fields.Single(field => field.Number == number).Bytes);
 
     private static OtlpSpan ReadSpan(byte[] bytes)
     {
@@ -104,3 +134,6 @@ internal sealed class OtlpReceiver : IAsyncDisposable
 /// <param name="Links">The ids of the spans it is linked with.</param>
 internal sealed record OtlpSpan(
     string TraceId, string Id, string ParentId, string Name, ulong Start, ulong End, IReadOnlyDictionary<string, string> Attributes, IReadOnlyList<string> Links);
+
+/// <param name="Count">How many measurements the point of the histogram stands for.</param>
+internal sealed record OtlpPoint(string Name, string Unit, ulong Count, double Sum, IReadOnlyDictionary<string, string> Attributes);

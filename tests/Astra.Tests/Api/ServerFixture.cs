@@ -104,7 +104,7 @@ internal sealed class ServerFixture : IAsyncDisposable
                 Node = _node, Bus = _bus, Keys = world.Governance, Tenants = world.Governance, Agents = world.Agents, Profiles = world.Profiles, HomeTenant = world.Home, Models = world.Models, Money = world.Money,
                 Catalog = catalog, Tools = tools, Artifacts = artifacts, Progress = progress,
                 RequestStop = () => StopRequested.TrySetResult(),
-                OnError = (what, e) =>
+                OnError = (what, e, _) =>
                 {
                     Errors.Enqueue($"{what}: {e}");
                     TestContext.Current.TestOutputHelper?.WriteLine($"{what}: {e}");

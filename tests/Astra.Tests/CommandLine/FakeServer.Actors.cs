@@ -35,7 +35,7 @@ public sealed partial class FakeServer
     {
         NodeId = "node-1", Version = "0.1.0", StartedAt = DateTimeOffset.UnixEpoch, ClockSeconds = 100 + second,
         Counters = new VitalCounters(10 * second, 10 * second, 10 * second, 10 * second, 0, 0, 0, 10 * second, 40 * second, 0.02 * second),
-        GoalsActive = 3, TasksReady = 1_234, TasksRunning = 8, TasksNotDue = 0, TasksWithoutWorker = 0, ShardsOwned = 4096, ProjectionBacklog = 0, ProjectionLagSeconds = 0.12,
+        GoalsActive = 3, TasksReady = 1_234, TasksRunning = 8, TasksNotDue = 0, TasksWithoutWorker = 0, ShardsOwned = 4096, NodesAlive = 1, ProjectionBacklog = 0, ProjectionLagSeconds = 0.12,
         DeadLettersLastHour = 5, ResidentBytes = 100 << 20, Tenants = [new TenantVitals(Guid.Empty, 1_200, 8), new TenantVitals(null, 34, 0)], WorkersConnected = 1, Slots = 8, SlotsTaken = 8,
         Workers = [new WorkerVitals("worker-1", 8, 8)], Actors = new ActorTotalsView(4_100, 0, 7, 100_000, 0), MailboxDepthMax = 7, ActorDeadLetters = 0,
         BusiestActors = [NewActor("/scheduler") with { Processed = 1_000 + (50 * second) }, NewActor("/shards/shard-3") with { MailboxDepth = 7, Processed = 20 }],

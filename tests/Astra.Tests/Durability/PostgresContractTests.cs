@@ -16,6 +16,16 @@ public sealed class PostgresProjectionTests(PostgresFixture postgres) : Projecti
     protected override ValueTask<IStoreUnderTest> OpenAsync() => PostgresUnderTest.OpenAsync(postgres);
 }
 
+public sealed class PostgresRefusedRowsTests(PostgresFixture postgres) : RefusedRowsContract
+{
+    protected override ValueTask<IStoreUnderTest> OpenAsync() => PostgresUnderTest.OpenAsync(postgres);
+}
+
+public sealed class PostgresRowListsTests(PostgresFixture postgres) : RowListsContract
+{
+    protected override ValueTask<IStoreUnderTest> OpenAsync() => PostgresUnderTest.OpenAsync(postgres);
+}
+
 public sealed class PostgresShardLeasesTests(PostgresFixture postgres) : ShardLeasesContract
 {
     protected override ValueTask<IStoreUnderTest> OpenAsync() => PostgresUnderTest.OpenAsync(postgres);

@@ -83,6 +83,12 @@ internal sealed class AstraMachine : IAsyncDisposable
         return new AstraClient(file.Address, (keyFrom ?? data).ReadAdminKey() ?? throw new InvalidOperationException("There is no key."));
     }
 
+    public static async Task<string> ScrapeAsync(Uri address, string key)
+    {
+        using var http = new HttpClient { BaseAddress = address, DefaultRequestHeaders = { Authorization = new("Bearer", key) } };
+        return await http.GetStringAsync("/metrics");
+    }
+
     /// <summary>Every process that works in this machine's directories or names them, cages and databases included.</summary>
     public IReadOnlyList<string> Processes() =>
     [

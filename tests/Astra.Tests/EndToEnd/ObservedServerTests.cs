@@ -45,5 +45,43 @@ public sealed class ObservedServerTests(PostgresFixture postgres) : IAsyncDispos
         Assert.Contains(collector.Spans, span => span.Name == "commit" && span.Links.Contains(root.Id));
     }
 
+    [Fact]
+    public async Task Each_attempt_at_a_model_is_a_span_and_a_measurement_by_the_conventions_for_generative_AI()
+    {
+        await using var database = await postgres.CreateDatabaseAsync();
+        await using var collector = new OtlpReceiver();
+        var asked = 0;
+        await using var servers = new ModelServers(
+            _machine, database, _ => Interlocked.Increment(ref asked) == 1 ? Models.ModelScript.Status(500, "a secret reason") : ModelServers.Answer(5), "--otlp", collector.Address.ToString());
+        await servers.StartAsync(0);
+        var goal = Guid.NewGuid();
+        Assert.Equal(System.Net.HttpStatusCode.BadGateway, await servers.AskAsync(0, goal));
+        Assert.Equal(System.Net.HttpStatusCode.OK, await servers.AskAsync(0, goal));
+        await servers.StopAsync(0);
+
+        var spans = collector.Spans.Where(span => span.Name == "chat m1").OrderBy(span => span.Start).ToList();
+        Assert.All(spans, span => Assert.Equal(
+            (goal.ToString("N"), "chat", "box", "m1", goal.ToString()),
+            (span.TraceId, span.Attributes["gen_ai.operation.name"], span.Attributes["gen_ai.provider.name"], span.Attributes["gen_ai.request.model"], span.Attributes["astra.goal.id"])));
+        Assert.Equal(["failed", "completed"], spans.Select(span => span.Attributes["astra.outcome"]));
+        Assert.Equal(("failed", false), (spans[0].Attributes["error.type"], spans[1].Attributes.ContainsKey("error.type")));
+        Assert.Equal(
+            ("7", "5", $"{ModelServers.CostOf(5)}"),
+            (spans[1].Attributes["gen_ai.usage.input_tokens"], spans[1].Attributes["gen_ai.usage.output_tokens"], spans[1].Attributes["astra.cost_nanodollars"]));
+        Assert.True(spans[1].Start < spans[1].End);
+        Assert.DoesNotContain(spans, span => span.Attributes.Values.Any(value => value.Contains("secret", StringComparison.Ordinal)));
+
+        var tokens = collector.Points.Where(point => point.Name == "gen_ai.client.token.usage").ToList();
+        Assert.All(tokens, point => Assert.Equal(
+            ("{token}", "chat", "box", "m1"),
+            (point.Unit, point.Attributes["gen_ai.operation.name"], point.Attributes["gen_ai.provider.name"], point.Attributes["gen_ai.request.model"])));
+        Assert.Equal(7, Assert.Single(tokens, point => point.Attributes["gen_ai.token.type"] == "input").Sum);
+        Assert.Equal(5, Assert.Single(tokens, point => point.Attributes["gen_ai.token.type"] == "output").Sum);
+        var durations = collector.Points.Where(point => point.Name == "gen_ai.client.operation.duration").ToList();
+        Assert.Equal(1UL, Assert.Single(durations, point => point.Unit == "s" && point.Attributes.GetValueOrDefault("error.type") == "failed").Count);
+        Assert.Equal(1UL, Assert.Single(durations, point => !point.Attributes.ContainsKey("error.type")).Count);
+        Assert.All(collector.Paths, path => Assert.Matches("^POST /v1/(traces|metrics) application/x-protobuf$", path));
+    }
+
     public ValueTask DisposeAsync() => _machine.DisposeAsync();
 }

@@ -9,10 +9,11 @@ namespace Astra.Tests.EndToEnd;
 /// <param name="Key">Opens both.</param>
 internal sealed record TwoServers(AstraProcess First, AstraProcess Second, AstraClient One, AstraClient Other, string Key) : IDisposable
 {
-    public static async Task<TwoServers> StartAsync(AstraMachine machine, TestDatabase database)
+    public static async Task<TwoServers> StartAsync(AstraMachine machine, TestDatabase database, params string[] options)
     {
         var (first, second) = (machine.DataOf("first"), machine.DataOf("second"));
-        var servers = (First: await machine.ServeAsync(first, "--database", database.Address), Second: await machine.ServeAsync(second, "--database", database.Address));
+        string[] all = ["--database", database.Address, .. options];
+        var servers = (First: await machine.ServeAsync(first, all), Second: await machine.ServeAsync(second, all));
         var started = new TwoServers(
             servers.First, servers.Second, await AstraMachine.ClientAsync(first), await AstraMachine.ClientAsync(second, keyFrom: first), first.ReadAdminKey()!);
         await Eventually.HoldsAsync(

@@ -30,13 +30,14 @@ internal sealed class ModelWorld : IAsyncDisposable
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
-    public static async Task<ModelWorld> StartAsync(IBudgets? budgets = null, IPrices? prices = null, LocalServers? local = null, string? file = null, IReadOnlyList<Astra.Sdk.ToolDefinition>? tools = null)
+    public static async Task<ModelWorld> StartAsync(
+        IBudgets? budgets = null, IPrices? prices = null, LocalServers? local = null, string? file = null, TimeProvider? clock = null, IReadOnlyList<Astra.Sdk.ToolDefinition>? tools = null)
     {
         var directory = Directory.CreateTempSubdirectory("astra-models-").FullName;
         var home = new TenantId(Guid.NewGuid());
         var (usage, keys, said) = (new KeptUsage(), new KnownKeys(), new List<string>());
         var router = new ModelRouter(
-            home, keys, budgets ?? NoBudgets.Instance, prices ?? NoPrices.Instance, usage, new SystemRandomness(), TimeProvider.System, Astra.Tools.Webhooks.AddressRules.IsPublic);
+            home, keys, budgets ?? NoBudgets.Instance, prices ?? NoPrices.Instance, usage, new SystemRandomness(), clock ?? TimeProvider.System, Astra.Tools.Webhooks.AddressRules.IsPublic);
         var desk = new ModelDesk(router, new ModelConfigFile(file ?? Path.Combine(directory, ModelConfigFile.Name)), local, said.Add);
         await desk.StartAsync(Ct);
         var server = await ServerFixture.StartAsync(new ServerWorld { Home = home, Models = desk, Budgets = budgets ?? NoBudgets.Instance, Tools = tools ?? [] }, "node");

@@ -161,9 +161,7 @@ public sealed class RoutingTests
     {
         public ConcurrentQueue<Nanodollars> Settled { get; } = [];
 
-        public bool MayRefuse(Spender spender) => true;
-
-        public ValueTask<Nanodollars?> LeftAsync(Spender spender, CancellationToken cancellationToken) => ValueTask.FromResult<Nanodollars?>(cap);
+        public ValueTask<bool> MayRefuseAsync(Spender spender, CancellationToken cancellationToken) => ValueTask.FromResult(true);
 
         public ValueTask<ReserveOutcome> ReserveAsync(Spender spender, Nanodollars worstCase, CancellationToken cancellationToken) => ValueTask.FromResult<ReserveOutcome>(
             worstCase <= cap ? new Held(this, worstCase) : new BudgetRefusal(BudgetLevel.Tenant, "t", BudgetWindow.Day, cap, cap, worstCase));

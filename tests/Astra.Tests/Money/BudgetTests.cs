@@ -91,7 +91,7 @@ public sealed class BudgetTests
         Assert.NotNull((await ledger.ReserveAsync(new Spender(Tenant), new Nanodollars(1), Ct)).Refusal);
         await SetAsync(key, null);
         await ledger.RefreshAsync(Ct);
-        Assert.False(ledger.MayRefuse(new Spender(Tenant)));
+        Assert.False(await ledger.MayRefuseAsync(new Spender(Tenant), Ct));
     }
 
     [Fact]
@@ -167,6 +167,58 @@ public sealed class BudgetTests
         await (await ledger.ReserveAsync(new Spender(Tenant), new Nanodollars(10), Ct)).Reservation!.SettleAsync(new Nanodollars(10));
         await ledger.FlushAsync(Ct);
         Assert.Equal((20L, 0L), (await StandingsAsync()).Select(standing => (standing.Spent.Value, standing.Held.Value)).Single());
+    }
+
+    [Fact]
+    public async Task A_budget_that_another_node_has_set_holds_for_whatever_call_comes_next()
+    {
+        await using var here = NewLedger();
+        await using var there = NewLedger();
+        Assert.False(await here.MayRefuseAsync(new Spender(Tenant), Ct));
+        await SetAsync(new BudgetKey(Tenant, BudgetLevel.Tenant, "", BudgetWindow.Total), 10);
+        await there.SpreadAsync(Ct);
+        Assert.True(await here.MayRefuseAsync(new Spender(Tenant), Ct));
+        Assert.NotNull((await here.ReserveAsync(new Spender(Tenant), new Nanodollars(11), Ct)).Refusal);
+    }
+
+    [Fact]
+    public async Task Prices_that_were_set_elsewhere_are_read_before_a_call_is_admitted()
+    {
+        var reading = new TaskCompletionSource();
+        await using var ledger = NewLedger();
+        Assert.False(await ledger.MayRefuseAsync(new Spender(Tenant), Ct));
+        ledger.OnChange = _ => reading.Task;
+        await SetAsync(new BudgetKey(Tenant, BudgetLevel.Tenant, "", BudgetWindow.Total), 10);
+        var looking = ledger.RefreshAsync(Ct);
+        Assert.False(looking.IsCompleted);
+        reading.SetResult();
+        await looking;
+    }
+
+    [Fact]
+    public async Task A_node_that_was_thought_dead_and_comes_back_does_not_spend_what_was_forgiven()
+    {
+        var key = new BudgetKey(Tenant, BudgetLevel.Tenant, "", BudgetWindow.Total);
+        await SetAsync(key, 1_000_000);
+        await using var sleeper = new BudgetLedger(_store, _time, new LedgerOptions { IdleTime = TimeSpan.FromHours(1), ReportPeriod = TimeSpan.FromHours(1), LookAge = TimeSpan.Zero });
+        await using var other = NewLedger();
+        await (await sleeper.ReserveAsync(new Spender(Tenant), new Nanodollars(100), Ct)).Reservation!.SettleAsync(new Nanodollars(100));
+        var held = (await StandingsAsync()).Single().Held.Value;
+        Assert.True(held > 1_000, "A block is at hand.");
+
+        // By the calendar an hour goes by, in which the sleeper's clock stood still.
+        _time.Now = _time.Now.AddHours(1);
+        Assert.Equal(held, (await _store.ForgiveAsync(key, Ct)).Value);
+        var rest = (await StandingsAsync()).Single().Left.Value;
+        await (await other.ReserveAsync(new Spender(Tenant), new Nanodollars(rest), Ct)).Reservation!.SettleAsync(new Nanodollars(rest));
+        await other.FlushAsync(Ct);
+        var made = 0L;
+        while ((await sleeper.ReserveAsync(new Spender(Tenant), new Nanodollars(100), Ct)).Reservation is { } reservation)
+        {
+            await reservation.SettleAsync(new Nanodollars(100));
+            made += 100;
+        }
+        Assert.Equal(0, made);
     }
 
     [Fact]

@@ -114,12 +114,11 @@ public sealed class CallBoundsTests
         var cap = CallBounds.WorstCaseOf(Tiered, size, 5_000);
         await store.SetAsync(new Budget(new BudgetKey(tenant, BudgetLevel.Tenant, "", BudgetWindow.Day), cap, null, "test", default), default, TestContext.Current.CancellationToken);
         await using var ledger = new BudgetLedger(store, TimeProvider.System);
-        Assert.Equal(cap, await ledger.LeftAsync(new Spender(tenant), TestContext.Current.CancellationToken));
 
-        var (outcome, call) = await CallBounds.ReserveAsync(ledger, new Spender(tenant), Tiered, size, TestContext.Current.CancellationToken);
+        var (outcome, call) = await CallBounds.ReserveAsync(ledger, new Spender(tenant), Tiered, size, CallBounds.Bound(Tiered, size, left: null)!.Value, TestContext.Current.CancellationToken);
         Assert.Equal(5_000, call.MaxTokens);
         Assert.Equal(cap, outcome.Reservation!.WorstCase);
-        var (refused, _) = await CallBounds.ReserveAsync(ledger, new Spender(tenant), Tiered, size, TestContext.Current.CancellationToken);
+        var (refused, _) = await CallBounds.ReserveAsync(ledger, new Spender(tenant), Tiered, size, CallBounds.Bound(Tiered, size, left: null)!.Value, TestContext.Current.CancellationToken);
         Assert.Contains("there is $0.000000 left until", refused.Refusal!.Sentence, StringComparison.Ordinal);
         await outcome.Reservation.DisposeAsync();
     }

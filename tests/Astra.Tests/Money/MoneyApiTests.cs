@@ -46,10 +46,10 @@ public sealed class MoneyApiTests(PostgresFixture postgres) : IAsyncLifetime
         var admin = await server.ClientAsync();
         var set = await admin.SetBudgetAsync(new BudgetRequest { Level = BudgetLevel.Agent, Of = "ada", Window = BudgetWindow.Day, CapNanos = 5_000_000_000, DegradeAtPercent = 80, DegradeTo = "local" }, Ct);
         Assert.Equal((BudgetLevel.Agent, "ada", 5_000_000_000, 0, 80, "local"), (set.Level, set.Of, set.CapNanos, set.SpentNanos, set.DegradeAtPercent, set.DegradeTo));
-        Assert.True(_money.Ledger.MayRefuse(new Cash.Spender(_home, "ada")));
+        Assert.True(await _money.Ledger.MayRefuseAsync(new Cash.Spender(_home, "ada"), Ct));
         Assert.Equal([set], await admin.ListBudgetsAsync(cancellationToken: Ct));
         await admin.RemoveBudgetAsync(BudgetLevel.Agent, "ada", BudgetWindow.Day, Ct);
-        Assert.False(_money.Ledger.MayRefuse(new Cash.Spender(_home, "ada")));
+        Assert.False(await _money.Ledger.MayRefuseAsync(new Cash.Spender(_home, "ada"), Ct));
         await RefusedAsync(404, () => admin.RemoveBudgetAsync(BudgetLevel.Agent, "ada", BudgetWindow.Day, Ct));
 
         await admin.SetBudgetAsync(new BudgetRequest { Level = BudgetLevel.Platform, Window = BudgetWindow.Month, CapNanos = 100 }, Ct);

@@ -98,6 +98,47 @@ public sealed class UsageTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_budget_that_was_removed_and_is_set_again_counts_what_was_spent_without_it()
+    {
+        var budget = new Budget(new BudgetKey(_tenant, BudgetLevel.Tenant, "", BudgetWindow.Day), new Nanodollars(5_000), null, "test", Noon);
+        await _store.Budgets.SetAsync(budget, Noon, Ct);
+        await _store.Budgets.SetAsync(budget with { Cap = null }, Noon, Ct);
+        await _store.Usage.WriteAsync([Record("m1", 100)], Ct);
+        await _store.Budgets.SetAsync(budget, Noon, Ct);
+        Assert.Equal(100, Assert.Single(await _store.Budgets.ListAsync(_tenant, Noon, Ct)).Spent.Value);
+        // One that stays is counted by its ledgers, and not a second time.
+        await _store.Usage.WriteAsync([Record("m1", 30)], Ct);
+        await _store.Budgets.SetAsync(budget with { Cap = new Nanodollars(6_000) }, Noon, Ct);
+        Assert.Equal(100, Assert.Single(await _store.Budgets.ListAsync(_tenant, Noon, Ct)).Spent.Value);
+    }
+
+    [Fact]
+    public async Task Where_there_is_room_neither_in_the_database_nor_on_the_disk_callers_wait_and_nothing_is_dropped()
+    {
+        var store = new UnreliableUsage(_store.Usage) { IsAway = true };
+        var nowhere = Path.Combine(_directory, "not", "there", "usage.spool");
+        var writer = new UsageWriter(store, new UsageSpool(nowhere), TimeProvider.System, Quick);
+        var writing = Enumerable.Range(0, 400).Select(i => writer.WriteAsync(Record("m1", i), Ct).AsTask()).ToList();
+        Assert.Contains(writing, caller => !caller.IsCompleted);
+        store.IsAway = false;
+        await Task.WhenAll(writing);
+        await writer.DisposeAsync();
+        Assert.Equal(400, (await SumAsync(UsageGrouping.Model)).Single().Calls);
+    }
+
+    [Fact]
+    public async Task A_call_that_ends_after_its_server_is_found_by_the_next_process()
+    {
+        var writer = new UsageWriter(_store.Usage, new UsageSpool(SpoolPath), TimeProvider.System, Quick);
+        await writer.DisposeAsync();
+        await writer.WriteAsync(Record("m1", 5), Ct);
+        await using (new UsageWriter(_store.Usage, new UsageSpool(SpoolPath), TimeProvider.System, Quick))
+        {
+        }
+        Assert.Equal(5, (await SumAsync(UsageGrouping.Model)).Single().Cost.Value);
+    }
+
+    [Fact]
     public async Task Prices_are_added_with_their_sizes_and_never_changed()
     {
         var price = new ModelPrice("p", "m", Noon, PerMillionTokens.Of(new(3), new(4)), new LargeInputPrice(200_000, PerMillionTokens.Of(new(6), new(8))));

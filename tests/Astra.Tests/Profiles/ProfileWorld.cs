@@ -67,7 +67,7 @@ internal sealed class EveryModelCosts(long dollarsPerMillionTokens) : IPrices
 /// <summary>One budget that all share, and that nobody fills up again.</summary>
 internal sealed class OneBudget(Nanodollars left) : IBudgets
 {
-    public bool MayRefuse(Spender spender) => true;
+    public ValueTask<bool> MayRefuseAsync(Spender spender, CancellationToken cancellationToken) => ValueTask.FromResult(true);
 
     public ValueTask<Nanodollars?> LeftAsync(Spender spender, CancellationToken cancellationToken) => ValueTask.FromResult<Nanodollars?>(left);
 

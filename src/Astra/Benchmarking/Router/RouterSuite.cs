@@ -12,29 +12,35 @@ internal sealed class RouterSuite : IAsyncDisposable
 {
     public const string Name = "router";
 
-    public static readonly IReadOnlyList<string> Workloads = ["route", "route-128", "stream", "soak"];
+    public static readonly IReadOnlyList<string> Workloads = ["route", "route-128", "route-open", "stream", "soak", CapWorkload.Name];
 
     /// <summary>Rows of the table that need what is not here.</summary>
     public static readonly IReadOnlyList<(string Workload, string Reason)> NotHere =
-        [("cache-hit", "this build has no cache of answers"), ("cap-256", "budgets are not wired to this measurement")];
+        [("cache-hit", "this build has no cache of answers")];
 
     private const int Connections = 32;
     private const int ManyConnections = 128;
     private const int Streams = 16;
+
+    /// <summary>A third of what must be reached: a server that is asked as much as it can do is measured by the closed loop.</summary>
+    private const int OpenPerSecond = 5_000;
     private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(4);
     private static readonly TimeSpan RunTime = TimeSpan.FromSeconds(3);
-    private static readonly TimeSpan SoakTime = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan SamplePeriod = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan StartTimeMax = TimeSpan.FromSeconds(30);
 
     private readonly SeparateServer _server;
     private readonly TrustedProgram _upstream;
     private readonly int _upstreamPort;
     private readonly Action<string> _progress;
+    private readonly TimeSpan _soakTime;
 
-    private RouterSuite(SeparateServer server, TrustedProgram upstream, int upstreamPort, Action<string> progress) =>
-        (_server, _upstream, _upstreamPort, _progress) = (server, upstream, upstreamPort, progress);
+    private RouterSuite(SeparateServer server, TrustedProgram upstream, int upstreamPort, TimeSpan soakTime, Action<string> progress) =>
+        (_server, _upstream, _upstreamPort, _soakTime, _progress) = (server, upstream, upstreamPort, soakTime, progress);
 
-    public static async Task<RouterSuite> StartAsync(SeparateServer server, Action<string> progress, CancellationToken cancellationToken)
+    public static readonly TimeSpan SoakTimeDefault = TimeSpan.FromSeconds(20);
+
+    public static async Task<RouterSuite> StartAsync(SeparateServer server, TimeSpan soakTime, Action<string> progress, CancellationToken cancellationToken)
     {
         var upstream = TrustedProgram.StartSelf([MockUpstream.Verb]);
         try
@@ -48,7 +54,7 @@ internal sealed class RouterSuite : IAsyncDisposable
                 await Task.Delay(20, cancellationToken);
             }
             await server.Session.Client.SetProviderAsync("bench", new ProviderRequest(ProviderProtocol.Openai, $"http://127.0.0.1:{port}/v1", [new ModelSpec("m")]), cancellationToken);
-            return new RouterSuite(server, upstream, port, progress);
+            return new RouterSuite(server, upstream, port, soakTime, progress);
         }
         catch
         {
@@ -61,7 +67,9 @@ internal sealed class RouterSuite : IAsyncDisposable
     {
         "route" => RouteAsync(runCount, cancellationToken),
         "route-128" => ManyAsync(runCount, cancellationToken),
+        "route-open" => OpenAsync(runCount, cancellationToken),
         "stream" => StreamAsync(runCount, cancellationToken),
+        CapWorkload.Name => new CapWorkload(_server, _progress).RunAsync(runCount, cancellationToken),
         _ => SoakAsync(cancellationToken),
     };
 
@@ -106,6 +114,21 @@ internal sealed class RouterSuite : IAsyncDisposable
         return [new Figure(Name, "route-128", "p99", "ms", p99)];
     }
 
+    private async Task<IReadOnlyList<Figure>> OpenAsync(int runCount, CancellationToken cancellationToken)
+    {
+        var (p50, p99, bare99) = (new List<double>(), new List<double>(), new List<double>());
+        await AtRateAsync(WarmUp, isDirect: false, cancellationToken);
+        for (var run = 1; run <= runCount; run++)
+        {
+            _progress($"route-open: run {run} of {runCount}");
+            var (through, bare) = (await AtRateAsync(RunTime, isDirect: false, cancellationToken), await AtRateAsync(RunTime / 3, isDirect: true, cancellationToken));
+            p50.Add(Percentile(through, 0.5));
+            p99.Add(Percentile(through, 0.99));
+            bare99.Add(Percentile(bare, 0.99));
+        }
+        return [new Figure(Name, "route-open", "p50", "ms", p50), new Figure(Name, "route-open", "p99", "ms", p99), new Figure(Name, "route-open", "direct-p99", "ms", bare99)];
+    }
+
     private async Task<IReadOnlyList<Figure>> StreamAsync(int runCount, CancellationToken cancellationToken)
     {
         var (first, gaps) = (new List<double>(), new List<double>());
@@ -120,13 +143,42 @@ internal sealed class RouterSuite : IAsyncDisposable
         return [new Figure(Name, "stream", "added-ttft-p50", "ms", first), new Figure(Name, "stream", "added-chunk-p50", "ms", gaps)];
     }
 
-    /// <summary>Whole answers and streams at once for a while, then what the server holds.</summary>
+    /// <summary>Whole answers and streams at once for a while: what the server holds when it is warm, at most, and at the end.</summary>
     private async Task<IReadOnlyList<Figure>> SoakAsync(CancellationToken cancellationToken)
     {
-        _progress($"soak: {SoakTime.TotalSeconds:0} s");
-        await Task.WhenAll(LoopAsync(Connections, SoakTime, isDirect: false, cancellationToken), StreamsAsync(SoakTime, isDirect: false, cancellationToken));
-        var status = await _server.Session.Client.GetStatusAsync(cancellationToken);
-        return [new Figure(Name, "soak", "resident", "MB", [status.ResidentBytes / (1024.0 * 1024)])];
+        _progress($"soak: {_soakTime.TotalSeconds:0} s");
+        var load = Task.WhenAll(LoopAsync(Connections, _soakTime, isDirect: false, cancellationToken), StreamsAsync(_soakTime, isDirect: false, cancellationToken));
+        var resident = new List<double>();
+        await Task.WhenAny(load, Task.Delay(_soakTime / 10, cancellationToken));
+        while (!load.IsCompleted)
+        {
+            resident.Add(await ResidentAsync(cancellationToken));
+            await Task.WhenAny(load, Task.Delay(SamplePeriod, cancellationToken));
+        }
+        await load;
+        resident.Add(await ResidentAsync(cancellationToken));
+        return
+        [
+            new Figure(Name, "soak", "resident", "MB", [resident[^1]]), new Figure(Name, "soak", "resident-start", "MB", [resident[0]]),
+            new Figure(Name, "soak", "resident-most", "MB", [resident.Max()]),
+        ];
+    }
+
+    private async Task<double> ResidentAsync(CancellationToken cancellationToken) =>
+        (await _server.Session.Client.GetStatusAsync(cancellationToken)).ResidentBytes / (1024.0 * 1024);
+
+    private async Task<List<double>> AtRateAsync(TimeSpan duration, bool isDirect, CancellationToken cancellationToken)
+    {
+        var clients = await ConnectAsync(ManyConnections, isDirect, isStream: false, cancellationToken);
+        try
+        {
+            return await OpenLoop.RunAsync(clients, OpenPerSecond, duration, cancellationToken);
+        }
+        finally
+        {
+            foreach (var client in clients)
+                client.Dispose();
+        }
     }
 
     private async Task<(List<double> Times, TimeSpan Elapsed)> LoopAsync(int connections, TimeSpan duration, bool isDirect, CancellationToken cancellationToken)
