@@ -129,7 +129,7 @@ public sealed class AgentLoopTests
     public async Task A_budget_that_is_used_up_ends_the_goal_with_the_budgets_sentence()
     {
         await using var world = await ProfileWorld.StartAsync(Writer, (_, _) => ModelScript.Chat("hello"), new OneBudget(new Nanodollars(10)), new EveryModelCosts(1));
-        await FailsAsync(world, "The budget of the goal");
+        await FailsAsync(world, "This call may cost up to");
         Assert.Empty(world.Model.Seen);
     }
 
