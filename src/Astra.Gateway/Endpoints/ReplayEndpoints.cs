@@ -20,10 +20,7 @@ internal sealed class ReplayEndpoints(KernelNode node, GoalReplay? replay, Repli
 
     private async Task<IResult> Fork(Guid id, ForkRequest request, HttpContext http)
     {
-        var source = await replies.Ask(node.GetPlanAsync(http.Principal().Tenant, new GoalId(id)));
-        if (source.Refusal is { } unknown)
-            return replies.Of(unknown);
-        var fork = GoalFork.Of(source.Value, request.At);
+        var fork = await replies.Ask(GoalFork.OfAsync(node, http.Principal().Tenant, new GoalId(id), request.At));
         if (fork.Refusal is { } refusal)
             return replies.Of(refusal);
         return await replies.Of(http, node.SubmitAsync(http.Principal().Caller, fork.Value), made =>

@@ -3,6 +3,9 @@ namespace Astra.Kernel.Tasks;
 /// <summary>One edit of a goal's graph, in terms of task names.</summary>
 public abstract record GraphEdit
 {
+    /// <summary>Who has made an edit that came with the report of a task: this, and the task's name.</summary>
+    public const string ByTask = "task ";
+
     public sealed record Add(TaskSpec Spec, IReadOnlyList<NamedDependency> After) : GraphEdit;
 
     /// <summary>Gives the task of this name another specification and leaves it its place; refused once it has started.</summary>

@@ -24,7 +24,7 @@ internal static class Migrator
         )
         """;
 
-    private const string ReadVersions = "SELECT version FROM schema_migrations";
+    private const string ReadVersion = "SELECT COALESCE(max(version), 0) FROM schema_migrations";
     private const string Record = "INSERT INTO schema_migrations (version, name) VALUES ($1, $2)";
 
     /// <summary>A plan made for an empty table of unknown size is kept for the life of a prepared statement.</summary>
@@ -40,12 +40,10 @@ internal static class Migrator
         await ExecuteAsync(connection, NeverBlockLong, cancellationToken);
         await ExecuteAsync(connection, MakeHistory, cancellationToken);
 
-        var applied = await ReadVersionsAsync(connection, cancellationToken);
-        var current = applied.Count == 0 ? 0 : applied.Max();
+        var current = await ReadVersionAsync(connection, cancellationToken);
         if (current > LatestVersion)
             throw new DatabaseException($"The database has schema version {current} and this build knows {LatestVersion}: a newer Astra has migrated it, so run that one or a newer one.");
-        // By what is there, not by the highest number: one that was written beside others may come after those behind it.
-        var due = Migrations().Where(migration => !applied.Contains(migration.Version)).OrderBy(migration => migration.Version).ToArray();
+        var due = Migrations().Where(migration => migration.Version > current).OrderBy(migration => migration.Version).ToArray();
         foreach (var migration in due)
         {
             progress?.Report($"Migrating the database: {migration.Name}");
@@ -97,14 +95,10 @@ internal static class Migrator
         }
     }
 
-    private static async ValueTask<HashSet<int>> ReadVersionsAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    private static async ValueTask<int> ReadVersionAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand(ReadVersions, connection);
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        var versions = new HashSet<int>();
-        while (await reader.ReadAsync(cancellationToken))
-            versions.Add(reader.GetInt32(0));
-        return versions;
+        await using var command = new NpgsqlCommand(ReadVersion, connection);
+        return (int)(await command.ExecuteScalarAsync(cancellationToken))!;
     }
 
     private static async ValueTask ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken cancellationToken)

@@ -54,7 +54,8 @@ public sealed class PostgresFixture : IAsyncDisposable
             TRUNCATE astra.log, astra.goals, astra.tasks, astra.quarantined_goals, astra.api_keys, astra.agents, astra.tenants, astra.nodes,
                 astra.task_deaths, astra.hooks, astra.failure_events, astra.hook_deliveries,
                 astra.limits, astra.weights, astra.paused_agents, astra.schedules,
-                astra.budgets, astra.budget_periods, astra.budget_leases, astra.budget_holders, astra.model_prices, astra.model_usage, astra.secrets;
+                astra.budgets, astra.budget_periods, astra.budget_leases, astra.budget_holders, astra.model_prices, astra.model_usage, astra.secrets,
+                astra.agent_profiles, astra.goal_recordings;
             UPDATE astra.shards SET epoch = 0, lease_id = NULL WHERE epoch > 0;
             UPDATE astra.shard_watermarks SET watermark = 0 WHERE watermark > 0;
             UPDATE astra.log_segments SET opened_at = NULL, closed_at = NULL;
