@@ -1,3 +1,4 @@
+using System.Globalization;
 using Astra;
 using Astra.Benchmarking.Router;
 using Astra.Commands;
@@ -10,4 +11,6 @@ using var interruption = new Interruption();
 // What `bench router` measures against, in a process of its own.
 if (args is [MockUpstream.Verb])
     return await MockUpstream.RunAsync(Console.Out, interruption.Token);
+if (args is [PlainProxy.Verb, var port])
+    return await PlainProxy.RunAsync(int.Parse(port, CultureInfo.InvariantCulture), Console.Out, interruption.Token);
 return await AstraCommandLine.RunAsync(args, Composition.OfThisProcess(interruption.Token));

@@ -1,12 +1,13 @@
 using System.Diagnostics;
+using System.Globalization;
 using Astra.Sdk;
 using Astra.Tools.Programs;
 
 namespace Astra.Benchmarking.Router;
 
 /// <summary>
-/// Requests for a model: direct to an upstream of this suite's own, and through the router of a server with the defaults that
-/// users get. Upstream, server and client are three processes.
+/// Requests for a model: direct to an upstream of this suite's own, through a proxy that does nothing, and through the router of a
+/// server with the defaults that users get. Upstream, proxy, server and client are processes of their own.
 /// </summary>
 internal sealed class RouterSuite : IAsyncDisposable
 {
@@ -20,43 +21,58 @@ internal sealed class RouterSuite : IAsyncDisposable
 
     /// <summary>A third of what must be reached: a server that is asked as much as it can do is measured by the closed loop.</summary>
     private const int OpenPerSecond = 5_000;
-    private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(4);
-    private static readonly TimeSpan RunTime = TimeSpan.FromSeconds(3);
+
+    // The first workload warms the server up for all: its code is compiled for good after some hundred thousand requests.
+    private static readonly TimeSpan ColdWarmUp = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan RunTime = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan SamplePeriod = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan StartTimeMax = TimeSpan.FromSeconds(30);
 
     private readonly SeparateServer _server;
-    private readonly TrustedProgram _upstream;
+    private readonly IReadOnlyList<TrustedProgram> _programs;
     private readonly int _upstreamPort;
+    private readonly int _proxyPort;
     private readonly Action<string> _progress;
     private readonly TimeSpan _soakTime;
+    private bool _isWarm;
 
-    private RouterSuite(SeparateServer server, TrustedProgram upstream, int upstreamPort, TimeSpan soakTime, Action<string> progress) =>
-        (_server, _upstream, _upstreamPort, _soakTime, _progress) = (server, upstream, upstreamPort, soakTime, progress);
+    private RouterSuite(SeparateServer server, IReadOnlyList<TrustedProgram> programs, int upstreamPort, int proxyPort, TimeSpan soakTime, Action<string> progress) =>
+        (_server, _programs, _upstreamPort, _proxyPort, _soakTime, _progress) = (server, programs, upstreamPort, proxyPort, soakTime, progress);
 
-    public static readonly TimeSpan SoakTimeDefault = TimeSpan.FromSeconds(20);
+    public static readonly TimeSpan SoakTimeDefault = TimeSpan.FromSeconds(15);
 
     public static async Task<RouterSuite> StartAsync(SeparateServer server, TimeSpan soakTime, Action<string> progress, CancellationToken cancellationToken)
     {
-        var upstream = TrustedProgram.StartSelf([MockUpstream.Verb]);
+        var programs = new List<TrustedProgram>();
         try
         {
-            var began = Stopwatch.GetTimestamp();
-            int port;
-            while (!int.TryParse(upstream.LastLines.Split(' ')[^1], out port))
-            {
-                if (upstream.HasEnded || Stopwatch.GetElapsedTime(began) > StartTimeMax)
-                    throw new InvalidOperationException($"The upstream to measure against did not start: {upstream.LastLines}");
-                await Task.Delay(20, cancellationToken);
-            }
-            await server.Session.Client.SetProviderAsync("bench", new ProviderRequest(ProviderProtocol.Openai, $"http://127.0.0.1:{port}/v1", [new ModelSpec("m")]), cancellationToken);
-            return new RouterSuite(server, upstream, port, soakTime, progress);
+            var upstreamPort = await StartAsync(programs, [MockUpstream.Verb], cancellationToken);
+            var proxyPort = await StartAsync(programs, [PlainProxy.Verb, upstreamPort.ToString(CultureInfo.InvariantCulture)], cancellationToken);
+            await server.Session.Client.SetProviderAsync("bench", new ProviderRequest(ProviderProtocol.Openai, $"http://127.0.0.1:{upstreamPort}/v1", [new ModelSpec("m")]), cancellationToken);
+            return new RouterSuite(server, programs, upstreamPort, proxyPort, soakTime, progress);
         }
         catch
         {
-            upstream.Dispose();
+            programs.ForEach(program => program.Dispose());
             throw;
         }
+    }
+
+    /// <returns>The port that the program says it listens on.</returns>
+    private static async Task<int> StartAsync(List<TrustedProgram> programs, IReadOnlyList<string> words, CancellationToken cancellationToken)
+    {
+        var program = TrustedProgram.StartSelf(words);
+        programs.Add(program);
+        var began = Stopwatch.GetTimestamp();
+        int port;
+        while (!int.TryParse(program.LastLines.Split(' ')[^1], out port))
+        {
+            if (program.HasEnded || Stopwatch.GetElapsedTime(began) > StartTimeMax)
+                throw new InvalidOperationException($"{words[0]}, to measure against, did not start: {program.LastLines}");
+            await Task.Delay(20, cancellationToken);
+        }
+        return port;
     }
 
     public Task<IReadOnlyList<Figure>> RunAsync(string workload, int runCount, CancellationToken cancellationToken) => workload switch
@@ -72,41 +88,52 @@ internal sealed class RouterSuite : IAsyncDisposable
 
     public ValueTask DisposeAsync()
     {
-        _upstream.Dispose();
+        foreach (var program in _programs)
+            program.Dispose();
         return ValueTask.CompletedTask;
     }
 
     private async Task<IReadOnlyList<Figure>> RouteAsync(int runCount, CancellationToken cancellationToken)
     {
-        var (rates, direct, added, cpu) = (new List<double>(), new List<double>(), new List<double>(), new List<double>());
-        await LoopAsync(Connections, WarmUp, isDirect: false, cancellationToken);
+        var (rates, plain, direct, added, plainAdded, cpu) = (new List<double>(), new List<double>(), new List<double>(), new List<double>(), new List<double>(), new List<double>());
+        await WarmUpAsync(time => LoopAsync(Connections, time, Way.Routed, cancellationToken));
+        await LoopAsync(Connections, RunTime, Way.Proxied, cancellationToken);
         for (var run = 1; run <= runCount; run++)
         {
             _progress($"route: run {run} of {runCount}");
             var before = _server.ProcessorTime;
-            var through = await LoopAsync(Connections, RunTime, isDirect: false, cancellationToken);
+            var through = await LoopAsync(Connections, RunTime, Way.Routed, cancellationToken);
             cpu.Add((_server.ProcessorTime - before).TotalMicroseconds / through.Times.Count);
             rates.Add(through.Times.Count / through.Elapsed.TotalSeconds);
-            var bare = await LoopAsync(Connections, RunTime / 3, isDirect: true, cancellationToken);
-            direct.Add(bare.Times.Count / bare.Elapsed.TotalSeconds);
-            var (one, oneBare) = (await LoopAsync(1, RunTime / 3, isDirect: false, cancellationToken), await LoopAsync(1, RunTime / 3, isDirect: true, cancellationToken));
-            added.Add(Percentile(one.Times, 0.5) - Percentile(oneBare.Times, 0.5));
+            plain.Add(await RateAsync(Way.Proxied, cancellationToken));
+            direct.Add(await RateAsync(Way.Direct, cancellationToken));
+            var oneBare = await OneAsync(Way.Direct, cancellationToken);
+            added.Add(await OneAsync(Way.Routed, cancellationToken) - oneBare);
+            plainAdded.Add(await OneAsync(Way.Proxied, cancellationToken) - oneBare);
         }
         return
         [
-            new Figure(Name, "route", "rate", "requests/s", rates), new Figure(Name, "route", "direct-rate", "requests/s", direct),
-            new Figure(Name, "route", "added-p50", "ms", added), new Figure(Name, "route", "cpu", "us/request", cpu),
+            new Figure(Name, "route", "rate", "requests/s", rates), new Figure(Name, "route", "plain-rate", "requests/s", plain), new Figure(Name, "route", "direct-rate", "requests/s", direct),
+            new Figure(Name, "route", "added-p50", "ms", added), new Figure(Name, "route", "plain-added-p50", "ms", plainAdded), new Figure(Name, "route", "cpu", "us/request", cpu),
         ];
+
+        async Task<double> RateAsync(Way way, CancellationToken token)
+        {
+            var (times, elapsed) = await LoopAsync(Connections, RunTime / 2, way, token);
+            return times.Count / elapsed.TotalSeconds;
+        }
+
+        async Task<double> OneAsync(Way way, CancellationToken token) => Percentile((await LoopAsync(1, RunTime / 4, way, token)).Times, 0.5);
     }
 
     private async Task<IReadOnlyList<Figure>> ManyAsync(int runCount, CancellationToken cancellationToken)
     {
         var p99 = new List<double>();
-        await LoopAsync(ManyConnections, WarmUp, isDirect: false, cancellationToken);
+        await WarmUpAsync(time => LoopAsync(ManyConnections, time, Way.Routed, cancellationToken));
         for (var run = 1; run <= runCount; run++)
         {
             _progress($"route-128: run {run} of {runCount}");
-            p99.Add(Percentile((await LoopAsync(ManyConnections, RunTime, isDirect: false, cancellationToken)).Times, 0.99));
+            p99.Add(Percentile((await LoopAsync(ManyConnections, RunTime, Way.Routed, cancellationToken)).Times, 0.99));
         }
         return [new Figure(Name, "route-128", "p99", "ms", p99)];
     }
@@ -114,11 +141,11 @@ internal sealed class RouterSuite : IAsyncDisposable
     private async Task<IReadOnlyList<Figure>> OpenAsync(int runCount, CancellationToken cancellationToken)
     {
         var (p50, p99, bare99) = (new List<double>(), new List<double>(), new List<double>());
-        await AtRateAsync(WarmUp, isDirect: false, cancellationToken);
+        await WarmUpAsync(time => AtRateAsync(time, Way.Routed, cancellationToken));
         for (var run = 1; run <= runCount; run++)
         {
             _progress($"route-open: run {run} of {runCount}");
-            var (through, bare) = (await AtRateAsync(RunTime, isDirect: false, cancellationToken), await AtRateAsync(RunTime / 3, isDirect: true, cancellationToken));
+            var (through, bare) = (await AtRateAsync(RunTime, Way.Routed, cancellationToken), await AtRateAsync(RunTime / 3, Way.Direct, cancellationToken));
             p50.Add(Percentile(through, 0.5));
             p99.Add(Percentile(through, 0.99));
             bare99.Add(Percentile(bare, 0.99));
@@ -130,12 +157,12 @@ internal sealed class RouterSuite : IAsyncDisposable
     private async Task<IReadOnlyList<Figure>> CachedAsync(int runCount, CancellationToken cancellationToken)
     {
         var (rates, cpu) = (new List<double>(), new List<double>());
-        await LoopAsync(Connections, WarmUp, isDirect: false, cancellationToken, isCached: true);
+        await WarmUpAsync(time => LoopAsync(Connections, time, Way.Routed, cancellationToken, isCached: true));
         for (var run = 1; run <= runCount; run++)
         {
             _progress($"cache-hit: run {run} of {runCount}");
             var before = _server.ProcessorTime;
-            var hits = await LoopAsync(Connections, RunTime, isDirect: false, cancellationToken, isCached: true);
+            var hits = await LoopAsync(Connections, RunTime, Way.Routed, cancellationToken, isCached: true);
             cpu.Add((_server.ProcessorTime - before).TotalMicroseconds / hits.Times.Count);
             rates.Add(hits.Times.Count / hits.Elapsed.TotalSeconds);
         }
@@ -145,11 +172,11 @@ internal sealed class RouterSuite : IAsyncDisposable
     private async Task<IReadOnlyList<Figure>> StreamAsync(int runCount, CancellationToken cancellationToken)
     {
         var (first, gaps) = (new List<double>(), new List<double>());
-        await StreamsAsync(WarmUp, isDirect: false, cancellationToken);
+        await WarmUpAsync(time => StreamsAsync(time, Way.Routed, cancellationToken));
         for (var run = 1; run <= runCount; run++)
         {
             _progress($"stream: run {run} of {runCount}");
-            var (bare, through) = (await StreamsAsync(RunTime / 2, isDirect: true, cancellationToken), await StreamsAsync(RunTime / 2, isDirect: false, cancellationToken));
+            var (bare, through) = (await StreamsAsync(RunTime / 2, Way.Direct, cancellationToken), await StreamsAsync(RunTime / 2, Way.Routed, cancellationToken));
             first.Add(Percentile(through.First, 0.5) - Percentile(bare.First, 0.5));
             gaps.Add(Percentile(through.Gaps, 0.5) - Percentile(bare.Gaps, 0.5));
         }
@@ -160,7 +187,7 @@ internal sealed class RouterSuite : IAsyncDisposable
     private async Task<IReadOnlyList<Figure>> SoakAsync(CancellationToken cancellationToken)
     {
         _progress($"soak: {_soakTime.TotalSeconds:0} s");
-        var load = Task.WhenAll(LoopAsync(Connections, _soakTime, isDirect: false, cancellationToken), StreamsAsync(_soakTime, isDirect: false, cancellationToken));
+        var load = Task.WhenAll(LoopAsync(Connections, _soakTime, Way.Routed, cancellationToken), StreamsAsync(_soakTime, Way.Routed, cancellationToken));
         var resident = new List<double>();
         await Task.WhenAny(load, Task.Delay(_soakTime / 10, cancellationToken));
         while (!load.IsCompleted)
@@ -180,9 +207,9 @@ internal sealed class RouterSuite : IAsyncDisposable
     private async Task<double> ResidentAsync(CancellationToken cancellationToken) =>
         (await _server.Session.Client.GetStatusAsync(cancellationToken)).ResidentBytes / (1024.0 * 1024);
 
-    private async Task<List<double>> AtRateAsync(TimeSpan duration, bool isDirect, CancellationToken cancellationToken)
+    private async Task<List<double>> AtRateAsync(TimeSpan duration, Way way, CancellationToken cancellationToken)
     {
-        var clients = await ConnectAsync(ManyConnections, isDirect, isStream: false, isCached: false, cancellationToken);
+        var clients = await ConnectAsync(ManyConnections, way, isStream: false, isCached: false, cancellationToken);
         try
         {
             return await OpenLoop.RunAsync(clients, OpenPerSecond, duration, cancellationToken);
@@ -195,9 +222,9 @@ internal sealed class RouterSuite : IAsyncDisposable
     }
 
     private async Task<(List<double> Times, TimeSpan Elapsed)> LoopAsync(
-        int connections, TimeSpan duration, bool isDirect, CancellationToken cancellationToken, bool isCached = false)
+        int connections, TimeSpan duration, Way way, CancellationToken cancellationToken, bool isCached = false)
     {
-        var clients = await ConnectAsync(connections, isDirect, isStream: false, isCached, cancellationToken);
+        var clients = await ConnectAsync(connections, way, isStream: false, isCached, cancellationToken);
         try
         {
             var since = Stopwatch.GetTimestamp();
@@ -221,9 +248,9 @@ internal sealed class RouterSuite : IAsyncDisposable
         }
     }
 
-    private async Task<(List<double> First, List<double> Gaps)> StreamsAsync(TimeSpan duration, bool isDirect, CancellationToken cancellationToken)
+    private async Task<(List<double> First, List<double> Gaps)> StreamsAsync(TimeSpan duration, Way way, CancellationToken cancellationToken)
     {
-        var clients = await ConnectAsync(Streams, isDirect, isStream: true, isCached: false, cancellationToken);
+        var clients = await ConnectAsync(Streams, way, isStream: true, isCached: false, cancellationToken);
         try
         {
             var since = Stopwatch.GetTimestamp();
@@ -247,9 +274,17 @@ internal sealed class RouterSuite : IAsyncDisposable
         }
     }
 
-    private async Task<RouterClient[]> ConnectAsync(int count, bool isDirect, bool isStream, bool isCached, CancellationToken cancellationToken) => await Task.WhenAll(
+    private async Task<RouterClient[]> ConnectAsync(int count, Way way, bool isStream, bool isCached, CancellationToken cancellationToken) => await Task.WhenAll(
         Enumerable.Range(0, count).Select(_ => RouterClient.ConnectAsync(
-            isDirect ? _upstreamPort : _server.Address.Port, isDirect ? "m" : "bench/m", isDirect ? null : _server.ApiKey, isStream, isCached, cancellationToken)));
+            way switch { Way.Direct => _upstreamPort, Way.Proxied => _proxyPort, _ => _server.Address.Port }, way == Way.Routed ? "bench/m" : "m", way == Way.Routed ? _server.ApiKey : null, isStream, isCached,
+            cancellationToken)));
+
+    private Task WarmUpAsync(Func<TimeSpan, Task> load)
+    {
+        var time = _isWarm ? WarmUp : ColdWarmUp;
+        _isWarm = true;
+        return load(time);
+    }
 
     private static double Percentile(List<double> values, double share)
     {
@@ -257,5 +292,12 @@ internal sealed class RouterSuite : IAsyncDisposable
             throw new InvalidOperationException("Nothing was measured.");
         values.Sort();
         return values[Math.Min((int)(values.Count * share), values.Count - 1)];
+    }
+
+    private enum Way
+    {
+        Direct,
+        Proxied,
+        Routed,
     }
 }
