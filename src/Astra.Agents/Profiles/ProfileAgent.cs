@@ -65,7 +65,7 @@ internal sealed class ProfileAgent(ProfileParts parts, ToolCatalog catalog, Assi
         var agent = AgentOf(assignment) ?? throw new PermanentFailureException(
             $"Nobody says whose profile it is: a step for {AgentProfile.Class} names the agent in its input, as in {{\"agent\": \"writer\"}}.");
         var stored = await parts.Profiles.FindAsync(assignment.Tenant, agent, digest, cancellationToken) ?? throw new PermanentFailureException(digest is null
-            ? $"Agent {agent} has no profile; `astra agent add FILE` gives it one."
+            ? StoredProfile.NoneOf(agent)
             : $"The profile of {agent} that this step was planned with is gone; submit the goal again.");
         return (stored, stored.Read());
     }
