@@ -38,7 +38,7 @@ internal sealed class AgentLoop(LoopParts parts)
             turn.Report(string.Create(CultureInfo.InvariantCulture, $"asks {parts.Profile.Model} ({step} of at most {_limits.Steps})"));
             var answer = await AskAsync(conversation, cancellationToken);
             if (answer.IsCut)
-                throw new PermanentFailureException(_tokens >= _limits.Tokens ? TokensAreUsedUp : "The model's answer broke off at the longest that it may be; ask for less, or allow more tokens.");
+                throw new PermanentFailureException("The model's answer broke off at the longest that it may be; ask for less, or allow more tokens.");
             if (answer is { Calls.Count: 0, Text.Length: > 0 })
                 return StepResult.Done(new { answer = answer.Text, steps = step, tokens = _tokens, dollars = _dollars == 0 ? null : (decimal?)_dollars });
             conversation.Add(answer);
@@ -50,17 +50,16 @@ internal sealed class AgentLoop(LoopParts parts)
         throw new PermanentFailureException(string.Create(CultureInfo.InvariantCulture, $"The model has no answer after {_limits.Steps} questions, which is the limit of {parts.Profile.Name}'s profile."));
     }
 
-    private string TokensAreUsedUp => string.Create(CultureInfo.InvariantCulture, $"The model has no answer after {_tokens} tokens; {_limits.Tokens} is the limit of {parts.Profile.Name}'s profile.");
-
     private async ValueTask<ChatAnswer> AskAsync(Conversation conversation, CancellationToken cancellationToken)
     {
-        if (_tokens >= _limits.Tokens)
-            throw new PermanentFailureException(TokensAreUsedUp);
         if (_limits.Dollars - _dollars <= 0)
             throw new PermanentFailureException(string.Create(CultureInfo.InvariantCulture, $"The model has no answer after ${_dollars}; ${_limits.Dollars} is the limit of {parts.Profile.Name}'s profile."));
         var question = conversation.Write();
-        var reply = await parts.Models.AskAsync(
-            new ModelQuestion(parts.Payer, question) { DollarsMax = _limits.Dollars - _dollars, AnswerTokensMax = _limits.Tokens - _tokens }, cancellationToken);
+        if (TokenBounds.AnswerTokensMax(_limits.Tokens - _tokens, question.Length) is not { } answerMax)
+            throw new PermanentFailureException(string.Create(
+                CultureInfo.InvariantCulture,
+                $"The model has no answer after {_tokens} tokens, and its next question may take {TokenBounds.MostOf(question.Length)} more; {_limits.Tokens} is the limit of {parts.Profile.Name}'s profile."));
+        var reply = await parts.Models.AskAsync(new ModelQuestion(parts.Payer, question) { DollarsMax = _limits.Dollars - _dollars, AnswerTokensMax = answerMax }, cancellationToken);
         _dollars += reply.Dollars;
         var answer = ChatAnswer.Of(reply, question.Length);
         _tokens += answer.Tokens;
