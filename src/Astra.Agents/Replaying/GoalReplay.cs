@@ -37,6 +37,8 @@ public sealed class GoalReplay(AgentHost host, FileArtifacts artifacts, IGoalTap
             return new Refusal(RefusalKind.Conflict, $"Goal {source.Goal.Id.Value} is being replayed already; wait for that to end.");
         var run = new Run(source, tape, host, new ReplayedArtifacts(artifacts, source.Goal.Tenant));
         await run.AllAsync(cancellationToken);
+        if (tape.Missing.Count > 0 && source.Goal.EndedAt is { } ended && tapes.WhyForgotten(ended) is { } why)
+            return new Refusal(RefusalKind.Conflict, $"Goal {source.Goal.Id.Value} cannot be replayed: {why}");
         return run.Outcome(tape.Missing);
     }
 

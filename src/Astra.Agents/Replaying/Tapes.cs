@@ -15,6 +15,9 @@ public interface IGoalTapes
 {
     /// <summary>From here until the tape is disposed, what the goal's tasks ask models for is answered from it. Null while somebody else replays the goal.</summary>
     ValueTask<IGoalTape?> OpenAsync(TenantId tenant, GoalId goal, CancellationToken cancellationToken);
+
+    /// <summary>The end of a sentence when a goal that ended then is one whose recordings are not kept any more; otherwise null.</summary>
+    string? WhyForgotten(DateTimeOffset endedAt);
 }
 
 public interface IGoalTape : IDisposable

@@ -10,6 +10,7 @@ using Astra.Kernel;
 using Astra.Llm;
 using Astra.Llm.Recording;
 using Astra.Llm.Config;
+using Astra.Llm.Money;
 using Astra.Postgres;
 using Astra.Postgres.Cluster;
 using Astra.Tools.Catalog;
@@ -28,13 +29,13 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
     private const string HomeTenantName = "default";
 
     private static readonly TimeSpan DrainTimeMax = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan SegmentCheckPeriod = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan KeepingPeriod = TimeSpan.FromMinutes(1);
 
     private readonly ServerLog _log = new(options.Log, options.IsJsonLog);
     private readonly TaskCompletionSource _stopRequested = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CancellationTokenSource _stopping = new();
     private readonly Stack<Func<ValueTask>> _started = new();
-    private Task _segments = Task.CompletedTask;
+    private Task _keeping = Task.CompletedTask;
     private Uri? _address;
     private volatile string? _failure;
 
@@ -71,7 +72,7 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
         var feed = new ProgressFeed();
         var recorder = Owned(new Recorder(store.Recordings, TimeProvider.System, Say));
         var replays = new ReplaySessions();
-        var tapes = new GoalTapes(recorder, store.Recordings, replays, TimeProvider.System);
+        var tapes = new GoalTapes(recorder, store.Recordings, replays, TimeProvider.System, options.RecordingsKept);
         var (hooks, courier) = await OpenHooksAsync(store, cancellationToken);
         ModelDesk? desk = null;
         var money = Owned(await MoneyHost.OpenAsync(
@@ -113,7 +114,7 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
         _started.Push(() => StopWorkAsync(host));
         await node.StartAsync();
         courier.Start();
-        _segments = KeepSegmentsAsync(store);
+        _keeping = KeepAsync(store, money.Metrics);
         Say($"listening on {Address}");
     }
 
@@ -121,7 +122,7 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
     {
         _stopRequested.TrySetResult();
         await _stopping.CancelAsync();
-        await _segments;
+        await _keeping;
         while (_started.TryPop(out var stop))
             await stop();
         _stopping.Dispose();
@@ -224,27 +225,35 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
         await host.DisposeAsync();
     }
 
-    private async Task KeepSegmentsAsync(PostgresStore store)
+    /// <summary>Looks after what grows: the segments of the log, and what is recorded of goals.</summary>
+    private async Task KeepAsync(PostgresStore store, MoneyMetrics metrics)
     {
-        var keeper = new SegmentKeeper(store.Segments, options.HistoryKept, TimeProvider.System, Say);
-        using var timer = new PeriodicTimer(SegmentCheckPeriod);
+        var segments = new SegmentKeeper(store.Segments, options.HistoryKept, TimeProvider.System, Say);
+        var recordings = new RecordingKeeper(store.Recordings, options.RecordingsKept, TimeProvider.System, metrics.CountForgotten);
+        using var timer = new PeriodicTimer(KeepingPeriod);
         try
         {
             while (await timer.WaitForNextTickAsync(_stopping.Token))
             {
-                try
-                {
-                    await keeper.LookAsync(_stopping.Token);
-                }
-                catch (Exception e) when (e is not OperationCanceledException)
-                {
-                    Say($"the log's segments could not be looked after, and will be in a minute: {e.Message}");
-                }
+                await TryAsync("the log's segments", segments.LookAsync);
+                await TryAsync("recordings of goals", recordings.LookAsync);
             }
         }
         catch (OperationCanceledException)
         {
             // The server stops.
+        }
+
+        async Task TryAsync(string what, Func<CancellationToken, ValueTask> look)
+        {
+            try
+            {
+                await look(_stopping.Token);
+            }
+            catch (Exception e) when (e is not OperationCanceledException)
+            {
+                Say($"{what} could not be looked after, and will be later: {e.Message}");
+            }
         }
     }
 

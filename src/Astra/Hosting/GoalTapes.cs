@@ -7,7 +7,8 @@ using Astra.Sdk;
 namespace Astra.Hosting;
 
 /// <summary>What was recorded of goals, of models and of tools alike, for whoever replays them.</summary>
-public sealed class GoalTapes(Recorder recorder, IRecordingStore store, ReplaySessions sessions, TimeProvider clock) : IGoalTapes, IToolRecords
+/// <param name="kept">For how long after a goal's end; null for good.</param>
+public sealed class GoalTapes(Recorder recorder, IRecordingStore store, ReplaySessions sessions, TimeProvider clock, TimeSpan? kept = null) : IGoalTapes, IToolRecords
 {
     public void Add(TenantId tenant, GoalId goal, TaskId task, ToolCall call, ToolResult result)
     {
@@ -15,6 +16,10 @@ public sealed class GoalTapes(Recorder recorder, IRecordingStore store, ReplaySe
         if (answer.Length <= Recorder.AnswerBytesMax)
             recorder.Add(new Recording(tenant, goal, task, RecordingKind.Tool, Guid.CreateVersion7(), clock.GetUtcNow(), DigestOf(call), call.Tool, answer));
     }
+
+    public string? WhyForgotten(DateTimeOffset endedAt) => kept is { } lifetime && endedAt < clock.GetUtcNow() - lifetime
+        ? $"its recordings are forgotten: they are kept for {lifetime.TotalDays:0.##} day{(lifetime.TotalDays is 1 ? "" : "s")} after a goal has ended (`astra serve --keep-recordings`)."
+        : null;
 
     public async ValueTask<IGoalTape?> OpenAsync(TenantId tenant, GoalId goal, CancellationToken cancellationToken)
     {
