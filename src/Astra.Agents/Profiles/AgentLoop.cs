@@ -7,7 +7,8 @@ namespace Astra.Agents;
 
 /// <summary>What a loop has at hand.</summary>
 /// <param name="Effect">What the effect ledger knows of this task.</param>
-internal sealed record LoopParts(IModels Models, ModelPayer Payer, AgentProfile Profile, ToolCatalog Catalog, AssignedEffect Effect);
+/// <param name="HasActed">It was this very attempt that sent it: the attempt is replayed.</param>
+internal sealed record LoopParts(IModels Models, ModelPayer Payer, AgentProfile Profile, ToolCatalog Catalog, AssignedEffect Effect, bool HasActed);
 
 /// <summary>
 /// A model that calls tools until it has an answer. Everything it is told by others, tools included, is material in the
@@ -114,7 +115,10 @@ internal sealed class AgentLoop(LoopParts parts)
         if (parts.Effect is { State: EffectState.Sent, Output: { ValueKind: JsonValueKind.Object } before })
         {
             if (before.TryGetProperty("tool", out var was) && was.GetString() == tool.Label && before.TryGetProperty("input", out var had) && JsonElement.DeepEquals(had, input))
+            {
+                _hasActed = parts.HasActed;
                 return before.GetProperty("output");
+            }
             throw new ToolRefusedException($"an earlier attempt at this step has acted on the outside world already, and a step does that once. What it did: {Shorten(before.GetRawText())}");
         }
         var sent = await turn.EffectAsync($"runs the tool {tool.Label}", async (key, token) =>

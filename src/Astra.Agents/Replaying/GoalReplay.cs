@@ -45,6 +45,7 @@ public sealed class GoalReplay(AgentHost host, FileArtifacts artifacts, IGoalTap
     private sealed class Run(GoalSnapshot source, IGoalTape tape, AgentHost host, IArtifactStore artifacts)
     {
         private readonly Dictionary<TaskId, TaskRow> _tasks = source.Tasks.ToDictionary(task => task.Id);
+        private readonly string? _profile = ProfileAgent.PlannedWithOf(source.Tasks);
         private readonly Dictionary<TaskId, (byte[] Key, Result Result)> _original = [];
         private readonly Dictionary<TaskId, (byte[] Key, Result Result)> _replayed = [];
         private readonly List<ReplayedStep> _steps = [];
@@ -82,7 +83,7 @@ public sealed class GoalReplay(AgentHost host, FileArtifacts artifacts, IGoalTap
                 return (was, false, null);
             // A step that submitted goals for others is not asked to do so again.
             var report = task.Spec.Extras.Delegations is { Count: > 0 } ? null
-                : await host.RunAgainAsync(AssignmentOf(task), new ReplayedGate(tape, task.Id), artifacts, new NoEffects(), cancellationToken);
+                : await host.RunAgainAsync(AssignmentOf(task), _profile, new ReplayedGate(tape, task.Id), artifacts, new NoEffects(), cancellationToken);
             cancellationToken.ThrowIfCancellationRequested();
             return report switch
             {

@@ -1,5 +1,6 @@
 using Astra.Kernel;
 using Astra.Llm.Caching;
+using Astra.Llm.Money;
 using Astra.Llm.Recording;
 using Npgsql;
 using NpgsqlTypes;
@@ -10,13 +11,13 @@ namespace Astra.Postgres.Recording;
 public sealed class PostgresRecordings : IRecordingStore
 {
     private const string Insert = """
-        INSERT INTO goal_recordings (tenant, goal, task, kind, id, at, request, name, answer)
-        SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::smallint[], $5::uuid[], $6::timestamptz[], $7::bytea[], $8::text[], $9::bytea[])
+        INSERT INTO goal_recordings (tenant, goal, task, kind, id, at, request, name, answer, cost_nanos)
+        SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::smallint[], $5::uuid[], $6::timestamptz[], $7::bytea[], $8::text[], $9::bytea[], $10::bigint[])
         ON CONFLICT (tenant, goal, id) DO NOTHING
         """;
 
     private const string Read = """
-        SELECT r.task, r.kind, r.id, r.at, r.request, r.name, r.answer
+        SELECT r.task, r.kind, r.id, r.at, r.request, r.name, r.answer, r.cost_nanos
         FROM goal_recordings AS r
         WHERE r.tenant = $1 AND r.goal = $2
         ORDER BY r.at, r.id
@@ -58,7 +59,8 @@ public sealed class PostgresRecordings : IRecordingStore
             .Column(Array.ConvertAll(rows, row => row.At.ToUniversalTime()), NpgsqlDbType.TimestampTz)
             .Column(Array.ConvertAll(rows, row => row.Request.ToArray()), NpgsqlDbType.Bytea)
             .Column(Array.ConvertAll(rows, row => row.Name.Replace("\0", "", StringComparison.Ordinal)), NpgsqlDbType.Text)
-            .Column(Array.ConvertAll(rows, row => row.Answer.ToArray()), NpgsqlDbType.Bytea);
+            .Column(Array.ConvertAll(rows, row => row.Answer.ToArray()), NpgsqlDbType.Bytea)
+            .Column(Array.ConvertAll(rows, row => row.Cost.Value), NpgsqlDbType.Bigint);
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
@@ -101,7 +103,7 @@ public sealed class PostgresRecordings : IRecordingStore
         {
             recordings.Add(new Llm.Recording.Recording(
                 tenant, goal, new TaskId(reader.GetGuid(0)), (RecordingKind)reader.GetInt16(1), reader.GetGuid(2), reader.GetFieldValue<DateTimeOffset>(3),
-                Digest.From(reader.GetFieldValue<byte[]>(4)), reader.GetString(5), reader.GetFieldValue<byte[]>(6)));
+                Digest.From(reader.GetFieldValue<byte[]>(4)), reader.GetString(5), reader.GetFieldValue<byte[]>(6)) { Cost = new Nanodollars(reader.GetInt64(7)) });
         }
         return recordings;
     }

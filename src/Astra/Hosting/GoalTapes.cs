@@ -10,9 +10,12 @@ namespace Astra.Hosting;
 /// <param name="kept">For how long after a goal's end; null for good.</param>
 public sealed class GoalTapes(Recorder recorder, IRecordingStore store, ReplaySessions sessions, TimeProvider clock, TimeSpan? kept = null) : IGoalTapes, IToolRecords
 {
-    public void Add(TenantId tenant, GoalId goal, TaskId task, ToolCall call, ToolResult result)
+    public void Add(TenantId tenant, GoalId goal, TaskId task, ToolCall call, ToolResult result) => Add(tenant, goal, task, call, AstraJson.Write(result));
+
+    public void AddFailure(TenantId tenant, GoalId goal, TaskId task, ToolCall call, RecordedFailure failure) => Add(tenant, goal, task, call, AstraJson.Write(failure));
+
+    private void Add(TenantId tenant, GoalId goal, TaskId task, ToolCall call, byte[] answer)
     {
-        var answer = AstraJson.Write(result);
         if (answer.Length <= Recorder.AnswerBytesMax)
             recorder.Add(new Recording(tenant, goal, task, RecordingKind.Tool, Guid.CreateVersion7(), clock.GetUtcNow(), DigestOf(call), call.Tool, answer));
     }
@@ -39,7 +42,12 @@ public sealed class GoalTapes(Recorder recorder, IRecordingStore store, ReplaySe
         {
             var request = DigestOf(call);
             if (session.Take(task, RecordingKind.Tool, request) is { } recording)
-                return AstraJson.Read<ToolResult>(recording.Answer.Span);
+            {
+                // A failure has words, and a result an output; neither has both.
+                return AstraJson.Parse(recording.Answer.Span).TryGetProperty("failure", out _)
+                    ? throw AstraJson.Read<RecordedFailure>(recording.Answer.Span).ToException()
+                    : AstraJson.Read<ToolResult>(recording.Answer.Span);
+            }
             session.Miss($"Task {task.Value} calls the tool {call.Tool} with something that it has no recording of (request {request.ToString()[..16]}…).");
             return null;
         }
