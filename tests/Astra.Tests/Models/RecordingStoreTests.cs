@@ -121,6 +121,9 @@ public sealed class RecordingStoreTests(PostgresFixture postgres) : IAsyncLifeti
             new Nanodollars(70), Noon.AddYears(-1), TimeSpan.FromMilliseconds(20), null);
         var cached = paid with { Attempt = Guid.CreateVersion7(), Outcome = AttemptOutcome.Cached, Usage = TokenUsage.None, Cost = Nanodollars.Zero, Calls = 1_000 };
         await _store.Usage.WriteAsync([paid, cached], Ct);
+        Assert.Equal([paid.Attempt, cached.Attempt], (await _store.Usage.OfRequestAsync(_tenant, paid.Request, Ct)).Select(record => record.Attempt));
+        Assert.Equal(paid, (await _store.Usage.OfRequestAsync(_tenant, paid.Request, Ct))[0]);
+        Assert.Empty(await _store.Usage.OfRequestAsync(new TenantId(Guid.NewGuid()), paid.Request, Ct));
         var sum = Assert.Single(await _store.Usage.SumAsync(_tenant, UsageGrouping.Model, Noon.AddDays(-1), Noon.AddDays(1), 10, Ct));
         Assert.Equal((1_001L, 70L, 15L, 0L), (sum.Calls, sum.Cost.Value, sum.Usage.Input + sum.Usage.Output, sum.UnpricedCalls));
     }
