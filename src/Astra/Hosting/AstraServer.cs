@@ -73,7 +73,7 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
         var recorder = Owned(new Recorder(store.Recordings, TimeProvider.System, Say));
         var replays = new ReplaySessions();
         var tapes = new GoalTapes(recorder, store.Recordings, replays, TimeProvider.System, options.RecordingsKept);
-        var (hooks, courier) = await OpenHooksAsync(store, cancellationToken);
+        var (hooks, courier) = await OpenHooksAsync(store, node.Self.Node, cancellationToken);
         ModelDesk? desk = null;
         var money = Owned(await MoneyHost.OpenAsync(
             store, node.Self.Node.Value, options.DataDirectory, Environment.GetEnvironmentVariable("CREDENTIALS_DIRECTORY"), new ProviderPlaces(() => desk?.Config).IsRemote, courier.Hear, Say,
@@ -106,7 +106,7 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
                 DatabaseProblem = token => ProblemOfAsync(store, token),
                 DatabaseCommits = async token => await store.CountCommitsAsync(token),
                 RequestStop = () => _stopRequested.TrySetResult(),
-                OnError = (where, error, ids) => _log.Error($"error in {where}: {(options.Verbose ? error : error.Message)}", ids with { Node = node.Self.Node.Value }),
+                OnError = (where, error, ids) => _log.Error($"error in {where}: {(options.Verbose ? error : Notices.KindOf(error))}", ids with { Node = node.Self.Node.Value }),
             });
         await ListenAsync(gateway, cancellationToken);
         // The first shards are at work before the last ones are loaded.
@@ -148,6 +148,7 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
         };
         var node = Owned(new KernelNode(ports, LimitsOf(options), new NodeRegistration(held.Node, _address.ToString().TrimEnd('/'), Guid.NewGuid())));
         node.OnNotice = notice => Hear(notice, node.Self.Node);
+        store.Projection.OnQuarantined = (tenant, goal) => _log.Warn(Notices.Quarantined(goal), new LogIds { Node = node.Self.Node.Value, Tenant = tenant.Value, Goal = goal.Value, Shard = goal.Shard.Value });
         return (store, node, bus);
     }
 
@@ -157,12 +158,12 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
         AgentGoalsBurst = Math.Max(1, (int)(options.AgentGoalsPerSecond * ServerOptions.AgentGoalsBurstPerRate)),
     };
 
-    private async ValueTask<(HookDesk, HookCourier)> OpenHooksAsync(PostgresStore store, CancellationToken cancellationToken)
+    private async ValueTask<(HookDesk, HookCourier)> OpenHooksAsync(PostgresStore store, NodeId node, CancellationToken cancellationToken)
     {
         var secrets = new HookSecrets(await store.ReadFleetSecretAsync(cancellationToken));
         var sender = Owned(new WebhookSender(secrets, new AddressRules(options.HookNetworks), TimeProvider.System));
         var metrics = Owned(new HookMetrics(store.Hooks));
-        var courier = Owned(new HookCourier(store.Hooks, sender, metrics, TimeProvider.System, Say));
+        var courier = Owned(new HookCourier(store.Hooks, sender, metrics, TimeProvider.System, notice => _log.Warn(notice.Sentence, Notices.Ids(notice) with { Node = node.Value })));
         store.Projection.OnDeaths = courier.Hear;
         return (new HookDesk(store.Hooks, secrets, sender, metrics, TimeProvider.System), courier);
     }
@@ -272,6 +273,9 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
 
     private void Hear(KernelNotice notice, NodeId node)
     {
+        // Said where the rows were refused: the kernel's notice does not know whose goal it is.
+        if (notice is KernelNotice.GoalQuarantined)
+            return;
         var (sentence, ids) = (Notices.Sentence(notice), Notices.Ids(notice) with { Node = node.Value });
         if (notice is not KernelNotice.NodeFailed)
         {
