@@ -119,7 +119,7 @@ public sealed class RecordingStoreTests(PostgresFixture postgres) : IAsyncLifeti
         var paid = new UsageRecord(
             Guid.CreateVersion7(), Guid.CreateVersion7(), Noon, new Spender(_tenant), "p", "m", AttemptOutcome.Completed, new TokenUsage(10, 0, 0, 5, 0), UsageSource.Reported,
             new Nanodollars(70), Noon.AddYears(-1), TimeSpan.FromMilliseconds(20), null);
-        var cached = paid with { Attempt = Guid.CreateVersion7(), Outcome = AttemptOutcome.Cached, Usage = TokenUsage.None, Cost = Nanodollars.Zero, Calls = 1_000 };
+        var cached = paid with { Attempt = Guid.CreateVersion7(), At = Noon.AddSeconds(1), Outcome = AttemptOutcome.Cached, Usage = TokenUsage.None, Cost = Nanodollars.Zero, Calls = 1_000 };
         await _store.Usage.WriteAsync([paid, cached], Ct);
         Assert.Equal([paid.Attempt, cached.Attempt], (await _store.Usage.OfRequestAsync(_tenant, paid.Request, Ct)).Select(record => record.Attempt));
         Assert.Equal(paid, (await _store.Usage.OfRequestAsync(_tenant, paid.Request, Ct))[0]);
