@@ -85,7 +85,7 @@ public static class Gateway
         new ControlEndpoints(parts, replies, server.StatusAsync).Map(api);
         new ScheduleEndpoints(parts.Node, replies).Map(api);
         new ActorEndpoints(parts, options, replies).Map(api);
-        new GoalEndpoints(parts.Node, new Submissions(parts.Catalog), replies).Map(api);
+        new GoalEndpoints(parts.Node, parts.Profiles, new Submissions(parts.Catalog), replies).Map(api);
         new ReplayEndpoints(parts.Node, parts.Replay, replies).Map(api);
         new PlanEndpoints(parts.Node, replies).Map(api);
         new EventEndpoints(parts.Node, parts.Progress, parts.Keys, options, replies, app.Lifetime.ApplicationStopping).Map(api);

@@ -103,10 +103,15 @@ public sealed class AgentHost : IMessageWorker, IAsyncDisposable
     }
 
     /// <summary>A step once more, for a replay: nobody is told how it goes. Null when no agent of this process does it.</summary>
-    internal async ValueTask<TaskReport?> RunAgainAsync(Assignment assignment, IToolGate tools, IArtifactStore artifacts, IEffectLedger effects, CancellationToken cancelled) =>
-        _runner.Agents.Any(agent => AgentRunner.ExecutorOf(agent.Name) == assignment.Spec.Executor)
-            ? await _runner.RunAsync(WorkMapping.ToWire(assignment), tools, artifacts, effects, static _ => { }, cancelled)
-            : null;
+    /// <param name="profile">The digest of the profile that the goal was planned with, where there is one.</param>
+    internal async ValueTask<TaskReport?> RunAgainAsync(
+        Assignment assignment, string? profile, IToolGate tools, IArtifactStore artifacts, IEffectLedger effects, CancellationToken cancelled)
+    {
+        var runner = _parts.Profiles is { } profiles && assignment.Spec.Executor == ProfileExecutor
+            ? new AgentRunner([new ProfileAgent(profiles with { Models = profiles.Models is { } models ? TapedModels.Replayed(models, tools) : null }, _parts.Catalog, assignment) { PlannedWith = profile }])
+            : _runner.Agents.Any(agent => AgentRunner.ExecutorOf(agent.Name) == assignment.Spec.Executor) ? _runner : null;
+        return runner is null ? null : await runner.RunAsync(WorkMapping.ToWire(assignment), tools, artifacts, effects, static _ => { }, cancelled);
+    }
 
     private async ValueTask<TaskReport> RunAsync(Assignment assignment, CancellationToken revoked)
     {
@@ -119,8 +124,8 @@ public sealed class AgentHost : IMessageWorker, IAsyncDisposable
         var tools = _parts.Profiles is { } profiles && (isProfile || IsToolOfAgent(assignment)) ? new ProfileGate(_parts.Tools, profiles.Profiles, subject) : _parts.Tools.For(subject);
         var effects = new LinkEffects(_link.Task, new AttemptId(assignment.Task, assignment.Attempt));
         if (!assignment.Spec.Executor.StartsWith(ToolPrefix, StringComparison.Ordinal))
-            return await (isProfile ? new AgentRunner([new ProfileAgent(_parts.Profiles!, _parts.Catalog, assignment)]) : _runner).RunAsync(
-                WorkMapping.ToWire(assignment), Recorded(tools, assignment), _parts.Artifacts.For(assignment.Tenant), effects, text => Publish(assignment, text), revoked,
+            return await (isProfile ? new AgentRunner([new ProfileAgent(Recorded(_parts.Profiles!, assignment), _parts.Catalog, assignment)]) : _runner).RunAsync(
+                WorkMapping.ToWire(assignment), Recorded(tools, assignment, isProfile), _parts.Artifacts.For(assignment.Tenant), effects, text => Publish(assignment, text), revoked,
                 new LinkGoals(_parts.Node, _link.Task, assignment));
 
         var label = assignment.Spec.Executor[ToolPrefix.Length..];
@@ -132,8 +137,11 @@ public sealed class AgentHost : IMessageWorker, IAsyncDisposable
 
     private static bool IsToolOfAgent(Assignment assignment) => assignment.Agent is not null && assignment.Spec.Executor.StartsWith(ToolPrefix, StringComparison.Ordinal);
 
-    private IToolGate Recorded(IToolGate tools, Assignment assignment) =>
-        _parts.Records is { } records ? new RecordingGate(tools, records, assignment.Tenant, assignment.Goal, assignment.Task) : tools;
+    private IToolGate Recorded(IToolGate tools, Assignment assignment, bool isProfile) =>
+        _parts.Records is { } records ? new RecordingGate(tools, records, assignment, keepsFailures: isProfile) : tools;
+
+    private ProfileParts Recorded(ProfileParts profiles, Assignment assignment) =>
+        _parts.Records is { } records && profiles.Models is { } models ? profiles with { Models = TapedModels.Recording(models, records, assignment) } : profiles;
 
     private void Publish(Assignment assignment, string text) => _parts.Progress.Publish(
         assignment.Tenant,

@@ -7,7 +7,8 @@ namespace Astra.Agents;
 
 /// <summary>What a loop has at hand.</summary>
 /// <param name="Effect">What the effect ledger knows of this task.</param>
-internal sealed record LoopParts(IModels Models, ModelPayer Payer, AgentProfile Profile, ToolCatalog Catalog, AssignedEffect Effect);
+/// <param name="HasActed">It was this very attempt that sent it: the attempt is replayed.</param>
+internal sealed record LoopParts(IModels Models, ModelPayer Payer, AgentProfile Profile, ToolCatalog Catalog, AssignedEffect Effect, bool HasActed);
 
 /// <summary>
 /// A model that calls tools until it has an answer. Everything it is told by others, tools included, is material in the
@@ -38,7 +39,7 @@ internal sealed class AgentLoop(LoopParts parts)
             turn.Report(string.Create(CultureInfo.InvariantCulture, $"asks {parts.Profile.Model} ({step} of at most {_limits.Steps})"));
             var answer = await AskAsync(conversation, cancellationToken);
             if (answer.IsCut)
-                throw new PermanentFailureException(_tokens >= _limits.Tokens ? TokensAreUsedUp : "The model's answer broke off at the longest that it may be; ask for less, or allow more tokens.");
+                throw new PermanentFailureException("The model's answer broke off at the longest that it may be; ask for less, or allow more tokens.");
             if (answer is { Calls.Count: 0, Text.Length: > 0 })
                 return StepResult.Done(new { answer = answer.Text, steps = step, tokens = _tokens, dollars = _dollars == 0 ? null : (decimal?)_dollars });
             conversation.Add(answer);
@@ -50,17 +51,16 @@ internal sealed class AgentLoop(LoopParts parts)
         throw new PermanentFailureException(string.Create(CultureInfo.InvariantCulture, $"The model has no answer after {_limits.Steps} questions, which is the limit of {parts.Profile.Name}'s profile."));
     }
 
-    private string TokensAreUsedUp => string.Create(CultureInfo.InvariantCulture, $"The model has no answer after {_tokens} tokens; {_limits.Tokens} is the limit of {parts.Profile.Name}'s profile.");
-
     private async ValueTask<ChatAnswer> AskAsync(Conversation conversation, CancellationToken cancellationToken)
     {
-        if (_tokens >= _limits.Tokens)
-            throw new PermanentFailureException(TokensAreUsedUp);
         if (_limits.Dollars - _dollars <= 0)
             throw new PermanentFailureException(string.Create(CultureInfo.InvariantCulture, $"The model has no answer after ${_dollars}; ${_limits.Dollars} is the limit of {parts.Profile.Name}'s profile."));
         var question = conversation.Write();
-        var reply = await parts.Models.AskAsync(
-            new ModelQuestion(parts.Payer, question) { DollarsMax = _limits.Dollars - _dollars, AnswerTokensMax = _limits.Tokens - _tokens }, cancellationToken);
+        if (TokenBounds.AnswerTokensMax(_limits.Tokens - _tokens, question.Length) is not { } answerMax)
+            throw new PermanentFailureException(string.Create(
+                CultureInfo.InvariantCulture,
+                $"The model has no answer after {_tokens} tokens, and its next question may take {TokenBounds.MostOf(question.Length)} more; {_limits.Tokens} is the limit of {parts.Profile.Name}'s profile."));
+        var reply = await parts.Models.AskAsync(new ModelQuestion(parts.Payer, question) { DollarsMax = _limits.Dollars - _dollars, AnswerTokensMax = answerMax }, cancellationToken);
         _dollars += reply.Dollars;
         var answer = ChatAnswer.Of(reply, question.Length);
         _tokens += answer.Tokens;
@@ -115,7 +115,10 @@ internal sealed class AgentLoop(LoopParts parts)
         if (parts.Effect is { State: EffectState.Sent, Output: { ValueKind: JsonValueKind.Object } before })
         {
             if (before.TryGetProperty("tool", out var was) && was.GetString() == tool.Label && before.TryGetProperty("input", out var had) && JsonElement.DeepEquals(had, input))
+            {
+                _hasActed = parts.HasActed;
                 return before.GetProperty("output");
+            }
             throw new ToolRefusedException($"an earlier attempt at this step has acted on the outside world already, and a step does that once. What it did: {Shorten(before.GetRawText())}");
         }
         var sent = await turn.EffectAsync($"runs the tool {tool.Label}", async (key, token) =>

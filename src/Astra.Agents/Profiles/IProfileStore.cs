@@ -27,4 +27,7 @@ public sealed record StoredProfile(string Agent, string Digest, ReadOnlyMemory<b
     }
 
     public AgentProfile Read() => AstraJson.Read<AgentProfile>(Content.Span);
+
+    /// <summary>What is said of an agent of the class of profiles that has none, or none any more.</summary>
+    public static string NoneOf(string agent) => $"Agent {agent} has no profile; `astra agent add FILE` gives it one.";
 }

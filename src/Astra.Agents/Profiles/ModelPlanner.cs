@@ -24,12 +24,11 @@ internal sealed class ModelPlanner(LoopParts parts, string digest)
         for (var attempt = 0; attempt <= parts.Profile.Repairs; attempt++)
         {
             var limits = parts.Profile.Limits;
-            if (tokens >= limits.Tokens || limits.Dollars - dollars <= 0)
-                throw new PermanentFailureException($"The limits of {parts.Profile.Name}'s profile are used up before there is a plan. {problem}");
-            turn.Report(attempt == 0 ? $"asks {parts.Profile.Model} for a plan" : $"asks {parts.Profile.Model} to mend its plan: {problem}");
             var question = conversation.Write();
-            var reply = await parts.Models.AskAsync(
-                new ModelQuestion(parts.Payer, question) { DollarsMax = limits.Dollars - dollars, AnswerTokensMax = limits.Tokens - tokens }, cancellationToken);
+            if (TokenBounds.AnswerTokensMax(limits.Tokens - tokens, question.Length) is not { } answerMax || limits.Dollars - dollars <= 0)
+                throw new PermanentFailureException($"The limits of {parts.Profile.Name}'s profile do not hold another question, and there is no plan. {problem}".TrimEnd());
+            turn.Report(attempt == 0 ? $"asks {parts.Profile.Model} for a plan" : $"asks {parts.Profile.Model} to mend its plan: {problem}");
+            var reply = await parts.Models.AskAsync(new ModelQuestion(parts.Payer, question) { DollarsMax = limits.Dollars - dollars, AnswerTokensMax = answerMax }, cancellationToken);
             dollars += reply.Dollars;
             var answer = ChatAnswer.Of(reply, question.Length);
             tokens += answer.Tokens;

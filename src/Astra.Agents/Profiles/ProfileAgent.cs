@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Astra.Kernel.Tasks;
 using Astra.Kernel.Workers;
 using Astra.Sdk;
 using Astra.Tools.Catalog;
@@ -29,12 +30,19 @@ internal sealed class ProfileAgent(ProfileParts parts, ToolCatalog catalog, Assi
 
     public override string Name => AgentProfile.Class;
 
+    /// <summary>The digest that a plan which is made once more was made with; null takes the profile as it is now.</summary>
+    public string? PlannedWith { get; init; }
+
     /// <summary>Whose profile it is; null where nobody is named.</summary>
-    public static string? AgentOf(Assignment assignment) => InputOf(assignment)?.Agent ?? assignment.Agent;
+    public static string? AgentOf(Assignment assignment) => InputOf(assignment.Spec)?.Agent ?? assignment.Agent;
+
+    /// <summary>The profile that the steps of a goal were planned with; null where nobody says.</summary>
+    public static string? PlannedWithOf(IEnumerable<TaskRow> tasks) =>
+        tasks.Where(task => task.Spec.Kind == LoopKind && task.Spec.Executor == AgentRunner.ExecutorOf(AgentProfile.Class)).Select(task => InputOf(task.Spec)?.Profile).FirstOrDefault(digest => digest is not null);
 
     public override async ValueTask<Plan> PlanAsync(PlanningTurn turn, CancellationToken cancellationToken)
     {
-        var (stored, profile) = await FindAsync(digest: null, cancellationToken);
+        var (stored, profile) = await FindAsync(PlannedWith, cancellationToken);
         if (profile.Planner == ProfilePlanner.Model)
             return await new ModelPlanner(LoopParts(profile), stored.Digest).PlanAsync(turn, cancellationToken);
         var plan = new Plan();
@@ -44,7 +52,7 @@ internal sealed class ProfileAgent(ProfileParts parts, ToolCatalog catalog, Assi
 
     public override async ValueTask<StepResult> ExecuteAsync(StepTurn turn, CancellationToken cancellationToken)
     {
-        var input = InputOf(assignment) ?? throw new PermanentFailureException(
+        var input = InputOf(assignment.Spec) ?? throw new PermanentFailureException(
             $"The input of a step for {AgentProfile.Class} is an object such as {{\"agent\": \"writer\", \"task\": \"what to do\"}}.");
         var (_, profile) = await FindAsync(input.Profile, cancellationToken);
         return await new AgentLoop(LoopParts(profile)).RunAsync(turn, Conversation.Words(input.Task ?? turn.Goal.Input), cancellationToken);
@@ -58,23 +66,24 @@ internal sealed class ProfileAgent(ProfileParts parts, ToolCatalog catalog, Assi
 
     private LoopParts LoopParts(AgentProfile profile) => new(
         parts.Models ?? throw new PermanentFailureException("This server has no models; an agent that is a profile needs one."),
-        new ModelPayer(assignment.Tenant, profile.Name, assignment.Goal, assignment.Task), profile, catalog, WorkMapping.EffectOf(assignment));
+        new ModelPayer(assignment.Tenant, profile.Name, assignment.Goal, assignment.Task), profile, catalog, WorkMapping.EffectOf(assignment),
+        assignment.Spec.Extras.Effect?.Attempt == assignment.Attempt);
 
     private async ValueTask<(StoredProfile, AgentProfile)> FindAsync(string? digest, CancellationToken cancellationToken)
     {
         var agent = AgentOf(assignment) ?? throw new PermanentFailureException(
             $"Nobody says whose profile it is: a step for {AgentProfile.Class} names the agent in its input, as in {{\"agent\": \"writer\"}}.");
         var stored = await parts.Profiles.FindAsync(assignment.Tenant, agent, digest, cancellationToken) ?? throw new PermanentFailureException(digest is null
-            ? $"Agent {agent} has no profile; `astra agent add FILE` gives it one."
+            ? StoredProfile.NoneOf(agent)
             : $"The profile of {agent} that this step was planned with is gone; submit the goal again.");
         return (stored, stored.Read());
     }
 
-    private static LoopInput? InputOf(Assignment assignment)
+    private static LoopInput? InputOf(TaskSpec spec)
     {
         try
         {
-            return assignment.Spec.Input.IsEmpty ? null : AstraJson.Read<LoopInput>(assignment.Spec.Input.Span);
+            return spec.Input.IsEmpty ? null : AstraJson.Read<LoopInput>(spec.Input.Span);
         }
         catch (JsonException)
         {

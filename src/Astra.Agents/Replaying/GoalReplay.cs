@@ -37,12 +37,15 @@ public sealed class GoalReplay(AgentHost host, FileArtifacts artifacts, IGoalTap
             return new Refusal(RefusalKind.Conflict, $"Goal {source.Goal.Id.Value} is being replayed already; wait for that to end.");
         var run = new Run(source, tape, host, new ReplayedArtifacts(artifacts, source.Goal.Tenant));
         await run.AllAsync(cancellationToken);
+        if (tape.Missing.Count > 0 && source.Goal.EndedAt is { } ended && tapes.WhyForgotten(ended) is { } why)
+            return new Refusal(RefusalKind.Conflict, $"Goal {source.Goal.Id.Value} cannot be replayed: {why}");
         return run.Outcome(tape.Missing);
     }
 
     private sealed class Run(GoalSnapshot source, IGoalTape tape, AgentHost host, IArtifactStore artifacts)
     {
         private readonly Dictionary<TaskId, TaskRow> _tasks = source.Tasks.ToDictionary(task => task.Id);
+        private readonly string? _profile = ProfileAgent.PlannedWithOf(source.Tasks);
         private readonly Dictionary<TaskId, (byte[] Key, Result Result)> _original = [];
         private readonly Dictionary<TaskId, (byte[] Key, Result Result)> _replayed = [];
         private readonly List<ReplayedStep> _steps = [];
@@ -80,7 +83,7 @@ public sealed class GoalReplay(AgentHost host, FileArtifacts artifacts, IGoalTap
                 return (was, false, null);
             // A step that submitted goals for others is not asked to do so again.
             var report = task.Spec.Extras.Delegations is { Count: > 0 } ? null
-                : await host.RunAgainAsync(AssignmentOf(task), new ReplayedGate(tape, task.Id), artifacts, new NoEffects(), cancellationToken);
+                : await host.RunAgainAsync(AssignmentOf(task), _profile, new ReplayedGate(tape, task.Id), artifacts, new NoEffects(), cancellationToken);
             cancellationToken.ThrowIfCancellationRequested();
             return report switch
             {

@@ -1,4 +1,5 @@
 using Astra.Kernel;
+using Astra.Kernel.Workers;
 using Astra.Sdk;
 
 namespace Astra.Agents.Replaying;
@@ -8,6 +9,30 @@ public interface IToolRecords
 {
     /// <summary>Returns at once; it is written behind.</summary>
     void Add(TenantId tenant, GoalId goal, TaskId task, ToolCall call, ToolResult result);
+
+    /// <inheritdoc cref="Add"/>
+    void AddFailure(TenantId tenant, GoalId goal, TaskId task, ToolCall call, RecordedFailure failure);
+}
+
+/// <summary>A call that gave nothing, and the words that whoever called was told.</summary>
+public sealed record RecordedFailure
+{
+    public required string Failure { get; init; }
+    public required string Tool { get; init; }
+
+    /// <summary>It never ran.</summary>
+    public bool IsRefusal { get; init; }
+
+    public int? ExitCode { get; init; }
+
+    public static RecordedFailure Of(ToolCall call, Exception failure) => new()
+    {
+        Failure = failure.Message, Tool = call.Tool, IsRefusal = failure is ToolRefusedException, ExitCode = (failure as ToolFailedException)?.Receipt.ExitCode,
+    };
+
+    public Exception ToException() => IsRefusal
+        ? new ToolRefusedException(Failure)
+        : new ToolFailedException(Failure, new ToolReceipt { Tool = Tool, SandboxTier = "none", ExitCode = ExitCode, LimitsHit = [], NotEnforced = [], DurationMs = 0 });
 }
 
 /// <summary>What was recorded of goals.</summary>
@@ -15,25 +40,37 @@ public interface IGoalTapes
 {
     /// <summary>From here until the tape is disposed, what the goal's tasks ask models for is answered from it. Null while somebody else replays the goal.</summary>
     ValueTask<IGoalTape?> OpenAsync(TenantId tenant, GoalId goal, CancellationToken cancellationToken);
+
+    /// <summary>The end of a sentence when a goal that ended then is one whose recordings are not kept any more; otherwise null.</summary>
+    string? WhyForgotten(DateTimeOffset endedAt);
 }
 
 public interface IGoalTape : IDisposable
 {
-    /// <summary>Null when the call was not recorded; then it is among <see cref="Missing"/>.</summary>
+    /// <summary>Null when the call was not recorded; then it is among <see cref="Missing"/>. One that failed then fails again.</summary>
     ToolResult? Take(TaskId task, ToolCall call);
 
     /// <summary>What was asked for and is not there, a sentence for each.</summary>
     IReadOnlyList<string> Missing { get; }
 }
 
-/// <summary>Passes calls on and keeps what came back. Failures are not kept: a step that failed was tried again, or has no result.</summary>
-internal sealed class RecordingGate(IToolGate tools, IToolRecords records, TenantId tenant, GoalId goal, TaskId task) : IToolGate
+/// <summary>Passes calls on and keeps what came back.</summary>
+/// <param name="keepsFailures">Of a loop, which is told of them and goes on. Code fails along with its call: it was tried again, or has no result.</param>
+internal sealed class RecordingGate(IToolGate tools, IToolRecords records, Assignment of, bool keepsFailures) : IToolGate
 {
     public async ValueTask<ToolResult> CallAsync(ToolCall call, CancellationToken cancellationToken)
     {
-        var result = await tools.CallAsync(call, cancellationToken);
-        records.Add(tenant, goal, task, call, result);
-        return result;
+        try
+        {
+            var result = await tools.CallAsync(call, cancellationToken);
+            records.Add(of.Tenant, of.Goal, of.Task, call, result);
+            return result;
+        }
+        catch (Exception e) when (keepsFailures && e is (ToolRefusedException or ToolFailedException))
+        {
+            records.AddFailure(of.Tenant, of.Goal, of.Task, call, RecordedFailure.Of(call, e));
+            throw;
+        }
     }
 }
 

@@ -12,7 +12,7 @@ using WireGoalState = Astra.Sdk.GoalState;
 namespace Astra.Gateway;
 
 /// <summary>Goals: submit, look at, cancel.</summary>
-internal sealed class GoalEndpoints(KernelNode node, Submissions submissions, Replies replies)
+internal sealed class GoalEndpoints(KernelNode node, IProfileStore? profiles, Submissions submissions, Replies replies)
 {
     private const int IdempotencyKeyLengthMax = 200;
 
@@ -33,7 +33,7 @@ internal sealed class GoalEndpoints(KernelNode node, Submissions submissions, Re
     {
         if (Check(idempotencyKey) is { } problem)
             return problem;
-        var request = await submissions.ReadAsync(submission, named => replies.Ask(node.Agents.ClassOfAsync(http.Principal().Tenant, named)));
+        var request = await submissions.ReadAsync(submission, named => ClassOfAsync(named, http));
         if (request.Refusal is { } refusal)
             return replies.Of(refusal);
         return await replies.Of(http, node.SubmitAsync(http.Principal().Caller, request.Value with { IdempotencyKey = idempotencyKey }), goal =>
@@ -41,6 +41,16 @@ internal sealed class GoalEndpoints(KernelNode node, Submissions submissions, Re
             http.Response.Headers.Location = $"/api/v1/goals/{goal.Id}";
             return Replies.Json(WireMapping.ToView(goal), StatusCodes.Status201Created);
         });
+    }
+
+    /// <summary>A goal for a profile that is not there, or no more, would only fail; whoever asks for it hears so at once.</summary>
+    private async ValueTask<Answer<string>> ClassOfAsync(string agent, HttpContext http)
+    {
+        var tenant = http.Principal().Tenant;
+        var found = await replies.Ask(node.Agents.ClassOfAsync(tenant, agent));
+        return found.Refusal is null && found.Value == AgentProfile.Class && profiles is not null && await profiles.FindAsync(tenant, agent, digest: null, http.RequestAborted) is null
+            ? new Refusal(RefusalKind.Invalid, StoredProfile.NoneOf(agent))
+            : found;
     }
 
     private Task<IResult> List(string? state, string? agent, string? cursor, int? limit, HttpContext http) => PageOf(

@@ -14,9 +14,15 @@ internal sealed class UsageEndpoints(MoneyParts money, TimeProvider clock)
 {
     private const int NameLengthMax = 200;
 
+    // Records are written behind the answers, a batch every 50 ms: whoever asks at once waits for a few of those.
+    private static readonly TimeSpan BehindMax = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan LookPeriod = TimeSpan.FromMilliseconds(50);
+
     public void Map(IEndpointRouteBuilder api)
     {
         api.MapGet("/usage", Usage).WithTags("Budgets").Produces<UsageView>().WithSummary("What calls of models came to, by model, agent, goal, key or day; this month unless `from` and `to` say otherwise.");
+        api.MapGet("/usage/requests/{id:guid}", OfRequest).WithTags("Budgets").Produces<RequestUsageView>()
+            .WithSummary("What one request for a model came to, streamed or not, by the id that its answer had in `x-request-id` or `request-id`.");
         api.MapGet("/prices", (Delegate)ListPrices).WithTags("Budgets").Produces<IReadOnlyList<PriceView>>().WithSummary("What models cost: prices that were set, then those built in.");
         api.MapPost("/prices", SetPrice).For(Access.Operator).WithTags("Budgets").Produces<PriceView>(StatusCodes.Status201Created).WithSummary("Add a price that is valid from some moment on.");
 
@@ -39,6 +45,17 @@ internal sealed class UsageEndpoints(MoneyParts money, TimeProvider clock)
             return Problems.Of(StatusCodes.Status422UnprocessableEntity, "from is before to.");
         var sums = await money.Usage.SumAsync(http.Principal().Tenant, (MoneyGrouping)(int)grouping, begin, end, limit ?? PageQuery.LimitDefault, http.RequestAborted);
         return Replies.Json(new UsageView(grouping, begin, end, [.. sums.Select(ToView)]));
+    }
+
+    private async Task<IResult> OfRequest(Guid id, HttpContext http)
+    {
+        var began = clock.GetTimestamp();
+        IReadOnlyList<UsageRecord> attempts;
+        while ((attempts = await money.Usage.OfRequestAsync(http.Principal().Tenant, id, http.RequestAborted)).Count == 0 && clock.GetElapsedTime(began) < BehindMax)
+            await Task.Delay(LookPeriod, clock, http.RequestAborted);
+        return attempts.Count == 0
+            ? Problems.Of(StatusCodes.Status404NotFound, $"No usage is written down for request {id}: it was answered from the cache, refused before anybody was asked, has not ended yet, or is none.")
+            : Replies.Json(new RequestUsageView(id, attempts.Sum(attempt => attempt.Cost?.Value ?? 0), [.. attempts.Select(ToView)]));
     }
 
     private Task<IResult> ListPrices(HttpContext http) =>
@@ -82,6 +99,10 @@ internal sealed class UsageEndpoints(MoneyParts money, TimeProvider clock)
 
     private static PriceView ToView(ModelPrice price) => new(
         price.Provider, price.Model, price.ValidFrom, ToView(price.Rates), price.LargeInput?.AboveInputTokens, price.LargeInput is { } large ? ToView(large.Rates) : null, price.IsBuiltIn);
+
+    private static AttemptUsageView ToView(UsageRecord attempt) => new(
+        attempt.At, $"{attempt.Provider}/{attempt.Model}", (AttemptEnd)(int)attempt.Outcome, attempt.Source == UsageSource.Estimated, attempt.Usage.Input, attempt.Usage.CachedInput,
+        attempt.Usage.CacheWrite, attempt.Usage.Output, attempt.Usage.Reasoning, attempt.Cost?.Value, attempt.Duration.TotalMilliseconds);
 
     private static UsageSumView ToView(UsageSum sum) => new(
         sum.Of, sum.Calls, sum.Usage.Input, sum.Usage.CachedInput, sum.Usage.CacheWrite, sum.Usage.Output, sum.Usage.Reasoning, sum.Cost.Value, sum.UnpricedCalls);

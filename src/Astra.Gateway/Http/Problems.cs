@@ -1,6 +1,7 @@
 using System.Data.Common;
 using Astra.Sdk;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
 
 namespace Astra.Gateway;
 
@@ -69,13 +70,13 @@ internal sealed class ProblemsForAll(RequestDelegate next, Action<string, Except
         }
         catch (DbException e) when (IsAway(e))
         {
-            onError($"{http.Request.Method} {http.Request.Path} ({http.TraceIdentifier})", e, IdsOf(http));
+            onError(PlaceOf(http), e, IdsOf(http));
             await WriteAsync(http, 503, "The database does not answer right now; try again in a moment.");
             return;
         }
         catch (Exception e)
         {
-            onError($"{http.Request.Method} {http.Request.Path} ({http.TraceIdentifier})", e, IdsOf(http));
+            onError(PlaceOf(http), e, IdsOf(http));
             await WriteAsync(http, 500, $"The server made a mistake; its log says more under request {http.TraceIdentifier}.");
             return;
         }
@@ -84,6 +85,9 @@ internal sealed class ProblemsForAll(RequestDelegate next, Action<string, Except
         if (response.StatusCode >= 400 && !response.HasStarted && response.ContentType is null)
             await WriteAsync(http, response.StatusCode, Describe(http));
     }
+
+    /// <summary>By the route: a path repeats whatever somebody typed.</summary>
+    private static string PlaceOf(HttpContext http) => $"{http.Request.Method} {(http.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText ?? "no route"} ({http.TraceIdentifier})";
 
     private static LogIds IdsOf(HttpContext http)
     {

@@ -10,4 +10,6 @@ public readonly record struct LogIds
     public int? Attempt { get; init; }
     public int? Shard { get; init; }
     public string? Actor { get; init; }
+    public Guid? Hook { get; init; }
+    public Guid? Message { get; init; }
 }

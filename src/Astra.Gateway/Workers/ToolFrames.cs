@@ -40,7 +40,7 @@ internal static class ToolFrames
         catch (Exception e)
         {
             parts.OnError(
-                $"tool {call.Tool}", e,
+                "a tool that a worker calls", e,
                 new LogIds { Tenant = task.Tenant.Value, Goal = task.Goal.Value, Task = task.Task.Value, Attempt = task.Attempt, Shard = task.Goal.Shard.Value });
             return new ServerFrame.ToolAnswer(call.CallId, null, null, null, $"The tool could not be run: {FailureCause.Sentence(e)}");
         }

@@ -73,7 +73,7 @@ internal sealed class WorkerConnection(FrameSocket<WorkerFrame, ServerFrame> soc
         }
         catch (Exception e)
         {
-            parts.OnError($"worker of {principal.Key.Name}", e, new LogIds { Tenant = principal.Tenant.Value });
+            parts.OnError($"the connection of a worker with the key {principal.Key.Id}", e, new LogIds { Tenant = principal.Tenant.Value });
             return "The server made a mistake; its log says more.";
         }
     }

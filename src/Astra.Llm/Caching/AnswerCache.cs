@@ -179,7 +179,7 @@ internal sealed class AnswerCache(TimeProvider clock, HitCounts hits)
     private async Task WriteAsync(
         CachedAnswer answer, AnswerForm form, ReplyHead? head, bool isFirst, ModelCall call, IModelReply reply, CancellationToken cancellationToken)
     {
-        var prepared = new PreparedAnswer(answer, answer.In(form), form != AnswerForm.Whole);
+        var prepared = _store.Prepare(answer, form);
         if (!isFirst || head is null)
         {
             await ReplayAsync(prepared, call, reply, isFirst ? "hit" : "shared", cancellationToken);

@@ -48,15 +48,30 @@ internal sealed class AnswerStore(TimeProvider clock)
         }
     }
 
-    /// <summary>The answer in the form that is wanted; the next request of the same bytes is given it unread.</summary>
-    public PreparedAnswer Prepare(in RawKey raw, CachedAnswer answer, AnswerForm form)
+    /// <summary>The answer in the form that is wanted, which stays with it and is counted.</summary>
+    public PreparedAnswer Prepare(CachedAnswer answer, AnswerForm form)
     {
         lock (_gate)
         {
             var before = answer.Bytes;
             var prepared = new PreparedAnswer(answer, answer.In(form), form != AnswerForm.Whole);
             if (answer.Place is null)
-                return prepared; // It has left meanwhile.
+                return prepared; // It has left meanwhile, or was never kept.
+            _bytes += answer.Bytes - before;
+            MakeRoom();
+            return prepared;
+        }
+    }
+
+    /// <summary>The answer in the form that is wanted; the next request of the same bytes is given it unread.</summary>
+    public PreparedAnswer Prepare(in RawKey raw, CachedAnswer answer, AnswerForm form)
+    {
+        lock (_gate)
+        {
+            var prepared = Prepare(answer, form);
+            var before = answer.Bytes;
+            if (answer.Place is null)
+                return prepared;
             if (answer.Aliases.Count < AliasesMax && _prepared.TryAdd(raw, prepared))
             {
                 answer.Aliases.Add(raw);

@@ -30,13 +30,13 @@ internal sealed class CachedAnswer(Operation operation, byte[] whole, string mod
     /// <summary>Somebody wanted it since it was last looked at for leaving.</summary>
     public bool WasUsed { get; set; }
 
+    /// <summary>Of an answer that the store holds, under its lock: a form that is made here has to be counted there.</summary>
     public ReadOnlyMemory<byte> In(AnswerForm form)
     {
-        if (Volatile.Read(ref _forms[(int)form]) is { } known)
+        if (_forms[(int)form] is { } known)
             return known;
         var made = StreamOfWhole.Write(operation, whole, form == AnswerForm.StreamWithUsage);
-        if (Interlocked.CompareExchange(ref _forms[(int)form], made, null) is { } other)
-            return other;
+        _forms[(int)form] = made;
         Bytes += made.Length;
         return made;
     }

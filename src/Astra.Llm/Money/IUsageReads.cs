@@ -12,6 +12,9 @@ public sealed record UsageSum(string Of, long Calls, TokenUsage Usage, Nanodolla
 
 public interface IUsageReads
 {
+    /// <summary>What the attempts at one request came to, the first one first; none when nobody was asked or nothing is written down yet.</summary>
+    ValueTask<IReadOnlyList<UsageRecord>> OfRequestAsync(TenantId tenant, Guid request, CancellationToken cancellationToken);
+
     /// <summary>The dearest first; days in their order.</summary>
     ValueTask<IReadOnlyList<UsageSum>> SumAsync(
         TenantId tenant, UsageGrouping by, DateTimeOffset from, DateTimeOffset to, int countMax, CancellationToken cancellationToken);

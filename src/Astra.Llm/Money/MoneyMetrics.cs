@@ -22,6 +22,7 @@ public sealed class MoneyMetrics : IDisposable
     private readonly Histogram<double> _firstToken;
     private readonly Histogram<long> _tokens;
     private long _refusals;
+    private long _forgotten;
 
     public MoneyMetrics()
     {
@@ -30,6 +31,7 @@ public sealed class MoneyMetrics : IDisposable
         Meter.CreateObservableCounter("astra.model.cost", MeasureCost, "{nanodollars}", "What calls came to, by provider and model; a dollar is 1,000,000,000.");
         Meter.CreateObservableCounter("astra.model.calls", MeasureCalls, description: "Attempts at models, by provider, model and outcome.");
         Meter.CreateObservableCounter("astra.budget.refusals", () => Volatile.Read(ref _refusals), description: "Calls that no budget had room for.");
+        Meter.CreateObservableCounter("astra.recordings.forgotten", () => Volatile.Read(ref _forgotten), description: "Recordings of goals that were deleted because their time was over.");
         Meter.CreateObservableCounter("astra.budget.alerts", MeasureAlerts, description: "Thresholds of budgets that were reached, by percent.");
         var seconds = new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92] };
         _duration = Meter.CreateHistogram("gen_ai.client.operation.duration", "s", "How long attempts took, by model.", advice: seconds);
@@ -64,6 +66,8 @@ public sealed class MoneyMetrics : IDisposable
     }
 
     public void CountRefusal() => Interlocked.Increment(ref _refusals);
+
+    public void CountForgotten(long recordings) => Interlocked.Add(ref _forgotten, recordings);
 
     public void Count(BudgetAlert alert)
     {

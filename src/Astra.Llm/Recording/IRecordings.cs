@@ -1,5 +1,6 @@
 using Astra.Kernel;
 using Astra.Llm.Caching;
+using Astra.Llm.Money;
 
 namespace Astra.Llm.Recording;
 
@@ -19,7 +20,11 @@ public enum RecordingKind : byte
 /// <param name="Name">Who answered: provider/model, or the tool.</param>
 /// <param name="Answer">As it was given, whole.</param>
 public sealed record Recording(
-    TenantId Tenant, GoalId Goal, TaskId Task, RecordingKind Kind, Guid Id, DateTimeOffset At, Digest Request, string Name, ReadOnlyMemory<byte> Answer);
+    TenantId Tenant, GoalId Goal, TaskId Task, RecordingKind Kind, Guid Id, DateTimeOffset At, Digest Request, string Name, ReadOnlyMemory<byte> Answer)
+{
+    /// <summary>What it came to, where whoever asked wanted to know.</summary>
+    public Nanodollars Cost { get; init; }
+}
 
 /// <summary>Where recordings are kept.</summary>
 public interface IRecordingStore

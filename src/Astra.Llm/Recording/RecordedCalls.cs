@@ -1,6 +1,7 @@
 using System.Buffers;
 using Astra.Kernel;
 using Astra.Llm.Caching;
+using Astra.Llm.Money;
 using Astra.Llm.Wire;
 
 namespace Astra.Llm.Recording;
@@ -37,7 +38,7 @@ internal sealed class RecordedCalls(Recorder recorder, ReplaySessions replays, T
         var kept = new KeptReply(reply);
         await ask(kept);
         if (kept.Whole(call.Operation) is { } whole)
-            recorder.Add(new Recording(tenant, goal, task, RecordingKind.Model, call.Id, clock.GetUtcNow(), known, kept.Model, whole));
+            recorder.Add(new Recording(tenant, goal, task, RecordingKind.Model, call.Id, clock.GetUtcNow(), known, kept.Model, whole) { Cost = call.Allowance?.Spent ?? Nanodollars.Zero });
         return null;
     }
 
@@ -48,6 +49,8 @@ internal sealed class RecordedCalls(Recorder recorder, ReplaySessions replays, T
         reply.SetHeader(call.Operation.IsAnthropic() ? "request-id" : "x-request-id", call.Id.ToString());
         reply.SetHeader("x-astra-model", recording.Name);
         reply.SetHeader(Header, "true");
+        // Nothing is paid; who counts what it spends counts what it did then, and so comes to the same.
+        call.Allowance?.Settle(held: Nanodollars.Zero, recording.Cost);
         reply.Start(200, scan.IsStream ? "text/event-stream" : "application/json", scan.IsStream ? null : body.Length);
         reply.Body.Write(body.Span);
         await reply.Body.FlushAsync(cancellationToken);

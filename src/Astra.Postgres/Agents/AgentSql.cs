@@ -23,7 +23,13 @@ internal static class AgentSql
 
     public const string Load = $"SELECT {Head}, state FROM agents WHERE tenant = $1 AND name = ANY($2)";
 
-    public const string FindClass = "SELECT COALESCE(class, name) FROM agents WHERE tenant = $1 AND name = $2";
+    /// <summary>One that was a profile and was removed is one still: nobody else's code is waited for under its name.</summary>
+    public const string FindClass = """
+        SELECT COALESCE(a.class, a.name) FROM agents AS a WHERE a.tenant = $1 AND a.name = $2
+        UNION ALL
+        SELECT 'profile' FROM removed_profiles AS r
+        WHERE r.tenant = $1 AND r.agent = $2 AND NOT EXISTS (SELECT FROM agents AS a WHERE a.tenant = $1 AND a.name = $2)
+        """;
 
     /// <summary>The same lock as an append takes, in the same order. The statements behind it see what it has settled.</summary>
     public const string Lock = """
@@ -43,5 +49,15 @@ internal static class AgentSql
         WHERE tenant = $3 AND name = $4 AND state_version = $5 AND {IsHeld}
         """;
 
-    public const string Remove = $"DELETE FROM agents WHERE tenant = $3 AND name = $4 AND {IsHeld}";
+    public const string Remove = $"""
+        WITH gone AS (
+            SELECT a.tenant, a.name, a.class IS NOT DISTINCT FROM 'profile' AS is_profile FROM agents AS a WHERE a.tenant = $3 AND a.name = $4 AND {IsHeld}
+        ), kept AS (
+            INSERT INTO removed_profiles (tenant, agent, removed_at) SELECT g.tenant, g.name, clock_timestamp() FROM gone AS g WHERE g.is_profile
+            ON CONFLICT (tenant, agent) DO UPDATE SET removed_at = excluded.removed_at
+        ), forgotten AS (
+            DELETE FROM removed_profiles AS r USING gone AS g WHERE r.tenant = g.tenant AND r.agent = g.name AND NOT g.is_profile
+        )
+        DELETE FROM agents AS a USING gone AS g WHERE a.tenant = g.tenant AND a.name = g.name
+        """;
 }

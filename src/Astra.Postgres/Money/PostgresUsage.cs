@@ -28,6 +28,14 @@ public sealed class PostgresUsage : IUsageStore, IUsageReads
         LIMIT $5
         """;
 
+    private const string OfRequest = """
+        SELECT u.attempt, u.at, u.goal, u.task, u.agent, u.api_key, u.provider, u.model, u.operation, u.outcome, u.source,
+            u.input_tokens, u.cached_tokens, u.cache_write_tokens, u.output_tokens, u.reasoning_tokens, u.cost_nanos, u.price_valid_from, u.duration_ms, u.first_token_ms, u.calls
+        FROM model_usage AS u
+        WHERE u.tenant = $1 AND u.request = $2
+        ORDER BY u.at, u.attempt
+        """;
+
     private readonly Database _database;
 
     internal PostgresUsage(Database database) => _database = database;
@@ -79,6 +87,26 @@ public sealed class PostgresUsage : IUsageStore, IUsageReads
                 new Nanodollars(reader.GetInt64(7)), reader.GetInt64(8)));
         }
         return sums;
+    }
+
+    public async ValueTask<IReadOnlyList<UsageRecord>> OfRequestAsync(TenantId tenant, Guid request, CancellationToken cancellationToken)
+    {
+        await using var query = await TenantQuery.OpenByKeyAsync(_database, tenant, OfRequest, cancellationToken);
+        query.Parameters.Uuid(tenant.Value).Uuid(request);
+        await using var reader = await query.ExecuteAsync(cancellationToken);
+        var records = new List<UsageRecord>();
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            Guid? IdAt(int column) => reader.IsDBNull(column) ? null : reader.GetGuid(column);
+            records.Add(new UsageRecord(
+                reader.GetGuid(0), request, reader.GetFieldValue<DateTimeOffset>(1),
+                new Spender(tenant, reader.OptionalText(4), IdAt(2) is { } goal ? new GoalId(goal) : null, IdAt(3) is { } task ? new TaskId(task) : null, IdAt(5)),
+                reader.GetString(6), reader.GetString(7), (AttemptOutcome)reader.GetInt16(9),
+                new TokenUsage(reader.GetInt64(11), reader.GetInt64(12), reader.GetInt64(13), reader.GetInt64(14), reader.GetInt64(15)), (UsageSource)reader.GetInt16(10),
+                reader.OptionalBigint(16) is { } cost ? new Nanodollars(cost) : null, reader.OptionalTime(17), TimeSpan.FromMilliseconds(reader.GetInt32(18)),
+                reader.OptionalInteger(19) is { } first ? TimeSpan.FromMilliseconds(first) : null, reader.GetString(8), reader.GetInt64(20)));
+        }
+        return records;
     }
 
     private static int Milliseconds(TimeSpan time) => (int)Math.Clamp(time.TotalMilliseconds, 0, int.MaxValue);

@@ -24,6 +24,9 @@ public sealed class PostgresProjection : IProjection
     /// <summary>Told when rows of tasks that have died are there, on whatever thread wrote them: return quickly.</summary>
     public Action OnDeaths { get; set; } = static () => { };
 
+    /// <summary>Told when a goal's rows were refused and it went into quarantine.</summary>
+    public Action<TenantId, GoalId> OnQuarantined { get; set; } = static (_, _) => { };
+
     public async ValueTask<IReadOnlyList<ProjectionOutcome>> ProjectAsync(IReadOnlyList<ShardProjection> batch, CancellationToken cancellationToken)
     {
         if (batch.Count == 0)
@@ -35,6 +38,8 @@ public sealed class PostgresProjection : IProjection
             await write.ExecuteAsync(connection, transaction: null, advance: true, cancellationToken);
             if (write.HasDeaths)
                 OnDeaths();
+            foreach (var (goal, _) in write.Quarantined)
+                OnQuarantined(write.TenantOf(goal), goal);
             return batch.Select(shard => Outcome(shard, write)).ToArray();
         }
         catch (PostgresException exception) when (Failures.IsRefusal(exception))
@@ -96,6 +101,7 @@ public sealed class PostgresProjection : IProjection
         var goals = shard.Goals.ToLookup(goal => (goal.Tenant, goal.Id));
         var tasks = shard.Tasks.ToLookup(task => (task.Tenant, Id: task.Goal));
         var quarantined = new List<QuarantinedGoal>();
+        var whose = new List<(TenantId Tenant, GoalId Goal)>();
         var anew = new HashSet<RemovedTask>();
         foreach (var goal in goals.Select(group => group.Key).Union(tasks.Select(group => group.Key)))
         {
@@ -119,6 +125,7 @@ public sealed class PostgresProjection : IProjection
                 await write.ExecuteAsync(connection, transaction, advance: false, cancellationToken);
             }
             quarantined.AddRange(write.Quarantined);
+            whose.AddRange(write.Quarantined.Select(_ => goal));
         }
 
         // The rows first: a goal's history begins behind the watermark that its shard had when the row was made.
@@ -127,7 +134,11 @@ public sealed class PostgresProjection : IProjection
         await transaction.CommitAsync(cancellationToken);
         if (shard.Tasks.Any(task => task.State == TaskState.Dead))
             OnDeaths();
-        return rest.Held.Contains(shard.Shard) ? new ProjectionOutcome(IsFenced: false, quarantined) : new ProjectionOutcome(IsFenced: true, []);
+        if (!rest.Held.Contains(shard.Shard))
+            return new ProjectionOutcome(IsFenced: true, []);
+        foreach (var (tenant, goal) in whose)
+            OnQuarantined(tenant, goal);
+        return new ProjectionOutcome(IsFenced: false, quarantined);
     }
 
     private const string Savepoint = "goal";

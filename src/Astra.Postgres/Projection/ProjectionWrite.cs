@@ -61,6 +61,8 @@ internal sealed class ProjectionWrite
     public HashSet<ShardId> Held { get; } = [];
     public List<QuarantinedGoal> Quarantined { get; } = [];
 
+    public TenantId TenantOf(GoalId goal) => _about.Keys.First(about => about.Goal == goal).Tenant;
+
     /// <summary>Refuses a goal of the batch by itself.</summary>
     public void Refuse(TenantId tenant, GoalId goal, string reason)
     {

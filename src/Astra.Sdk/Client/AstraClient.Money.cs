@@ -22,6 +22,9 @@ public sealed partial class AstraClient
         UsageGrouping by = UsageGrouping.Model, DateTimeOffset? from = null, DateTimeOffset? to = null, int limit = 50, CancellationToken cancellationToken = default) =>
         GetAsync<UsageView>($"usage?by={Word(by)}&limit={limit}{Moment("from", from)}{Moment("to", to)}", cancellationToken);
 
+    public Task<RequestUsageView> GetRequestUsageAsync(Guid request, CancellationToken cancellationToken = default) =>
+        GetAsync<RequestUsageView>($"usage/requests/{request}", cancellationToken);
+
     public Task<IReadOnlyList<PriceView>> ListPricesAsync(CancellationToken cancellationToken = default) => GetAsync<IReadOnlyList<PriceView>>("prices", cancellationToken);
 
     public Task<PriceView> SetPriceAsync(PriceView price, CancellationToken cancellationToken = default) =>

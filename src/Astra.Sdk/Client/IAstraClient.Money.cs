@@ -14,6 +14,9 @@ public partial interface IAstraClient
     /// <param name="from">The beginning of this month when null.</param>
     Task<UsageView> GetUsageAsync(UsageGrouping by = UsageGrouping.Model, DateTimeOffset? from = null, DateTimeOffset? to = null, int limit = 50, CancellationToken cancellationToken = default);
 
+    /// <summary>What one request came to, by the id that its answer had.</summary>
+    Task<RequestUsageView> GetRequestUsageAsync(Guid request, CancellationToken cancellationToken = default);
+
     Task<IReadOnlyList<PriceView>> ListPricesAsync(CancellationToken cancellationToken = default);
     Task<PriceView> SetPriceAsync(PriceView price, CancellationToken cancellationToken = default);
 

@@ -69,6 +69,21 @@ public sealed record UsageSumView(
 /// <summary>GET /api/v1/usage.</summary>
 public sealed record UsageView(UsageGrouping By, DateTimeOffset From, DateTimeOffset To, IReadOnlyList<UsageSumView> Sums);
 
+/// <summary>How an attempt at a model ended.</summary>
+public enum AttemptEnd { Completed = 1, Failed, Cut, Abandoned, Overtaken, Cached }
+
+/// <summary>What one attempt came to.</summary>
+/// <param name="Model">Who was asked: provider/model.</param>
+/// <param name="IsEstimated">The provider did not get to say it: counted from what was sent and delivered.</param>
+/// <param name="CostNanos">Null where the model has no price.</param>
+public sealed record AttemptUsageView(
+    DateTimeOffset At, string Model, AttemptEnd Outcome, bool IsEstimated, long InputTokens, long CachedInputTokens, long CacheWriteTokens, long OutputTokens, long ReasoningTokens,
+    long? CostNanos, double DurationMs);
+
+/// <summary>GET /api/v1/usage/requests/{id}: one request, by the id that its answer had in `x-request-id` or `request-id`.</summary>
+/// <param name="CostNanos">Of all attempts that have a price.</param>
+public sealed record RequestUsageView(Guid Request, long CostNanos, IReadOnlyList<AttemptUsageView> Attempts);
+
 /// <summary>What a million tokens cost, in nano-dollars.</summary>
 public sealed record RatesView(long InputNanos, long CachedInputNanos, long CacheWriteNanos, long OutputNanos, long ReasoningNanos);
 

@@ -2,11 +2,15 @@ using Astra.Kernel;
 
 namespace Astra.Tools.Webhooks;
 
+/// <summary>A line for the server's log. It names ids and kinds: what a hook is sent, and what its receiver answers, is its tenant's.</summary>
+/// <param name="About">Null when it is about all of them.</param>
+public sealed record CourierNotice(string Sentence, DueMessage? About = null);
+
 /// <summary>
 /// Looks what there is to tell, and carries messages from the outbox to their receivers: at least once, each try later than
 /// the one before, until the tries are used up. Every node of a fleet has one; whoever dies leaves its messages to the others.
 /// </summary>
-public sealed class HookCourier(IHookStore store, WebhookSender sender, HookMetrics metrics, TimeProvider clock, Action<string> say) : IAsyncDisposable
+public sealed class HookCourier(IHookStore store, WebhookSender sender, HookMetrics metrics, TimeProvider clock, Action<CourierNotice> tell) : IAsyncDisposable
 {
     /// <summary>1 s doubling to an hour: the last of these tries is made about six hours after the first.</summary>
     public const int TriesMax = 18;
@@ -94,7 +98,7 @@ public sealed class HookCourier(IHookStore store, WebhookSender sender, HookMetr
             catch (Exception e)
             {
                 // The database is away. What waits there waits on.
-                say($"messages for hooks have to wait: {e.Message}");
+                tell(new CourierNotice($"messages for hooks have to wait: {e.GetType().Name}"));
                 wait = TroublePeriod;
                 _hasNews = true;
             }
@@ -158,7 +162,7 @@ public sealed class HookCourier(IHookStore store, WebhookSender sender, HookMetr
             metrics.Count(outcome, isLast: retry is null);
             await store.SettleAsync(message, outcome, retry, CancellationToken.None);
             if (!outcome.IsDelivered && retry is null)
-                say($"hook {message.Hook}: message {WebhookSignature.IdOf(message.Id)} was given up after {message.Attempt} tries.");
+                tell(new CourierNotice($"hook {message.Hook}: message {message.Id} was given up after try {message.Attempt}; see `astra hook show {message.Hook}`", message));
         }
         catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
         {
@@ -166,7 +170,7 @@ public sealed class HookCourier(IHookStore store, WebhookSender sender, HookMetr
         }
         catch (Exception e)
         {
-            say($"hook {message.Hook}: what came of message {WebhookSignature.IdOf(message.Id)} could not be written down, it will be sent again: {e.Message}");
+            tell(new CourierNotice($"hook {message.Hook}: what came of message {message.Id} could not be written down, it will be sent again: {e.GetType().Name}", message));
         }
     }
 

@@ -56,6 +56,12 @@ public sealed class ServeOptions
         DefaultValueFactory = _ => ServerOptions.HistoryDaysDefault,
     };
 
+    public Option<double> KeepRecordings { get; } = new("--keep-recordings")
+    {
+        Description = "How many days what models and tools answered a goal is kept after its end, for replays; 0 keeps it for good.", HelpName = "DAYS",
+        DefaultValueFactory = _ => ServerOptions.RecordingsDaysDefault,
+    };
+
     public Option<string[]> HookAllow { get; } = new("--hook-allow")
     {
         Description = "Let hooks reach this network although it is not public, such as 127.0.0.1 or 10.1.0.0/16, and without encryption. May be given more than once.", HelpName = "NETWORK",
@@ -64,6 +70,7 @@ public sealed class ServeOptions
     public ServeOptions()
     {
         KeepHistory.Validators.Add(result => Inputs.Between(result, "--keep-history", 1, 36_500));
+        KeepRecordings.Validators.Add(result => Inputs.Between(result, "--keep-recordings", 0, 36_500));
         AgentGoals.Validators.Add(result => Inputs.Between(result, "--agent-goals", 0.1, 10_000));
         HookAllow.Validators.Add(result =>
         {
@@ -94,7 +101,7 @@ public sealed class ServeOptions
 
     public void AddTo(Command command)
     {
-        foreach (var option in (Option[])[Listen, Port, Log, Otlp, OpenMetrics, HookAllow, Models, NoLocalModels, AgentGoals, KeepHistory])
+        foreach (var option in (Option[])[Listen, Port, Log, Otlp, OpenMetrics, HookAllow, Models, NoLocalModels, AgentGoals, KeepHistory, KeepRecordings])
             command.Options.Add(option);
     }
 
@@ -113,6 +120,7 @@ public sealed class ServeOptions
             FindsModels = !parsed.GetValue(NoLocalModels),
             AgentGoalsPerSecond = parsed.GetValue(AgentGoals),
             HistoryKept = TimeSpan.FromDays(parsed.GetValue(KeepHistory)),
+            RecordingsKept = parsed.GetValue(KeepRecordings) is > 0 and var days ? TimeSpan.FromDays(days) : null,
             HookNetworks = [.. (parsed.GetValue(HookAllow) ?? []).Select(network => NetworkOf(network)!.Value)],
             Traces = collector is not null
                 ? new TraceOptions(new Uri(collector), surroundings.Environment("OTEL_EXPORTER_OTLP_PROTOCOL") is "grpc")

@@ -38,6 +38,16 @@ internal static class MoneyViews
             "No calls of models in that time.");
     }
 
+    public static void WriteRequest(Terminal terminal, RequestUsageView request) => Tables.Write(
+        terminal,
+        ["Model", "Outcome", "Input", "Cached", "Cache write", "Output", "Reasoning", "Cost"],
+        request.Attempts.Select(attempt => (IReadOnlyList<string>)
+        [
+            attempt.Model, Word(attempt.Outcome) + (attempt.IsEstimated ? ", estimated" : ""), Number(attempt.InputTokens), Number(attempt.CachedInputTokens), Number(attempt.CacheWriteTokens),
+            Number(attempt.OutputTokens), Number(attempt.ReasoningTokens), attempt.CostNanos is { } cost ? Amounts.Text(cost) : "no price",
+        ]),
+        "Nobody was asked.");
+
     public static void WritePrices(Terminal terminal, IReadOnlyList<PriceView> prices) => Tables.Write(
         terminal,
         ["Provider", "Model", "From", "Input", "Cached", "Cache write", "Output", "Reasoning", ""],

@@ -10,6 +10,7 @@ using Astra.Kernel;
 using Astra.Llm;
 using Astra.Llm.Recording;
 using Astra.Llm.Config;
+using Astra.Llm.Money;
 using Astra.Postgres;
 using Astra.Postgres.Cluster;
 using Astra.Tools.Catalog;
@@ -28,13 +29,13 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
     private const string HomeTenantName = "default";
 
     private static readonly TimeSpan DrainTimeMax = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan SegmentCheckPeriod = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan KeepingPeriod = TimeSpan.FromMinutes(1);
 
     private readonly ServerLog _log = new(options.Log, options.IsJsonLog);
     private readonly TaskCompletionSource _stopRequested = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CancellationTokenSource _stopping = new();
     private readonly Stack<Func<ValueTask>> _started = new();
-    private Task _segments = Task.CompletedTask;
+    private Task _keeping = Task.CompletedTask;
     private Uri? _address;
     private volatile string? _failure;
 
@@ -71,8 +72,8 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
         var feed = new ProgressFeed();
         var recorder = Owned(new Recorder(store.Recordings, TimeProvider.System, Say));
         var replays = new ReplaySessions();
-        var tapes = new GoalTapes(recorder, store.Recordings, replays, TimeProvider.System);
-        var (hooks, courier) = await OpenHooksAsync(store, cancellationToken);
+        var tapes = new GoalTapes(recorder, store.Recordings, replays, TimeProvider.System, options.RecordingsKept);
+        var (hooks, courier) = await OpenHooksAsync(store, node.Self.Node, cancellationToken);
         ModelDesk? desk = null;
         var money = Owned(await MoneyHost.OpenAsync(
             store, node.Self.Node.Value, options.DataDirectory, Environment.GetEnvironmentVariable("CREDENTIALS_DIRECTORY"), new ProviderPlaces(() => desk?.Config).IsRemote, courier.Hear, Say,
@@ -105,7 +106,7 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
                 DatabaseProblem = token => ProblemOfAsync(store, token),
                 DatabaseCommits = async token => await store.CountCommitsAsync(token),
                 RequestStop = () => _stopRequested.TrySetResult(),
-                OnError = (where, error, ids) => _log.Error($"error in {where}: {(options.Verbose ? error : error.Message)}", ids with { Node = node.Self.Node.Value }),
+                OnError = (where, error, ids) => _log.Error($"error in {where}: {(options.Verbose ? error : Notices.KindOf(error))}", ids with { Node = node.Self.Node.Value }),
             });
         await ListenAsync(gateway, cancellationToken);
         // The first shards are at work before the last ones are loaded.
@@ -113,7 +114,7 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
         _started.Push(() => StopWorkAsync(host));
         await node.StartAsync();
         courier.Start();
-        _segments = KeepSegmentsAsync(store);
+        _keeping = KeepAsync(store, money.Metrics);
         Say($"listening on {Address}");
     }
 
@@ -121,7 +122,7 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
     {
         _stopRequested.TrySetResult();
         await _stopping.CancelAsync();
-        await _segments;
+        await _keeping;
         while (_started.TryPop(out var stop))
             await stop();
         _stopping.Dispose();
@@ -147,6 +148,7 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
         };
         var node = Owned(new KernelNode(ports, LimitsOf(options), new NodeRegistration(held.Node, _address.ToString().TrimEnd('/'), Guid.NewGuid())));
         node.OnNotice = notice => Hear(notice, node.Self.Node);
+        store.Projection.OnQuarantined = (tenant, goal) => _log.Warn(Notices.Quarantined(goal), new LogIds { Node = node.Self.Node.Value, Tenant = tenant.Value, Goal = goal.Value, Shard = goal.Shard.Value });
         return (store, node, bus);
     }
 
@@ -156,12 +158,12 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
         AgentGoalsBurst = Math.Max(1, (int)(options.AgentGoalsPerSecond * ServerOptions.AgentGoalsBurstPerRate)),
     };
 
-    private async ValueTask<(HookDesk, HookCourier)> OpenHooksAsync(PostgresStore store, CancellationToken cancellationToken)
+    private async ValueTask<(HookDesk, HookCourier)> OpenHooksAsync(PostgresStore store, NodeId node, CancellationToken cancellationToken)
     {
         var secrets = new HookSecrets(await store.ReadFleetSecretAsync(cancellationToken));
         var sender = Owned(new WebhookSender(secrets, new AddressRules(options.HookNetworks), TimeProvider.System));
         var metrics = Owned(new HookMetrics(store.Hooks));
-        var courier = Owned(new HookCourier(store.Hooks, sender, metrics, TimeProvider.System, Say));
+        var courier = Owned(new HookCourier(store.Hooks, sender, metrics, TimeProvider.System, notice => _log.Warn(notice.Sentence, Notices.Ids(notice) with { Node = node.Value })));
         store.Projection.OnDeaths = courier.Hear;
         return (new HookDesk(store.Hooks, secrets, sender, metrics, TimeProvider.System), courier);
     }
@@ -224,27 +226,35 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
         await host.DisposeAsync();
     }
 
-    private async Task KeepSegmentsAsync(PostgresStore store)
+    /// <summary>Looks after what grows: the segments of the log, and what is recorded of goals.</summary>
+    private async Task KeepAsync(PostgresStore store, MoneyMetrics metrics)
     {
-        var keeper = new SegmentKeeper(store.Segments, options.HistoryKept, TimeProvider.System, Say);
-        using var timer = new PeriodicTimer(SegmentCheckPeriod);
+        var segments = new SegmentKeeper(store.Segments, options.HistoryKept, TimeProvider.System, Say);
+        var recordings = new RecordingKeeper(store.Recordings, options.RecordingsKept, TimeProvider.System, metrics.CountForgotten);
+        using var timer = new PeriodicTimer(KeepingPeriod);
         try
         {
             while (await timer.WaitForNextTickAsync(_stopping.Token))
             {
-                try
-                {
-                    await keeper.LookAsync(_stopping.Token);
-                }
-                catch (Exception e) when (e is not OperationCanceledException)
-                {
-                    Say($"the log's segments could not be looked after, and will be in a minute: {e.Message}");
-                }
+                await TryAsync("the log's segments", segments.LookAsync);
+                await TryAsync("recordings of goals", recordings.LookAsync);
             }
         }
         catch (OperationCanceledException)
         {
             // The server stops.
+        }
+
+        async Task TryAsync(string what, Func<CancellationToken, ValueTask> look)
+        {
+            try
+            {
+                await look(_stopping.Token);
+            }
+            catch (Exception e) when (e is not OperationCanceledException)
+            {
+                Say($"{what} could not be looked after, and will be later: {e.Message}");
+            }
         }
     }
 
@@ -263,6 +273,9 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
 
     private void Hear(KernelNotice notice, NodeId node)
     {
+        // Said where the rows were refused: the kernel's notice does not know whose goal it is.
+        if (notice is KernelNotice.GoalQuarantined)
+            return;
         var (sentence, ids) = (Notices.Sentence(notice), Notices.Ids(notice) with { Node = node.Value });
         if (notice is not KernelNotice.NodeFailed)
         {

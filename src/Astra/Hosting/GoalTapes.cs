@@ -7,14 +7,22 @@ using Astra.Sdk;
 namespace Astra.Hosting;
 
 /// <summary>What was recorded of goals, of models and of tools alike, for whoever replays them.</summary>
-public sealed class GoalTapes(Recorder recorder, IRecordingStore store, ReplaySessions sessions, TimeProvider clock) : IGoalTapes, IToolRecords
+/// <param name="kept">For how long after a goal's end; null for good.</param>
+public sealed class GoalTapes(Recorder recorder, IRecordingStore store, ReplaySessions sessions, TimeProvider clock, TimeSpan? kept = null) : IGoalTapes, IToolRecords
 {
-    public void Add(TenantId tenant, GoalId goal, TaskId task, ToolCall call, ToolResult result)
+    public void Add(TenantId tenant, GoalId goal, TaskId task, ToolCall call, ToolResult result) => Add(tenant, goal, task, call, AstraJson.Write(result));
+
+    public void AddFailure(TenantId tenant, GoalId goal, TaskId task, ToolCall call, RecordedFailure failure) => Add(tenant, goal, task, call, AstraJson.Write(failure));
+
+    private void Add(TenantId tenant, GoalId goal, TaskId task, ToolCall call, byte[] answer)
     {
-        var answer = AstraJson.Write(result);
         if (answer.Length <= Recorder.AnswerBytesMax)
             recorder.Add(new Recording(tenant, goal, task, RecordingKind.Tool, Guid.CreateVersion7(), clock.GetUtcNow(), DigestOf(call), call.Tool, answer));
     }
+
+    public string? WhyForgotten(DateTimeOffset endedAt) => kept is { } lifetime && endedAt < clock.GetUtcNow() - lifetime
+        ? $"its recordings are forgotten: they are kept for {lifetime.TotalDays:0.##} day{(lifetime.TotalDays is 1 ? "" : "s")} after a goal has ended (`astra serve --keep-recordings`)."
+        : null;
 
     public async ValueTask<IGoalTape?> OpenAsync(TenantId tenant, GoalId goal, CancellationToken cancellationToken)
     {
@@ -34,7 +42,12 @@ public sealed class GoalTapes(Recorder recorder, IRecordingStore store, ReplaySe
         {
             var request = DigestOf(call);
             if (session.Take(task, RecordingKind.Tool, request) is { } recording)
-                return AstraJson.Read<ToolResult>(recording.Answer.Span);
+            {
+                // A failure has words, and a result an output; neither has both.
+                return AstraJson.Parse(recording.Answer.Span).TryGetProperty("failure", out _)
+                    ? throw AstraJson.Read<RecordedFailure>(recording.Answer.Span).ToException()
+                    : AstraJson.Read<ToolResult>(recording.Answer.Span);
+            }
             session.Miss($"Task {task.Value} calls the tool {call.Tool} with something that it has no recording of (request {request.ToString()[..16]}…).");
             return null;
         }

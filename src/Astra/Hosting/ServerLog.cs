@@ -35,7 +35,7 @@ public sealed class ServerLog(TextWriter output, bool isJson)
             ? System.Text.Encoding.UTF8.GetString(AstraJson.Write(new Line
             {
                 At = TimeProvider.System.GetUtcNow(), Level = level, Message = sentence, NodeId = ids.Node,
-                TenantId = ids.Tenant, GoalId = ids.Goal, TaskId = ids.Task, Attempt = ids.Attempt, Shard = ids.Shard, Actor = ids.Actor, TraceId = ids.Goal is { } goal ? GoalTraces.TraceIdOf(goal) : null,
+                TenantId = ids.Tenant, GoalId = ids.Goal, TaskId = ids.Task, Attempt = ids.Attempt, Shard = ids.Shard, Actor = ids.Actor, HookId = ids.Hook, MessageId = ids.Message, TraceId = ids.Goal is { } goal ? GoalTraces.TraceIdOf(goal) : null,
             }))
             : $"{TimeProvider.System.GetLocalNow():HH:mm:ss.fff} {sentence}";
         lock (output)
@@ -57,6 +57,8 @@ public sealed class ServerLog(TextWriter output, bool isJson)
         public int? Attempt { get; init; }
         public int? Shard { get; init; }
         public string? Actor { get; init; }
+        public Guid? HookId { get; init; }
+        public Guid? MessageId { get; init; }
         public string? TraceId { get; init; }
     }
 }

@@ -7,6 +7,7 @@ public sealed record ServerOptions
     public const double AgentGoalsPerSecondDefault = 10;
     public const int AgentGoalsBurstPerRate = 10;
     public const double HistoryDaysDefault = 90;
+    public const double RecordingsDaysDefault = 30;
 
     public required string DataDirectory { get; init; }
 
@@ -41,6 +42,9 @@ public sealed record ServerOptions
 
     /// <summary>How long the log keeps what happened to goals that are over.</summary>
     public TimeSpan HistoryKept { get; init; } = TimeSpan.FromDays(HistoryDaysDefault);
+
+    /// <summary>How long what a goal's tasks were answered is kept after its end; null keeps it for good.</summary>
+    public TimeSpan? RecordingsKept { get; init; } = TimeSpan.FromDays(RecordingsDaysDefault);
 
     /// <summary>Where traces go; null makes none.</summary>
     public TraceOptions? Traces { get; init; }

@@ -31,6 +31,10 @@ public sealed partial class FakeServer
         UsageGrouping by = UsageGrouping.Model, DateTimeOffset? from = null, DateTimeOffset? to = null, int limit = 50, CancellationToken cancellationToken = default) =>
         Called($"usage {by} {limit}", new UsageView(by, DateTimeOffset.UnixEpoch, DateTimeOffset.UnixEpoch.AddDays(1), [new UsageSumView("openai/gpt-x", 2, 1_200, 0, 0, 34, 0, 45_000, 1)]));
 
+    public Task<RequestUsageView> GetRequestUsageAsync(Guid request, CancellationToken cancellationToken = default) => Called(
+        $"usage of {request}",
+        new RequestUsageView(request, 45_000, [new(DateTimeOffset.UnixEpoch, "openai/gpt-x", AttemptEnd.Cut, true, 1_200, 0, 0, 34, 0, 45_000, 12), new(DateTimeOffset.UnixEpoch, "box/m", AttemptEnd.Completed, false, 7, 0, 0, 1, 0, null, 3)]));
+
     public Task<IReadOnlyList<PriceView>> ListPricesAsync(CancellationToken cancellationToken = default) => Task.FromResult<IReadOnlyList<PriceView>>(
         [new PriceView("*", "gpt-x", DateTimeOffset.UnixEpoch, new RatesView(1_250_000_000, 125_000_000, 1_250_000_000, 10_000_000_000, 10_000_000_000), IsBuiltIn: true)]);
 

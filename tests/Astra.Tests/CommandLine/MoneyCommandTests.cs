@@ -31,6 +31,9 @@ public sealed class MoneyCommandTests : IDisposable
     public async Task Usage_and_prices_are_tables_in_dollars()
     {
         Assert.Contains((await _world.TypeAsync("usage", "--by", "agent")).Lines, line => line.Contains("1,200") && line.Contains("$0.000045 and 1 calls without a price"));
+        var one = await _world.TypeAsync("usage", "--request", "0196a3c2-0000-7000-8000-000000000001");
+        Assert.Contains(one.Lines, line => line.Contains("openai/gpt-x") && line.Contains("cut, estimated") && line.Contains("$0.000045"));
+        Assert.Contains(one.Lines, line => line.Contains("box/m") && line.Contains("completed") && line.Contains("no price"));
         Assert.Contains((await _world.TypeAsync("price", "list")).Lines, line => line.Contains("gpt-x") && line.Contains("$1.25") && line.Contains("$0.125") && line.Contains("built in"));
         await _world.TypeAsync("price", "set", "p", "m", "--input", "3", "--cached", "0.3", "--output", "15", "--large-above", "200000", "--large-input", "6", "--large-output", "22.5");
         Assert.Contains(_world.Server.Calls, call => call.StartsWith("price p/m ", StringComparison.Ordinal) && call.Contains("CachedInputNanos = 600000000", StringComparison.Ordinal));

@@ -70,4 +70,25 @@ public sealed class ProfileStoreTests(PostgresFixture postgres) : IAsyncLifetime
         await _database.ScalarAsync("DELETE FROM agents WHERE name = 'writer'", "astra_journal");
         Assert.Null(await _store.Profiles.FindAsync(_tenant, "writer", null, Ct));
     }
+
+    [Fact]
+    public async Task A_profile_that_was_removed_is_remembered_until_its_name_is_somebody_elses()
+    {
+        await RemoveAsync("writer");
+        Assert.Equal(AgentProfile.Class, await _store.Agents.FindClassAsync(_tenant, "writer", Ct));
+        Assert.Null(await _store.Agents.FindClassAsync(await _store.Tenants.EnsureAsync("other", Ct), "writer", Ct));
+        // Code of that name comes: it is the code's, and stays so when that goes.
+        await _store.Agents.RegisterAsync(_tenant, new AgentDefinition("writer", null, ""), Ct);
+        Assert.Equal("writer", await _store.Agents.FindClassAsync(_tenant, "writer", Ct));
+        await RemoveAsync("writer");
+        Assert.Null(await _store.Agents.FindClassAsync(_tenant, "writer", Ct));
+
+        async Task RemoveAsync(string agent)
+        {
+            var shard = new ShardId(0);
+            var epoch = new Epoch((long)(await _database.ScalarAsync("SELECT epoch FROM shards WHERE shard = 0"))!);
+            Assert.Equal(AgentSaveOutcome.Saved, await _store.Agents.RemoveAsync(shard, epoch, _tenant, agent, Ct));
+            Assert.NotEqual(AgentSaveOutcome.Saved, await _store.Agents.RemoveAsync(shard, epoch, _tenant, agent, Ct));
+        }
+    }
 }

@@ -76,7 +76,7 @@ public sealed class HookTests : IAsyncDisposable
     [Fact]
     public async Task A_receiver_that_was_away_or_answered_an_error_gets_the_message_when_it_is_back()
     {
-        await _machine.ServeAsync(_machine.Data, Allow, Loopback);
+        var server = await _machine.ServeAsync(_machine.Data, Allow, Loopback, "--log", "json");
         using var client = await AstraMachine.ClientAsync(_machine.Data);
         await using var worker = await TestWorker.StartAsync(client, Key, TestWorker.Picky());
         var (id, secret) = await AddAsync();
@@ -100,6 +100,11 @@ public sealed class HookTests : IAsyncDisposable
         await DieAsync(client, "bad-salty");
         await Eventually.HoldsAsync("it is given up", async () => (await client.GetHookAsync(Guid.Parse(id), None)).Deliveries is [{ State: DeliveryState.Failed, Attempt: 1, Status: 410 }, ..]);
         Assert.Contains("410", (await _machine.Astra("hook", "list").EndsWithAsync(0)).Out, StringComparison.Ordinal);
+        // The log says whose it is in fields of their own, and nothing of what was sent or answered.
+        var line = JsonElement.Parse(await server.SaysAsync("was given up after try 1"));
+        Assert.Equal((Guid.Parse(id), "warning"), (line.GetProperty("hookId").GetGuid(), line.GetProperty("level").GetString()));
+        Assert.Contains(line.GetProperty("messageId").GetGuid().ToString(), line.GetProperty("message").GetString()!, StringComparison.Ordinal);
+        Assert.True(line.TryGetProperty("tenantId", out _));
     }
 
     [Fact]

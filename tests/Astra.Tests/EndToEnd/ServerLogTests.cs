@@ -66,6 +66,40 @@ public sealed partial class ServerLogTests(PostgresFixture postgres) : IAsyncDis
     }
 
     [Fact]
+    public async Task A_goal_in_quarantine_is_a_line_with_its_tenant_and_without_what_the_tables_have_against_it()
+    {
+        await using var database = await postgres.CreateDatabaseAsync();
+        var server = await _machine.ServeAsync(_machine.Data, "--database", database.Address, "--log", "json");
+        using var client = await AstraMachine.ClientAsync(_machine.Data);
+        await database.ScalarAsync($"ALTER TABLE astra.goals ADD CONSTRAINT no_{Content} CHECK (title <> '{Content}')");
+        var goal = await client.SubmitAsync(TestWorker.Meal("nothing") with { Title = Content }, cancellationToken: None);
+        var line = JsonElement.Parse(await server.SaysAsync("is in quarantine"));
+        var home = (Guid)(await database.ScalarAsync("SELECT tenant FROM astra.tenants WHERE name = 'default'"))!;
+        Assert.Equal((home, goal.Id, "warning"), (line.GetProperty("tenantId").GetGuid(), line.GetProperty("goalId").GetGuid(), Text(line, "level")));
+        Assert.Equal($"goal {goal.Id} is in quarantine, its rows are not kept up; see `astra goal quarantine list`", Text(line, "message"));
+        Assert.True(line.TryGetProperty("shard", out _));
+        Assert.DoesNotContain(Content, server.Error, StringComparison.OrdinalIgnoreCase);
+    }
+
+    [Fact]
+    public async Task A_mistake_of_the_server_is_a_line_with_its_place_and_its_kind_and_nothing_that_somebody_sent()
+    {
+        await using var database = await postgres.CreateDatabaseAsync();
+        var server = await _machine.ServeAsync(_machine.Data, "--database", database.Address, "--log", "json");
+        using var client = await AstraMachine.ClientAsync(_machine.Data);
+        // PostgreSQL repeats the row in the details of such an error, and the constraint's name in its message.
+        await database.ScalarAsync($"ALTER TABLE astra.agents ADD CONSTRAINT no_{Content} CHECK (name <> '{Content}')");
+        var refused = await Assert.ThrowsAsync<AstraException>(() => client.RegisterAgentAsync(new AgentRegistration(Content, ""), None));
+        Assert.Equal(500, refused.Status);
+        Assert.Equal(404, (await Assert.ThrowsAsync<AstraException>(() => client.GetAgentAsync($"{Content}%0Ax", None))).Status);
+        var line = JsonElement.Parse(await server.SaysAsync("error in"));
+        Assert.StartsWith("error in POST /api/v1/agents", Text(line, "message"), StringComparison.Ordinal);
+        Assert.EndsWith("PostgresException, SQLSTATE 23514; `--verbose` says more", Text(line, "message"), StringComparison.Ordinal);
+        Assert.True(line.TryGetProperty("tenantId", out _));
+        Assert.DoesNotContain(Content, server.Error, StringComparison.OrdinalIgnoreCase);
+    }
+
+    [Fact]
     public async Task A_thousand_failures_in_a_second_are_fifty_lines_and_one_that_counts_the_rest()
     {
         var output = new StringWriter();

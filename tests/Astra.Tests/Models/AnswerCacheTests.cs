@@ -366,6 +366,35 @@ public sealed class AnswerCacheTests
     }
 
     [Fact]
+    public async Task Forms_that_are_made_for_those_who_waited_along_take_room_too()
+    {
+        await using var world = await ModelWorld.StartAsync();
+        var gate = new TaskCompletionSource();
+        var provider = world.Provider(_ => new ModelScript([new Until(gate.Task), .. ModelScript.Chat(new string('x', 100_000)).Steps]));
+        await world.ConfigureAsync(provider);
+        await world.Desk.ChangeAsync(config => config with { CacheMegabytes = 1 }, Ct);
+        var (seed, shared) = (0, 0);
+        for (; shared < 30 && seed < 500; seed++)
+        {
+            gate = new TaskCompletionSource();
+            var before = provider.Seen.Count;
+            var first = world.ChatAsync(extra: $"{Zero},\"seed\":{seed}");
+            await Eventually.HoldsAsync("it is asked for", () => Task.FromResult(provider.Seen.Count > before));
+            var second = world.ChatAsync(isStream: true, extra: $"{Zero},\"seed\":{seed}");
+            (await world.Http.GetAsync("/v1/models", Ct)).Dispose();
+            gate.SetResult();
+            await first;
+            shared += (await second).Headers["x-astra-cache"] == "shared" ? 1 : 0;
+        }
+        Assert.Equal(30, shared);
+        // Two forms of 100 kB each: there is room for five.
+        var kept = 0;
+        while (kept < seed && (await world.ChatAsync(extra: $"{Zero},\"seed\":{seed - kept - 1}")).Headers["x-astra-cache"] == "hit")
+            kept++;
+        Assert.InRange(kept, 1, 8);
+    }
+
+    [Fact]
     public async Task What_is_older_than_its_time_is_asked_for_again()
     {
         var clock = new ShiftedClock();

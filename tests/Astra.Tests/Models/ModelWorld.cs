@@ -37,7 +37,7 @@ internal sealed class ModelWorld : IAsyncDisposable
 
     public static async Task<ModelWorld> StartAsync(
         IBudgets? budgets = null, IPrices? prices = null, LocalServers? local = null, string? file = null, TimeProvider? clock = null, IReadOnlyList<Astra.Sdk.ToolDefinition>? tools = null,
-        Agent[]? agents = null)
+        Agent[]? agents = null, TimeSpan? recordingsKept = null)
     {
         var directory = Directory.CreateTempSubdirectory("astra-models-").FullName;
         var home = new TenantId(Guid.NewGuid());
@@ -49,7 +49,7 @@ internal sealed class ModelWorld : IAsyncDisposable
         var (recordings, replays) = (new KeptRecordings(), new ReplaySessions());
         var recorder = new Recorder(recordings, TimeProvider.System, said.Add);
         router.Record(recorder, replays);
-        var tapes = new GoalTapes(recorder, recordings, replays, TimeProvider.System);
+        var tapes = new GoalTapes(recorder, recordings, replays, TimeProvider.System, recordingsKept);
         var server = await ServerFixture.StartAsync(new ServerWorld { Home = home, Models = desk, Budgets = budgets ?? NoBudgets.Instance, Tools = tools ?? [], Tapes = tapes }, "node", agents ?? []);
         var key = await server.NewKeyAsync();
         var http = new HttpClient { BaseAddress = server.Address };

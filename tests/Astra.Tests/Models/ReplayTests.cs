@@ -88,6 +88,22 @@ public sealed class ReplayTests
     }
 
     [Fact]
+    public async Task A_goal_whose_recordings_are_forgotten_is_refused_with_one_sentence_that_says_how_long_they_are_kept()
+    {
+        await using var world = await WorldOf(new Writer(), recordingsKept: TimeSpan.FromTicks(1));
+        var provider = await AnswerAsync(world, request => $"about {request}");
+        using var client = await world.Server.ClientAsync();
+        var goal = await RunAsync(client);
+        Assert.True((await client.ReplayGoalAsync(goal.Id, Ct)).IsSame);
+        world.Recordings.IsKept = _ => false;
+        var asked = provider.Seen.Count;
+        var refused = await Assert.ThrowsAsync<AstraException>(() => client.ReplayGoalAsync(goal.Id, Ct));
+        Assert.Equal(409, refused.Status);
+        Assert.Equal($"Goal {goal.Id} cannot be replayed: its recordings are forgotten: they are kept for 0 days after a goal has ended (`astra serve --keep-recordings`).", refused.Message);
+        Assert.Equal(asked, provider.Seen.Count);
+    }
+
+    [Fact]
     public async Task Code_that_does_something_else_now_is_noticed()
     {
         var writer = new Writer();
@@ -157,9 +173,9 @@ public sealed class ReplayTests
         Assert.Equal(404, (await Assert.ThrowsAsync<AstraException>(() => stranger.ForkGoalAsync(running.Id, "draft", Ct))).Status);
     }
 
-    private static async Task<ModelWorld> WorldOf(Writer writer)
+    private static async Task<ModelWorld> WorldOf(Writer writer, TimeSpan? recordingsKept = null)
     {
-        var world = await ModelWorld.StartAsync(agents: [writer]);
+        var world = await ModelWorld.StartAsync(agents: [writer], recordingsKept: recordingsKept);
         writer.Http = world.Http;
         return world;
     }

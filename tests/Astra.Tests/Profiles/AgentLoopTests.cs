@@ -99,11 +99,37 @@ public sealed class AgentLoopTests
     }
 
     [Fact]
-    public async Task The_limit_of_tokens_ends_the_loop_for_good_and_bounds_each_answer_to_what_is_left()
+    public async Task The_limit_of_tokens_is_never_passed_because_what_may_not_fit_is_not_asked()
     {
-        await using var world = await ProfileWorld.StartAsync(Writer with { Limits = new() { Tokens = 30 } }, (_, _) => ModelScript.Calls(("shell", """{"command":"wc"}""")));
-        await FailsAsync(world, "The model has no answer after 39 tokens; 30 is the limit of writer's profile.");
-        Assert.Equal([30, 17, 4], world.Model.Seen.Select(request => request.Json.GetProperty("max_tokens").GetInt32()));
+        const int Limit = 4_000;
+        await using var world = await ProfileWorld.StartAsync(Writer with { Limits = new() { Tokens = Limit, Steps = 100 } }, (_, _) => ModelScript.Calls(("shell", """{"command":"wc"}""")));
+        await FailsAsync(world, "The model has no answer after");
+        var seen = world.Model.Seen.ToList();
+        Assert.InRange(seen.Count, 2, 20);
+        for (var i = 0; i < seen.Count; i++)
+        {
+            // Of each question every byte may be a token, and its answer is bounded to what is left then; the scripted ones are 13 each.
+            var answer = seen[i].Json.GetProperty("max_tokens").GetInt64();
+            Assert.InRange(answer, 256, Limit - i * 13 - (seen[i].Body.Length - ",\"max_tokens\":1000".Length));
+        }
+    }
+
+    [Fact]
+    public async Task A_question_whose_input_alone_may_pass_the_limit_of_tokens_is_not_asked()
+    {
+        await using var world = await ProfileWorld.StartAsync(Writer with { Limits = new() { Tokens = 20_000 } }, (_, _) => ModelScript.Calls(("shell", """{"command":"wc"}""")));
+        world.Sandbox.Answer = _ => FakeSandbox.Result(new string('x', 30_000));
+        var failure = await FailsAsync(world, "The model has no answer after 13 tokens, and its next question may take ");
+        Assert.EndsWith("; 20000 is the limit of writer's profile.", failure, StringComparison.Ordinal);
+        Assert.Single(world.Model.Seen);
+    }
+
+    [Fact]
+    public async Task A_limit_of_tokens_that_does_not_hold_the_first_question_asks_nobody()
+    {
+        await using var world = await ProfileWorld.StartAsync(Writer with { Limits = new() { Tokens = 30 } }, (_, _) => ModelScript.Chat("hello"));
+        await FailsAsync(world, "The model has no answer after 0 tokens, and its next question may take ");
+        Assert.Empty(world.Model.Seen);
     }
 
     [Fact]
@@ -264,6 +290,17 @@ public sealed class AgentLoopTests
         var work = (await client.GetPlanAsync(goal.Id, Ct)).Tasks.Single(task => task.Name == "work");
         Assert.Equal((FailureKind.Permanent, 1), (work.Failure!.Kind, work.Attempt));
         Assert.StartsWith("No model is configured here, and no local server was found; `astra model add` adds a provider.", work.Failure.Reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_goal_for_an_agent_of_the_class_of_profiles_that_has_none_is_refused()
+    {
+        await using var world = await ProfileWorld.StartAsync(profile: null, (_, _) => ModelScript.Chat("hello"));
+        await world.Client.RegisterAgentAsync(new AgentRegistration("writer", "") { Class = AgentProfile.Class }, Ct);
+        var refused = await Assert.ThrowsAsync<AstraException>(() => world.Client.SubmitAsync(new GoalSubmission { Agent = "writer" }, cancellationToken: Ct));
+        Assert.Equal((422, "Agent writer has no profile; `astra agent add FILE` gives it one."), (refused.Status, refused.Message));
+        await world.Client.SetProfileAsync(Writer, Ct);
+        Assert.Equal(GoalState.Completed, (await world.RunAsync()).State);
     }
 
     /// <summary>The goal fails after one attempt, for the reason.</summary>

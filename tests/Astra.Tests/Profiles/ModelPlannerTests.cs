@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Astra.Llm.Money;
 using Astra.Sdk;
+using Astra.Tests.Api;
 using Astra.Tests.Models;
 
 namespace Astra.Tests.Profiles;
@@ -52,6 +53,32 @@ public sealed class ModelPlannerTests
         Assert.Equal(GoalState.Failed, goal.State);
         Assert.Contains("there is no list there", (await world.StepAsync(goal, "list")).Failure!.Reason, StringComparison.Ordinal);
         Assert.Single(world.Model.Seen);
+    }
+
+    [Fact]
+    public async Task A_plan_with_a_fan_out_runs_to_its_end_with_a_step_for_each_item_and_one_that_joins_them()
+    {
+        const string plan = """
+            {"steps": [
+              {"name": "list", "tool": "list", "input": {}},
+              {"name": "read", "fan_out": {"over": "list.output.files", "step": {"agent": "writer", "input": "Read ${item.name}, number ${index}."}, "join": "sum"}},
+              {"name": "sum", "agent": "writer", "input": "Sum up."}]}
+            """;
+        await using var world = await ProfileWorld.StartAsync(
+            Planner with { Tools = ["list"] }, (count, request) => ModelScript.Chat(count == 1 ? plan : $"<{Task(request)}>"),
+            tools: new ToolDefinition { Name = "list", Version = "1", Command = ["/bin/list"] });
+        world.Sandbox.Answer = _ => FakeSandbox.Result("""{"files": [{"name": "a.txt"}, {"name": "b.txt"}, {"name": "c.txt"}]}""");
+        var goal = await world.RunAsync("Read them all.");
+        Assert.Equal((GoalState.Completed, "<Sum up.>"), (goal.State, goal.Result!.Value.GetProperty("answer").GetString()));
+        var steps = (await world.Client.GetPlanAsync(goal.Id, Ct)).Tasks;
+        Assert.Equal(["list", "plan", "read-1", "read-2", "read-3", "reflect", "sum"], steps.Select(step => step.Name).Order(StringComparer.Ordinal));
+        Assert.All(steps, step => Assert.Equal((TaskState.Completed, 1), (step.State, step.Attempt)));
+        Assert.Equal(["Read a.txt, number 1.", "Read b.txt, number 2.", "Read c.txt, number 3."], world.Model.Seen.Skip(1).SkipLast(1).Select(Task).Order(StringComparer.Ordinal));
+        // Who joins them sees what each part gave.
+        var joined = world.Model.Seen.Last().Json.GetProperty("messages")[1].GetProperty("content").GetString()!;
+        Assert.All((string[])["Step read-1 gave:", "<Read a.txt, number 1.>", "Step read-3 gave:", "<Read c.txt, number 3.>"], words => Assert.Contains(words, joined, StringComparison.Ordinal));
+
+        static string Task(ModelRequest request) => request.Json.GetProperty("messages")[1].GetProperty("content").GetString()!.Split("Task:\n\n")[^1];
     }
 
     [Fact]
