@@ -25,9 +25,10 @@ public sealed class RoutingTests
         var first = world.Provider(_ => Volatile.Read(ref isSlow) ? new ModelScript([new Hang()]) : ModelScript.ChatStream("first"));
         var second = world.Provider(_ => ModelScript.ChatStream("second"));
         await world.ConfigureAsync(first, second);
-        await world.Desk.ChangeAsync(config => config with { Routes = [config.Routes[0] with { Hedge = true }] }, Ct);
         for (var i = 0; i < 45; i++)
             await world.ChatAsync(isStream: true);
+        // Only now: a few of those may have taken long, and would have used up what 45 requests allow.
+        await world.Desk.ChangeAsync(config => config with { Routes = [config.Routes[0] with { Hedge = true }] }, Ct);
         var before = second.Seen.Count;
         Volatile.Write(ref isSlow, true);
         Assert.Equal("second", (await world.ChatAsync(isStream: true)).Words);
@@ -42,7 +43,7 @@ public sealed class RoutingTests
     {
         await using var world = await ModelWorld.StartAsync();
         var count = 0;
-        var first = world.Provider(_ => Interlocked.Increment(ref count) > 40 ? ModelScript.Stream(new Until(Task.Delay(150)), ModelScript.Chunk(ModelScript.Delta("late")), ModelScript.Chunk(ModelScript.Finish), ModelScript.Chunk(ModelScript.Done), ModelScript.LastChunk) : ModelScript.ChatStream("first"));
+        var first = world.Provider(_ => Interlocked.Increment(ref count) > 55 ? ModelScript.Stream(new Until(Task.Delay(2_000)), ModelScript.Chunk(ModelScript.Delta("late")), ModelScript.Chunk(ModelScript.Finish), ModelScript.Chunk(ModelScript.Done), ModelScript.LastChunk) : ModelScript.ChatStream("first"));
         var second = world.Provider(_ => ModelScript.ChatStream("second"));
         await world.ConfigureAsync(first, second);
         await world.Desk.ChangeAsync(config => config with { Routes = [config.Routes[0] with { Hedge = true }] }, Ct);
@@ -55,7 +56,7 @@ public sealed class RoutingTests
     public async Task The_quicker_of_two_gets_the_requests_of_a_route_that_goes_by_latency()
     {
         await using var world = await ModelWorld.StartAsync();
-        var slow = world.Provider(_ => new ModelScript([new Until(Task.Delay(100)), .. ModelScript.Chat("slow").Steps]));
+        var slow = world.Provider(_ => new ModelScript([new Until(Task.Delay(1_000)), .. ModelScript.Chat("slow").Steps]));
         var quick = world.Provider();
         await world.ConfigureAsync(slow, quick);
         await world.Desk.ChangeAsync(config => config with { Routes = [config.Routes[0] with { Balance = Balance.Latency }] }, Ct);
