@@ -21,6 +21,9 @@ public sealed record AgentHostParts
     /// <summary>Null runs no agents that are profiles.</summary>
     public ProfileParts? Profiles { get; init; }
 
+    /// <summary>Null where there are none.</summary>
+    public IAttemptModels? Models { get; init; }
+
     /// <summary>Null keeps nothing of what tools answer.</summary>
     public IToolRecords? Records { get; init; }
 
@@ -105,7 +108,7 @@ public sealed class AgentHost : IMessageWorker, IAsyncDisposable
     /// <summary>A step once more, for a replay: nobody is told how it goes. Null when no agent of this process does it.</summary>
     internal async ValueTask<TaskReport?> RunAgainAsync(Assignment assignment, IToolGate tools, IArtifactStore artifacts, IEffectLedger effects, CancellationToken cancelled) =>
         _runner.Agents.Any(agent => AgentRunner.ExecutorOf(agent.Name) == assignment.Spec.Executor)
-            ? await _runner.RunAsync(WorkMapping.ToWire(assignment), tools, artifacts, effects, static _ => { }, cancelled)
+            ? await _runner.RunAsync(WorkMapping.ToWire(assignment), tools, artifacts, effects, static _ => { }, cancelled, models: ModelsOf(assignment, cancelled))
             : null;
 
     private async ValueTask<TaskReport> RunAsync(Assignment assignment, CancellationToken revoked)
@@ -119,9 +122,20 @@ public sealed class AgentHost : IMessageWorker, IAsyncDisposable
         var tools = _parts.Profiles is { } profiles && (isProfile || IsToolOfAgent(assignment)) ? new ProfileGate(_parts.Tools, profiles.Profiles, subject) : _parts.Tools.For(subject);
         var effects = new LinkEffects(_link.Task, new AttemptId(assignment.Task, assignment.Attempt));
         if (!assignment.Spec.Executor.StartsWith(ToolPrefix, StringComparison.Ordinal))
-            return await (isProfile ? new AgentRunner([new ProfileAgent(_parts.Profiles!, _parts.Catalog, assignment)]) : _runner).RunAsync(
-                WorkMapping.ToWire(assignment), Recorded(tools, assignment), _parts.Artifacts.For(assignment.Tenant), effects, text => Publish(assignment, text), revoked,
-                new LinkGoals(_parts.Node, _link.Task, assignment));
+        {
+            // What an agent has left running asks no models any more, at this goal's cost, when its attempt is over.
+            using var ended = CancellationTokenSource.CreateLinkedTokenSource(revoked);
+            try
+            {
+                return await (isProfile ? new AgentRunner([new ProfileAgent(_parts.Profiles!, _parts.Catalog, assignment)]) : _runner).RunAsync(
+                    WorkMapping.ToWire(assignment), Recorded(tools, assignment), _parts.Artifacts.For(assignment.Tenant), effects, text => Publish(assignment, text), revoked,
+                    new LinkGoals(_parts.Node, _link.Task, assignment), ModelsOf(assignment, ended.Token));
+            }
+            finally
+            {
+                await ended.CancelAsync();
+            }
+        }
 
         var label = assignment.Spec.Executor[ToolPrefix.Length..];
         var input = AstraJson.Parse(assignment.Spec.Input.Span);
@@ -131,6 +145,9 @@ public sealed class AgentHost : IMessageWorker, IAsyncDisposable
     }
 
     private static bool IsToolOfAgent(Assignment assignment) => assignment.Agent is not null && assignment.Spec.Executor.StartsWith(ToolPrefix, StringComparison.Ordinal);
+
+    private IModelEndpoint? ModelsOf(Assignment assignment, CancellationToken ended) => _parts.Models?.Of(
+        new ModelPayer(assignment.Tenant, assignment.Agent ?? assignment.Spec.Executor[AgentRunner.ExecutorOf("").Length..], assignment.Goal, assignment.Task), assignment.Spec.Kind, ended);
 
     private IToolGate Recorded(IToolGate tools, Assignment assignment) =>
         _parts.Records is { } records ? new RecordingGate(tools, records, assignment.Tenant, assignment.Goal, assignment.Task) : tools;
