@@ -53,6 +53,10 @@ internal sealed class OwnerForwarding : IDisposable
                 return;
             await CopyAsync(answer, http);
         }
+        catch (IOException) when (http.Response.HasStarted && !http.RequestAborted.IsCancellationRequested)
+        {
+            throw new BrokenAnswerException();
+        }
         catch (HttpRequestException e) when (!http.Response.HasStarted)
         {
             if (IsHarmlessAgain(e, http.Request) && MovingRequests.TakesBack(http, refusal))

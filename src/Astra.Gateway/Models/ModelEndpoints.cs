@@ -61,7 +61,10 @@ internal sealed class ModelEndpoints(ModelRouter router, AttemptCalls attempts)
                 AnthropicVersion = operation.IsAnthropic() ? (string?)request.Headers["anthropic-version"] : null,
                 AnthropicBeta = operation.IsAnthropic() ? (string?)request.Headers["anthropic-beta"] : null,
             };
-            await router.AnswerAsync(call, new HttpModelReply(http), aborted);
+            var reply = new HttpModelReply(http);
+            await router.AnswerAsync(call, reply, aborted);
+            if (reply.IsBroken)
+                throw new BrokenAnswerException();
         }
         catch (FormatException e)
         {
@@ -98,7 +101,8 @@ internal sealed class ModelEndpoints(ModelRouter router, AttemptCalls attempts)
 
     private async Task FindAsync(HttpContext http)
     {
-        var id = (string?)http.Request.RouteValues["id"] ?? "";
+        // The slash of PROVIDER/MODEL: some clients escape it, and a path keeps that as it is.
+        var id = ((string?)http.Request.RouteValues["id"] ?? "").Replace("%2F", "/", StringComparison.OrdinalIgnoreCase);
         if (router.NamesFor(http.Principal().Tenant).FirstOrDefault(entry => entry.Name == id) is not { Name: not null } found)
         {
             await new ModelDialect(http.Request.Headers.ContainsKey("anthropic-version")).RefuseAsync(http, StatusCodes.Status404NotFound, $"There is no model {id} here.");
