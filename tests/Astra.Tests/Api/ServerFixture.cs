@@ -145,6 +145,7 @@ internal sealed class ServerFixture : IAsyncDisposable
     }
 
     public IBus Bus => _bus;
+    public ServerWorld World => _world;
     public TenantId Home => _world.Home;
     public NodeRegistration Registration => _node.Self;
     public FakeSandbox Sandbox => _world.Sandbox;
