@@ -85,5 +85,6 @@ internal static class Mutants
         PauseIgnored = false,
         LimitIgnored = false,
         AdmissionOff = false,
-        PriorityInversion = false;
+        PriorityInversion = false,
+        SharesUncharged = false;
 }

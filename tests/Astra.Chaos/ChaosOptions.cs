@@ -10,6 +10,7 @@ internal sealed record ChaosOptions
 
         Real servers, workers and a PostgreSQL of its own under load, with real faults; after each one the client's ledger,
         the log, the rows and what the outside world has seen are compared. Exit code 0: all columns of losses are zero.
+        Ctrl-C ends the run after the fault under way, with its report; a second one ends it at once.
 
           --minutes N    how long (10)
           --only KINDS   faults to draw from, separated by commas; --only list tells them

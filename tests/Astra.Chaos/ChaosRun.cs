@@ -20,8 +20,18 @@ internal sealed class ChaosRun(ChaosOptions options, Action<string> say)
     private readonly List<EpisodeResult> _episodes = [];
     private readonly Random _dice = new((int)(options.Seed ^ 0x5eed));
     private readonly TimeSpan _began = Awake.Now;
+    private volatile bool _isEnding;
 
     private TimeSpan Elapsed => Awake.Now - _began;
+
+    /// <summary>No more faults after the one under way; the run ends with its report.</summary>
+    /// <returns>False when it was asked for before.</returns>
+    public bool End()
+    {
+        var isFirst = !_isEnding;
+        _isEnding = true;
+        return isFirst;
+    }
 
     public async Task<ChaosReport> RunAsync(CancellationToken cancellationToken)
     {
@@ -57,7 +67,7 @@ internal sealed class ChaosRun(ChaosOptions options, Action<string> say)
         await CalmAsync(world, auditor, person, cancellationToken);
         samples.Start();
         var end = Elapsed + TimeSpan.FromMinutes(options.Minutes);
-        while (_findings.IsClean && (options.Once || Elapsed < end) && deck.Next() is { } episode)
+        while (_findings.IsClean && !_isEnding && (options.Once || Elapsed < end) && deck.Next() is { } episode)
         {
             await LoadAsync(world, options.IsCalm ? CalmRound : TimeSpan.FromSeconds(1 + _dice.NextDouble() * 1.5), cancellationToken);
             _episodes.Add(await PlayAsync(episode, world, auditor, person, cancellationToken));

@@ -34,12 +34,13 @@ if (ChaosOptions.Parse(words, EpisodeDeck.Kinds, out var problem) is not { } opt
 }
 
 using var interrupted = new CancellationTokenSource();
+var run = new ChaosRun(options, Console.Error.WriteLine);
 using var onInterrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
 using var onTerminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
 try
 {
     Console.Error.WriteLine($"Seed {options.Seed}.");
-    var report = await new ChaosRun(options, Console.Error.WriteLine).RunAsync(interrupted.Token);
+    var report = await run.RunAsync(interrupted.Token);
     Console.WriteLine(options.IsJson ? JsonSerializer.Serialize(report, new JsonSerializerOptions(AstraJson.Options) { WriteIndented = true }) : ReportText.Of(report));
     return report.IsClean ? 0 : 1;
 }
@@ -57,5 +58,8 @@ catch (InvalidOperationException e)
 void Stop(PosixSignalContext context)
 {
     context.Cancel = true;
-    interrupted.Cancel();
+    if (run.End())
+        Console.Error.WriteLine("Ends after this fault, with the report; once more, and it ends at once.");
+    else
+        interrupted.Cancel();
 }

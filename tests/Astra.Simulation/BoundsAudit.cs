@@ -7,9 +7,9 @@ namespace Astra.Simulation;
 
 /// <summary>
 /// Holds each entry against the numbers that somebody was promised: attempts and lost workers, delays and deadlines, limits
-/// and rates, and whose turn it was. Looks at an entry before the model of its goal takes it in.
+/// and rates, whose turn it was, and how long somebody has waited. Looks at an entry before the model of its goal takes it in.
 /// </summary>
-internal sealed class BoundsAudit(Verdict verdict, SimulationOptions options)
+internal sealed class BoundsAudit(Verdict verdict, IClock clock, SimulationOptions options)
 {
     // Nodes' calendars are apart and are set, and it takes a moment until a commit is through.
     private static readonly TimeSpan CalendarSlack = TimeSpan.FromSeconds(10);
@@ -23,11 +23,16 @@ internal sealed class BoundsAudit(Verdict verdict, SimulationOptions options)
     private readonly Dictionary<GoalId, GoalTerms> _goals = [];
     private readonly Dictionary<WorkerId, IReadOnlyCollection<string>> _offers = [];
     private readonly Dictionary<(ShardId, TenantId), Queue<DateTimeOffset>> _submissions = [];
+    private readonly WaitAudit _waits = new(verdict, clock, options);
 
     /// <summary>Nothing but edits and cancellations ever ends what runs: then limits are exact, task by task.</summary>
-    private readonly bool _countsRunning = options is { NodeCount: 1, ShardCount: 1 } && IsCalm(options);
+    private readonly bool _countsRunning = options is { NodeCount: 1, ShardCount: 1 } && options.IsCalm;
 
-    public void Joined(WorkerId worker, WorkerOffer offer) => _offers[worker] = offer.Executors;
+    public void Joined(WorkerId worker, WorkerOffer offer)
+    {
+        _offers[worker] = offer.Executors;
+        _waits.Joined(offer);
+    }
 
     public void Take(IEnumerable<GoalModel> goals, GoalModel goal, Epoch epoch, JournalEntry entry)
     {
@@ -43,7 +48,7 @@ internal sealed class BoundsAudit(Verdict verdict, SimulationOptions options)
             case KernelEvent.GoalResumed:
                 _goals[entry.Goal].IsPaused = false;
                 foreach (var ready in goal.Tasks.Values.Where(task => task.State == TaskState.Ready))
-                    _terms[ready.Id].Wait(epoch, entry);
+                    _terms[ready.Id].Wait(epoch, entry, clock.Elapsed);
                 break;
             case KernelEvent.TaskAdded added:
                 _terms[entry.Task!.Value] = new TaskTerms(added.Spec);
@@ -55,7 +60,7 @@ internal sealed class BoundsAudit(Verdict verdict, SimulationOptions options)
         if (entry.Task is { } id && goal.Find(id) is { } task)
             TakeTask(goals, goal, task, _terms[id], entry);
         if (entry.To == TaskState.Ready || entry.Kind is EventKind.TaskPrioritised or EventKind.TaskReplaced)
-            _terms[entry.Task!.Value].Wait(epoch, entry);
+            _terms[entry.Task!.Value].Wait(epoch, entry, clock.Elapsed);
     }
 
     /// <summary>When all is quiet: whatever had a deadline has met it, one way or the other.</summary>
@@ -68,6 +73,8 @@ internal sealed class BoundsAudit(Verdict verdict, SimulationOptions options)
 
     private void TakeTask(IEnumerable<GoalModel> goals, GoalModel goal, TaskModel task, TaskTerms terms, JournalEntry entry)
     {
+        if (entry.From == TaskState.Running)
+            _waits.Ended(goal.Tenant, task.Id);
         switch (entry.Event)
         {
             case KernelEvent.TaskClaimed claimed:
@@ -110,6 +117,7 @@ internal sealed class BoundsAudit(Verdict verdict, SimulationOptions options)
                 $"Agent {agent ?? "(none)"} of tenant {goal.Tenant} runs more than {SimulationOptions.Limits.RunningTasksPerAgentMax} tasks.");
         }
         CheckTurn(goals, goal, task, terms, entry);
+        _waits.Claimed(goal.Tenant, task, terms.Spec.Executor, terms.ReadySince);
     }
 
     /// <summary>More urgent tasks of the same kind that were ready before on the same shard, in the same life of its owner, are
@@ -138,9 +146,6 @@ internal sealed class BoundsAudit(Verdict verdict, SimulationOptions options)
         verdict.Check(lately.Count <= countMax, $"Shard {entry.Shard} has taken {lately.Count} submissions of tenant {entry.Tenant} within a second; {countMax} is the most.");
     }
 
-    private static bool IsCalm(SimulationOptions options) =>
-        options is { Nodes: { CrashEvery: null, PauseEvery: null, CleanStopEvery: null, OutageEvery: null }, Workers: { VanishShare: 0, LateShare: 0, DisconnectShare: 0 }, Store: { ErrorShare: 0, LostReplyShare: 0, CrashShare: 0 } };
-
     private sealed class GoalTerms(string? agent, int priority)
     {
         public string? Agent => agent;
@@ -158,13 +163,17 @@ internal sealed class BoundsAudit(Verdict verdict, SimulationOptions options)
         public TaskSpec Spec { get; set; } = spec;
         public DateTimeOffset? Deadline { get; set; } = spec.Extras.Deadline;
 
+        /// <summary>Null when it was not to begin at once.</summary>
+        public TimeSpan? ReadySince { get; private set; }
+
         private (string, string?, string?) Kind => (Spec.Executor, Spec.Extras.Queue, Spec.Extras.Requires);
 
         /// <summary>It is ready, or has changed while it was: it takes its place anew.</summary>
-        public void Wait(Epoch epoch, JournalEntry entry)
+        public void Wait(Epoch epoch, JournalEntry entry, TimeSpan now)
         {
             var due = entry.Event is KernelEvent.TaskRetried retried ? retried.DueAt : entry.At;
             _waiting = (epoch, entry.Seq, Spec.Extras.NotBefore > due ? Spec.Extras.NotBefore.Value : due);
+            ReadySince = entry.Event is KernelEvent.TaskRetried || Spec.Extras.NotBefore is not null ? null : now;
             _overtakings = 0;
         }
 

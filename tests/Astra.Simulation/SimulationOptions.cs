@@ -92,6 +92,14 @@ public sealed record SimulationOptions
         SubmissionsPerSecondPerTenantMax = 1,
     };
 
+    /// <summary>No node, worker or commit is ever lost; attempts may fail, and goals are edited.</summary>
+    internal bool IsCalm => this is
+    {
+        Nodes: { CrashEvery: null, PauseEvery: null, CleanStopEvery: null, OutageEvery: null },
+        Workers: { VanishShare: 0, LateShare: 0, DisconnectShare: 0 },
+        Store: { ErrorShare: 0, LostReplyShare: 0, CrashShare: 0 },
+    };
+
     internal KernelLimits NodeLimits => MailboxMax is { } max ? Limits with { ShardMailboxMax = max } : Limits;
 
     public static SimulationOptions Draw(ulong seed)

@@ -40,7 +40,7 @@ public sealed class SimulationRun
         World = new VirtualWorld(Dice.Fork());
         Chaos = World.Node();
         Trace = new Trace(World, write);
-        Bounds = new BoundsAudit(Verdict, options);
+        Bounds = new BoundsAudit(Verdict, World.Clock, options);
         Leases = new LeaseAudit(Verdict, World.Clock);
         Journal = new JournalAudit(Verdict, Trace, Coverage, Bounds);
         Agents = new AgentAudit(Verdict);

@@ -61,7 +61,7 @@ internal sealed class FairOrder<T> where T : FairShare
             Reached = share.Settled;
         var leadMax = Reached - longest / share.Weight;
         share.InAdvance += charge;
-        Move(share, (share.VirtualTime < leadMax ? leadMax : share.VirtualTime) + charge / share.Weight);
+        Move(share, (share.VirtualTime < leadMax ? leadMax : share.VirtualTime) + (Mutants.SharesUncharged ? TimeSpan.Zero : charge / share.Weight));
     }
 
     /// <summary>What was charged in advance is over, and this was used.</summary>

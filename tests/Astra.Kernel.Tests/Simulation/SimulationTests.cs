@@ -36,6 +36,15 @@ public sealed class SimulationTests
         Assert.True(busAnswers > SeedCount / 5, $"The worlds hardly used the bus: {busAnswers} answers.");
     }
 
+    /// <summary>By the program itself, with the settings it has for many worlds. Not in the fast run.</summary>
+    [Fact, Trait("Size", "large")]
+    public void Ten_thousand_worlds_are_clean()
+    {
+        var (exitCode, output, _) = Run("--seeds", "10000");
+        Assert.True(exitCode == 0, output);
+        Assert.Equal("10000 of 10000 seeds were clean.", output.TrimEnd().Split('\n')[^1]);
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(7)]

@@ -58,6 +58,7 @@ public static class MutantCatalog
         ["limit-ignored"] = "No tenant and no agent runs more at once than the node allows.",
         ["admission-off"] = "Submissions beyond the rate are refused at the door.",
         ["priority-inversion"] = "Of two tasks of one kind the more urgent goes first.",
+        ["shares-uncharged"] = "Whoever has used the least slot time is next.",
     };
 
     public static IEnumerable<string> Names => Promises.Keys;
