@@ -16,7 +16,7 @@ internal sealed class OwnerForwarding : IDisposable
     private const string ForwardedHeader = "Astra-Forwarded";
 
     // Bodies are kept so that they can be sent again; beyond this on disk.
-    private const int BodyInMemoryMax = 1 << 20;
+    public const int BodyInMemoryMax = 1 << 20;
 
     private static readonly HashSet<string> NotForwarded = new(StringComparer.OrdinalIgnoreCase)
     {

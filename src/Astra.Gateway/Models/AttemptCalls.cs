@@ -31,7 +31,7 @@ internal sealed class AttemptCalls(KernelNode node, Replies replies)
         if (refusal.Kind == RefusalKind.Elsewhere)
         {
             // Nothing of the body was read yet; from here on it may have to be sent twice.
-            http.Request.EnableBuffering();
+            http.Request.EnableBuffering(OwnerForwarding.BodyInMemoryMax);
             await replies.Of(refusal).ExecuteAsync(http);
         }
         else if (!MovingRequests.TakesBack(http, refusal))
