@@ -102,7 +102,7 @@ public static class Gateway
         }
         if (parts.Models is { } models)
         {
-            new ModelEndpoints(models.Router).Map(app);
+            new ModelEndpoints(models.Router, new AttemptCalls(parts.Node, replies)).Map(app);
             new ModelAdminEndpoints(models, parts.HomeTenant).Map(api);
         }
         new ArtifactEndpoints(parts.Node, parts.Artifacts, replies).Map(api);

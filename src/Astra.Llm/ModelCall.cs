@@ -46,4 +46,10 @@ public interface IModelReply
     void Start(int status, string contentType, long? length);
 
     PipeWriter Body { get; }
+
+    /// <summary>A stream broke off behind what was written, the error among it: it has no end that could be taken for a good one.</summary>
+    void Break()
+    {
+        // Enough for whoever reads the error.
+    }
 }

@@ -21,6 +21,9 @@ public sealed record AgentHostParts
     /// <summary>Null runs no agents that are profiles.</summary>
     public ProfileParts? Profiles { get; init; }
 
+    /// <summary>Null where there are none.</summary>
+    public IAttemptModels? Models { get; init; }
+
     /// <summary>Null keeps nothing of what tools answer.</summary>
     public IToolRecords? Records { get; init; }
 
@@ -110,7 +113,8 @@ public sealed class AgentHost : IMessageWorker, IAsyncDisposable
         var runner = _parts.Profiles is { } profiles && assignment.Spec.Executor == ProfileExecutor
             ? new AgentRunner([new ProfileAgent(profiles with { Models = profiles.Models is { } models ? TapedModels.Replayed(models, tools) : null }, _parts.Catalog, assignment) { PlannedWith = profile }])
             : _runner.Agents.Any(agent => AgentRunner.ExecutorOf(agent.Name) == assignment.Spec.Executor) ? _runner : null;
-        return runner is null ? null : await runner.RunAsync(WorkMapping.ToWire(assignment), tools, artifacts, effects, static _ => { }, cancelled);
+        return runner is null ? null
+            : await runner.RunAsync(WorkMapping.ToWire(assignment), tools, artifacts, effects, static _ => { }, cancelled, models: ModelsOf(assignment, cancelled));
     }
 
     private async ValueTask<TaskReport> RunAsync(Assignment assignment, CancellationToken revoked)
@@ -124,9 +128,20 @@ public sealed class AgentHost : IMessageWorker, IAsyncDisposable
         var tools = _parts.Profiles is { } profiles && (isProfile || IsToolOfAgent(assignment)) ? new ProfileGate(_parts.Tools, profiles.Profiles, subject) : _parts.Tools.For(subject);
         var effects = new LinkEffects(_link.Task, new AttemptId(assignment.Task, assignment.Attempt));
         if (!assignment.Spec.Executor.StartsWith(ToolPrefix, StringComparison.Ordinal))
-            return await (isProfile ? new AgentRunner([new ProfileAgent(Recorded(_parts.Profiles!, assignment), _parts.Catalog, assignment)]) : _runner).RunAsync(
-                WorkMapping.ToWire(assignment), Recorded(tools, assignment, isProfile), _parts.Artifacts.For(assignment.Tenant), effects, text => Publish(assignment, text), revoked,
-                new LinkGoals(_parts.Node, _link.Task, assignment));
+        {
+            // What an agent has left running asks no models any more, at this goal's cost, when its attempt is over.
+            using var ended = CancellationTokenSource.CreateLinkedTokenSource(revoked);
+            try
+            {
+                return await (isProfile ? new AgentRunner([new ProfileAgent(Recorded(_parts.Profiles!, assignment), _parts.Catalog, assignment)]) : _runner).RunAsync(
+                    WorkMapping.ToWire(assignment), Recorded(tools, assignment, isProfile), _parts.Artifacts.For(assignment.Tenant), effects, text => Publish(assignment, text), revoked,
+                    new LinkGoals(_parts.Node, _link.Task, assignment), ModelsOf(assignment, ended.Token));
+            }
+            finally
+            {
+                await ended.CancelAsync();
+            }
+        }
 
         var label = assignment.Spec.Executor[ToolPrefix.Length..];
         var input = AstraJson.Parse(assignment.Spec.Input.Span);
@@ -136,6 +151,9 @@ public sealed class AgentHost : IMessageWorker, IAsyncDisposable
     }
 
     private static bool IsToolOfAgent(Assignment assignment) => assignment.Agent is not null && assignment.Spec.Executor.StartsWith(ToolPrefix, StringComparison.Ordinal);
+
+    private IModelEndpoint? ModelsOf(Assignment assignment, CancellationToken ended) => _parts.Models?.Of(
+        new ModelPayer(assignment.Tenant, assignment.Agent ?? assignment.Spec.Executor[AgentRunner.ExecutorOf("").Length..], assignment.Goal, assignment.Task), assignment.Spec.Kind, ended);
 
     private IToolGate Recorded(IToolGate tools, Assignment assignment, bool isProfile) =>
         _parts.Records is { } records ? new RecordingGate(tools, records, assignment, keepsFailures: isProfile) : tools;

@@ -16,7 +16,7 @@ internal sealed class OwnerForwarding : IDisposable
     private const string ForwardedHeader = "Astra-Forwarded";
 
     // Bodies are kept so that they can be sent again; beyond this on disk.
-    private const int BodyInMemoryMax = 1 << 20;
+    public const int BodyInMemoryMax = 1 << 20;
 
     private static readonly HashSet<string> NotForwarded = new(StringComparer.OrdinalIgnoreCase)
     {
@@ -52,6 +52,10 @@ internal sealed class OwnerForwarding : IDisposable
             if (answer.Headers.Any(header => header.Key.Equals(MovingRequests.UntouchedHeader, StringComparison.OrdinalIgnoreCase)) && MovingRequests.TakesBack(http, refusal))
                 return;
             await CopyAsync(answer, http);
+        }
+        catch (IOException) when (http.Response.HasStarted && !http.RequestAborted.IsCancellationRequested)
+        {
+            throw new BrokenAnswerException();
         }
         catch (HttpRequestException e) when (!http.Response.HasStarted)
         {

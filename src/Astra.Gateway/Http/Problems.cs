@@ -64,6 +64,11 @@ internal sealed class ProblemsForAll(RequestDelegate next, Action<string, Except
             await WriteAsync(http, e.StatusCode, Describe(e));
             return;
         }
+        catch (BrokenAnswerException)
+        {
+            // For the listener; there is nothing to say any more.
+            throw;
+        }
         catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
         {
             return;

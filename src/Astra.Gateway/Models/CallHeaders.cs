@@ -1,3 +1,4 @@
+using System.Globalization;
 using Astra.Llm;
 using Astra.Llm.Caching;
 using Microsoft.AspNetCore.Http;
@@ -5,11 +6,11 @@ using Microsoft.AspNetCore.Http;
 namespace Astra.Gateway;
 
 /// <summary>What a request for a model says beside its body: for whom and for what it is. All of it may be left out.</summary>
-internal sealed record CallHeaders(string? Agent, string? Kind, Guid? Goal, Guid? Task, CallPriority Priority, CacheWish Cache)
+internal sealed record CallHeaders(string? Agent, string? Kind, Guid? Goal, Guid? Task, int? Attempt, CallPriority Priority, CacheWish Cache)
 {
     private const int LabelLengthMax = 200;
 
-    private static readonly CallHeaders None = new(null, null, null, null, CallPriority.Normal, CacheWish.Default);
+    private static readonly CallHeaders None = new(null, null, null, null, null, CallPriority.Normal, CacheWish.Default);
 
     /// <exception cref="FormatException">One of them says what it cannot; the message is for the client.</exception>
     public static CallHeaders Of(HttpRequest request)
@@ -17,10 +18,10 @@ internal sealed record CallHeaders(string? Agent, string? Kind, Guid? Goal, Guid
         var headers = request.Headers;
         // As nearly every request comes.
         if (!headers.ContainsKey("x-astra-agent") && !headers.ContainsKey("x-astra-kind") && !headers.ContainsKey("x-astra-goal")
-            && !headers.ContainsKey("x-astra-task") && !headers.ContainsKey("x-astra-priority") && !headers.ContainsKey("x-astra-cache"))
+            && !headers.ContainsKey("x-astra-task") && !headers.ContainsKey("x-astra-attempt") && !headers.ContainsKey("x-astra-priority") && !headers.ContainsKey("x-astra-cache"))
             return None;
         return new CallHeaders(
-            Label(request, "x-astra-agent"), Label(request, "x-astra-kind"), Id(request, "x-astra-goal"), Id(request, "x-astra-task"),
+            Label(request, "x-astra-agent"), Label(request, "x-astra-kind"), Id(request, "x-astra-goal"), Id(request, "x-astra-task"), AttemptOf(request),
             (string?)headers["x-astra-priority"] switch
             {
                 null or "normal" => CallPriority.Normal,
@@ -41,6 +42,12 @@ internal sealed record CallHeaders(string? Agent, string? Kind, Guid? Goal, Guid
         (string?)request.Headers[name] is not { } label ? null
         : label.Length is > 0 and <= LabelLengthMax && Words.IsPlain(label) ? label
         : throw new FormatException($"{name} is one short line.");
+
+    private static int? AttemptOf(HttpRequest request) =>
+        (string?)request.Headers["x-astra-attempt"] is not { } text ? null
+        : !request.Headers.ContainsKey("x-astra-task") ? throw new FormatException("x-astra-attempt is a number of attempts at a task; say which in x-astra-task.")
+        : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var attempt) ? attempt
+        : throw new FormatException("x-astra-attempt must be a whole number.");
 
     private static Guid? Id(HttpRequest request, string name) =>
         (string?)request.Headers[name] is not { } text ? null

@@ -10,6 +10,11 @@ internal sealed class HttpModelReply(HttpContext http) : IModelReply
 {
     public PipeWriter Body => http.Response.BodyWriter;
 
+    /// <summary>What was sent is not the whole answer.</summary>
+    public bool IsBroken { get; private set; }
+
+    public void Break() => IsBroken = true;
+
     public void SetHeader(string name, string value) => http.Response.Headers[name] = value;
 
     public void Start(int status, string contentType, long? length)

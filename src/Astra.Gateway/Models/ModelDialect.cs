@@ -6,11 +6,14 @@ namespace Astra.Gateway;
 /// <summary>An endpoint for the clients of models: whose errors it answers with, and that a key may also come in `x-api-key`.</summary>
 internal sealed record ModelDialect(bool IsAnthropic)
 {
-    public async Task RefuseAsync(HttpContext http, int status, string sentence)
+    public Task RefuseAsync(HttpContext http, int status, string sentence) => RefuseAsync(http, new ModelRefusal(
+        status, status switch { 401 => "authentication_error", 403 => "permission_error", _ => "invalid_request_error" }, status == 401 ? "invalid_api_key" : null, sentence));
+
+    public async Task RefuseAsync(HttpContext http, ModelRefusal refusal)
     {
-        var refusal = new ModelRefusal(status, status switch { 401 => "authentication_error", 403 => "permission_error", _ => "invalid_request_error" }, status == 401 ? "invalid_api_key" : null, sentence);
         var body = DialectErrors.Body(IsAnthropic, refusal, http.TraceIdentifier);
-        http.Response.StatusCode = status;
+        RefusalHeaders.Set(refusal, (name, value) => http.Response.Headers[name] = value);
+        http.Response.StatusCode = refusal.Status;
         http.Response.ContentType = "application/json";
         http.Response.ContentLength = body.Length;
         http.Response.Headers[IsAnthropic ? "request-id" : "x-request-id"] = http.TraceIdentifier;

@@ -12,7 +12,7 @@ namespace Astra.Gateway;
 /// Models for everyone, as OpenAI's and Anthropic's own clients know them. What is asked is the router's to understand; here it
 /// is read, its sender's tenant is put to it, and its answer is written.
 /// </summary>
-internal sealed class ModelEndpoints(ModelRouter router)
+internal sealed class ModelEndpoints(ModelRouter router, AttemptCalls attempts)
 {
     public void Map(IEndpointRouteBuilder app)
     {
@@ -39,16 +39,32 @@ internal sealed class ModelEndpoints(ModelRouter router)
         try
         {
             var said = CallHeaders.Of(request);
-            using var body = await RequestBody.ReadAsync(request, aborted);
             var key = http.Principal().Key;
             var spender = new Spender(key.Tenant, said.Agent, said.Goal is { } goal ? new GoalId(goal) : null, said.Task is { } task ? new TaskId(task) : null, key.Id);
+            var kind = said.Kind;
+            if (said.Attempt is { } attempt)
+            {
+                // Before the body is read: it may be for another node.
+                var found = await attempts.FindAsync(key.Tenant, spender.Task!.Value, attempt);
+                if (found.Refusal is { } refusal)
+                {
+                    await attempts.RefuseAsync(http, dialect, refusal);
+                    return;
+                }
+                spender = spender with { Agent = found.Value.Agent, Goal = found.Value.Goal };
+                kind ??= found.Value.Kind;
+            }
+            using var body = await RequestBody.ReadAsync(request, aborted);
             var call = new ModelCall(operation, body.Memory, spender)
             {
-                Id = Guid.CreateVersion7(), Kind = said.Kind, Priority = said.Priority, Cache = said.Cache,
+                Id = Guid.CreateVersion7(), Kind = kind, Priority = said.Priority, Cache = said.Cache,
                 AnthropicVersion = operation.IsAnthropic() ? (string?)request.Headers["anthropic-version"] : null,
                 AnthropicBeta = operation.IsAnthropic() ? (string?)request.Headers["anthropic-beta"] : null,
             };
-            await router.AnswerAsync(call, new HttpModelReply(http), aborted);
+            var reply = new HttpModelReply(http);
+            await router.AnswerAsync(call, reply, aborted);
+            if (reply.IsBroken)
+                throw new BrokenAnswerException();
         }
         catch (FormatException e)
         {
@@ -85,7 +101,8 @@ internal sealed class ModelEndpoints(ModelRouter router)
 
     private async Task FindAsync(HttpContext http)
     {
-        var id = (string?)http.Request.RouteValues["id"] ?? "";
+        // The slash of PROVIDER/MODEL: some clients escape it, and a path keeps that as it is.
+        var id = ((string?)http.Request.RouteValues["id"] ?? "").Replace("%2F", "/", StringComparison.OrdinalIgnoreCase);
         if (router.NamesFor(http.Principal().Tenant).FirstOrDefault(entry => entry.Name == id) is not { Name: not null } found)
         {
             await new ModelDialect(http.Request.Headers.ContainsKey("anthropic-version")).RefuseAsync(http, StatusCodes.Status404NotFound, $"There is no model {id} here.");

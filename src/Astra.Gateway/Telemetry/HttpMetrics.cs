@@ -28,7 +28,18 @@ internal sealed class HttpMetrics : IDisposable
     public async Task Count(HttpContext http, RequestDelegate next)
     {
         var began = Stopwatch.GetTimestamp();
-        await next(http);
+        try
+        {
+            await next(http);
+        }
+        finally
+        {
+            Count(http, began);
+        }
+    }
+
+    private void Count(HttpContext http, long began)
+    {
         var route = http.GetEndpoint() is { } endpoint ? _routes.GetOrAdd(endpoint, RouteOf) : _unknown;
         route.Count(http.Response.StatusCode);
         var isStream = http.Response.StatusCode == StatusCodes.Status101SwitchingProtocols || http.Response.ContentType is "text/event-stream";

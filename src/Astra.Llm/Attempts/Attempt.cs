@@ -237,6 +237,7 @@ internal sealed class Attempt : IAsyncDisposable
             return AttemptOutcome.Completed;
         DialectErrors.WriteEvent(_call.Operation, new ModelRefusal(502, "server_error", "upstream_cut", $"The answer broke off: {_failure}"), reply.Body);
         await reply.Body.FlushAsync(_caller);
+        reply.Break();
         return AttemptOutcome.Cut;
     }
 

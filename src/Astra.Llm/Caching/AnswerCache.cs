@@ -126,7 +126,7 @@ internal sealed class AnswerCache(TimeProvider clock, HitCounts hits)
         var reply = flight.NewReply();
         await ask(call, scan, reply, flight.Abandoned);
         if (reply.Whole() is not { } whole)
-            return new Landing(null);
+            return new Landing(null, IsBroken: reply.IsBroken);
         var answer = new CachedAnswer(call.Operation, whole, reply.Model);
         if (IsComplete(call.Operation, whole))
             _store.Add(key, answer);
@@ -150,7 +150,7 @@ internal sealed class AnswerCache(TimeProvider clock, HitCounts hits)
                 else if (landing.Failure is { } failure)
                     throw new InvalidOperationException(failure.Message, failure);
                 else
-                    await RelayAsync(sight, reply, cancellationToken);
+                    await RelayAsync(sight, landing.IsBroken, reply, cancellationToken);
                 return true;
             }
             if (!hasBegun && scan.IsStream && flight.IsStream && sight.Head is { Status: 200 } head)
@@ -170,8 +170,12 @@ internal sealed class AnswerCache(TimeProvider clock, HitCounts hits)
                 if (await reply.Body.FlushAsync(cancellationToken) is { IsCompleted: true } or { IsCanceled: true })
                     return true;
             }
-            if (hasBegun && sight.Landing is not null)
+            if (hasBegun && sight.Landing is { } end)
+            {
+                if (end.IsBroken)
+                    reply.Break();
                 return true;
+            }
             await sight.News.WaitAsync(cancellationToken);
         }
     }
@@ -191,18 +195,20 @@ internal sealed class AnswerCache(TimeProvider clock, HitCounts hits)
         await reply.Body.FlushAsync(cancellationToken);
     }
 
-    /// <summary>A refusal, as the router has put it.</summary>
-    private static async Task RelayAsync(Sight sight, IModelReply reply, CancellationToken cancellationToken)
+    /// <summary>A refusal, as the router has put it, or a stream that broke off before anybody looked.</summary>
+    private static async Task RelayAsync(Sight sight, bool isBroken, IModelReply reply, CancellationToken cancellationToken)
     {
         if (sight.Head is not { } head)
             return;
         foreach (var (name, value) in head.Headers)
             reply.SetHeader(name, value);
         reply.SetHeader(Header, "miss");
-        reply.Start(head.Status, head.ContentType, sight.Pieces.Sum(piece => piece.Bytes.Length));
+        reply.Start(head.Status, head.ContentType, isBroken ? null : sight.Pieces.Sum(piece => piece.Bytes.Length));
         foreach (var piece in sight.Pieces)
             reply.Body.Write(piece.Bytes.Span);
         await reply.Body.FlushAsync(cancellationToken);
+        if (isBroken)
+            reply.Break();
     }
 
     private static void SetHeaders(ReplyHead head, bool isFirst, ModelCall call, IModelReply reply)

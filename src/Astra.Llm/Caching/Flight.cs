@@ -106,7 +106,8 @@ internal sealed record ReplyHead(int Status, string ContentType, IReadOnlyList<(
 /// <summary>How it ended.</summary>
 /// <param name="Answer">Null when there is no whole one: it was refused, or broke off.</param>
 /// <param name="Failure">Something that should not happen; it is the first waiter's to report.</param>
-internal sealed record Landing(CachedAnswer? Answer, Exception? Failure = null);
+/// <param name="IsBroken">A stream broke off; what there is of it is no whole answer.</param>
+internal sealed record Landing(CachedAnswer? Answer, Exception? Failure = null, bool IsBroken = false);
 
 internal readonly record struct Sight(ReplyHead? Head, IReadOnlyList<Piece> Pieces, Landing? Landing, Task News);
 
@@ -115,6 +116,7 @@ internal sealed class FlightReply(Flight flight, Operation operation) : IModelRe
 {
     private readonly List<(string Name, string Value)> _headers = [];
     private readonly FlightBody _body = new(flight, operation);
+    private bool _isBroken;
 
     public int Status { get; private set; }
 
@@ -130,6 +132,10 @@ internal sealed class FlightReply(Flight flight, Operation operation) : IModelRe
         _body.IsEvents = length is null;
         flight.Begin(new ReplyHead(status, contentType, _headers));
     }
+
+    public bool IsBroken => _isBroken || _body.IsTooLong;
+
+    public void Break() => _isBroken = true;
 
     /// <summary>The whole answer in its client's dialect; null when there is none.</summary>
     public byte[]? Whole() => Status != 200 ? null
@@ -150,6 +156,8 @@ internal sealed class FlightBody(Flight flight, Operation operation) : PipeWrite
     private bool _isOver;
 
     public bool IsEvents { get; set; }
+
+    public bool IsTooLong => _isOver;
 
     public override void Advance(int bytes) => _unflushed.Advance(bytes);
 

@@ -28,6 +28,8 @@ internal sealed class KeptReply(IModelReply inner) : IModelReply
         inner.Start(status, contentType, length);
     }
 
+    public void Break() => inner.Break();
+
     /// <summary>Null when it was refused, broke off, or is longer than what is kept.</summary>
     public byte[]? Whole(Operation operation)
     {

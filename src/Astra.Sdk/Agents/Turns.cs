@@ -20,7 +20,7 @@ public abstract class AgentTurn
         init;
     }
 
-    /// <summary>The task that is executed: what a call of a model names as `x-astra-task`, beside the goal as `x-astra-goal`, to be recorded for it.</summary>
+    /// <summary>The task that is executed.</summary>
     public Guid Task { get; internal init; }
 
     /// <summary>Ids derived from the task, the same ones in the same order on every attempt.</summary>
@@ -35,6 +35,13 @@ public abstract class AgentTurn
 
     /// <summary>Where goals for other agents are submitted; null in a turn that somebody made by hand without.</summary>
     public IChildGoals? ChildGoals { get; init; }
+
+    /// <summary>The models of the server, paid by this goal and recorded for it, for as long as the attempt runs.</summary>
+    public IModelClients Models
+    {
+        get => field ?? throw new InvalidOperationException("This turn has no models; give it some as Models.");
+        init;
+    }
 
     private int _submittedCount;
 

@@ -1,8 +1,17 @@
+using Microsoft.Extensions.AI;
+
 namespace Astra.Sdk;
 
 // Models: who offers them, and which names lead to whom.
 public sealed partial class AstraClient
 {
+    /// <summary>A chat with a model, a tier or a route of the server, for the owner of the key.</summary>
+    public IChatClient Chat(string model = "auto") => new ServerChatClient(new HttpModelEndpoint(_requests, attempt: null), model);
+
+    public IEmbeddingGenerator<string, Embedding<float>> Embeddings(string model) => new ServerEmbeddingGenerator(new HttpModelEndpoint(_requests, attempt: null), model);
+
+    internal IModelEndpoint ModelsOf(TaskAttempt attempt) => new HttpModelEndpoint(_requests, attempt);
+
     public Task<ModelsView> ListModelsAsync(CancellationToken cancellationToken = default) => GetAsync<ModelsView>("models", cancellationToken);
 
     public Task<ProviderView> SetProviderAsync(string name, ProviderRequest provider, CancellationToken cancellationToken = default) =>

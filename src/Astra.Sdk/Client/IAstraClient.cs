@@ -134,7 +134,7 @@ public partial interface IAstraClient
 }
 
 /// <summary>The server said no. <see cref="Exception.Message"/> is the server's own sentence.</summary>
-public sealed class AstraException(int status, string title, string message, TimeSpan? retryAfter = null) : Exception(message)
+public class AstraException(int status, string title, string message, TimeSpan? retryAfter = null) : Exception(message)
 {
     public int Status { get; } = status;
     public string Title { get; } = title;

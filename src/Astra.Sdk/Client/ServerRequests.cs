@@ -66,22 +66,28 @@ internal sealed class ServerRequests : IDisposable
     public async Task<HttpResponseMessage> SendAsync(
         HttpMethod method, string path, HttpContent? content, CancellationToken cancellationToken, Action<HttpRequestHeaders>? headers = null)
     {
+        var response = await AskAsync(method, path, content, cancellationToken, headers);
+        if (response.IsSuccessStatusCode)
+            return response;
+        using (response)
+            throw await ToExceptionAsync(response, cancellationToken);
+    }
+
+    /// <summary>Whatever is answered, its body not read yet.</summary>
+    public async Task<HttpResponseMessage> AskAsync(
+        HttpMethod method, string path, HttpContent? content, CancellationToken cancellationToken, Action<HttpRequestHeaders>? headers = null)
+    {
         using var request = new HttpRequestMessage(method, path) { Content = content };
         headers?.Invoke(request.Headers);
-        HttpResponseMessage response;
         try
         {
-            response = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+            return await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
         }
         // A connection that is reset in the very moment in which it is made comes as what the socket said.
         catch (Exception e) when (e is HttpRequestException or SocketException)
         {
             throw new AstraException(0, "No answer", $"No server answers at {Address}: {e.Message}");
         }
-        if (response.IsSuccessStatusCode)
-            return response;
-        using (response)
-            throw await ToExceptionAsync(response, cancellationToken);
     }
 
     public void Dispose() => _http.Dispose();

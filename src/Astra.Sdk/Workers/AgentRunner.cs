@@ -39,7 +39,8 @@ public sealed class AgentRunner
     /// <summary>Never throws: whatever goes wrong is a report.</summary>
     /// <param name="revoked">Cancelled when the attempt is taken away.</param>
     public async ValueTask<TaskReport> RunAsync(
-        TaskAssignment assignment, IToolGate tools, IArtifactStore artifacts, IEffectLedger effects, Action<string> report, CancellationToken revoked, IChildGoals? goals = null)
+        TaskAssignment assignment, IToolGate tools, IArtifactStore artifacts, IEffectLedger effects, Action<string> report, CancellationToken revoked, IChildGoals? goals = null,
+        IModelEndpoint? models = null)
     {
         try
         {
@@ -47,7 +48,7 @@ public sealed class AgentRunner
             if (!_agents.TryGetValue(name, out var agent))
                 throw new PermanentFailureException($"This worker has no agent for {assignment.Executor}.");
             var gate = agent.Tools is { Count: > 0 } methods ? new MethodToolGate(methods, tools) : tools;
-            var turn = new TurnParts(new GoalInfo(assignment.GoalId, assignment.Agent ?? name, assignment.GoalInput), gate, artifacts, report, goals);
+            var turn = new TurnParts(new GoalInfo(assignment.GoalId, assignment.Agent ?? name, assignment.GoalInput), gate, artifacts, report, goals, new ModelClients(models ?? NoModels.Instance));
             var effect = new StepEffect(effects, assignment.Effect ?? new AssignedEffect(assignment.TaskId.ToString("N")));
             return assignment.Kind switch
             {
@@ -62,8 +63,10 @@ public sealed class AgentRunner
         }
         catch (Exception e)
         {
-            // A refusal of the tool gate is about the call, not about the moment: trying again would be refused again.
-            var kind = e is PermanentFailureException or ToolRefusedException or EffectRefusedException or GoalRefusedException { IsPassing: false } ? FailureKind.Permanent : FailureKind.Transient;
+            // A refusal of the tool gate is about the call, not about the moment: trying again would be refused again. Of a
+            // model's refusal the server says which it is.
+            var kind = e is PermanentFailureException or ToolRefusedException or EffectRefusedException or GoalRefusedException { IsPassing: false } or ModelRefusedException { IsPassing: false }
+                ? FailureKind.Permanent : FailureKind.Transient;
             return new TaskReport.Failed(kind, FailureCause.Sentence(e), FailureCause.Fingerprint(e));
         }
     }
@@ -101,7 +104,7 @@ public sealed class AgentRunner
     {
         var plan = await agent.PlanAsync(new PlanningTurn
         {
-            Goal = parts.Goal, Tools = parts.Tools, Artifacts = parts.Artifacts, Report = parts.Report, ChildGoals = parts.Goals,
+            Goal = parts.Goal, Tools = parts.Tools, Artifacts = parts.Artifacts, Report = parts.Report, ChildGoals = parts.Goals, Models = parts.Models,
             Attempt = assignment.Attempt, Clock = Clock(assignment),
             Task = assignment.TaskId, NewId = AttemptSources.Ids(assignment.TaskId),
         }, revoked);
@@ -113,7 +116,7 @@ public sealed class AgentRunner
     {
         var result = await agent.ExecuteAsync(new StepTurn
         {
-            Goal = parts.Goal, Tools = parts.Tools, Artifacts = parts.Artifacts, Report = parts.Report, ChildGoals = parts.Goals,
+            Goal = parts.Goal, Tools = parts.Tools, Artifacts = parts.Artifacts, Report = parts.Report, ChildGoals = parts.Goals, Models = parts.Models,
             Attempt = assignment.Attempt, Clock = Clock(assignment),
             Task = assignment.TaskId, NewId = AttemptSources.Ids(assignment.TaskId),
             Effect = effect, Name = assignment.Name, Kind = assignment.Kind, Input = assignment.Input, Dependencies = ByName(assignment),
@@ -127,7 +130,7 @@ public sealed class AgentRunner
     {
         var result = await agent.ReflectAsync(new ReflectionTurn
         {
-            Goal = parts.Goal, Tools = parts.Tools, Artifacts = parts.Artifacts, Report = parts.Report, ChildGoals = parts.Goals,
+            Goal = parts.Goal, Tools = parts.Tools, Artifacts = parts.Artifacts, Report = parts.Report, ChildGoals = parts.Goals, Models = parts.Models,
             Attempt = assignment.Attempt, Clock = Clock(assignment),
             Task = assignment.TaskId, NewId = AttemptSources.Ids(assignment.TaskId),
             Steps = ByName(assignment),
@@ -205,5 +208,5 @@ public sealed class AgentRunner
 
     private AttemptClock Clock(TaskAssignment assignment) => new(assignment.Now, _machine);
 
-    private sealed record TurnParts(GoalInfo Goal, IToolGate Tools, IArtifactStore Artifacts, Action<string> Report, IChildGoals? Goals);
+    private sealed record TurnParts(GoalInfo Goal, IToolGate Tools, IArtifactStore Artifacts, Action<string> Report, IChildGoals? Goals, IModelClients Models);
 }

@@ -53,7 +53,7 @@ public sealed class AstraWorker
         {
             try
             {
-                await using var session = await ConnectAsync(runner, client.Artifacts, cancellationToken);
+                await using var session = await ConnectAsync(runner, client, cancellationToken);
                 Log($"Connected to {_address} as {session.WorkerId}.");
                 delay = ReconnectDelayMin;
                 await session.RunAsync(DrainTimeMax, cancellationToken);
@@ -72,7 +72,7 @@ public sealed class AstraWorker
         }
     }
 
-    private async Task<WorkerSession> ConnectAsync(AgentRunner runner, IArtifactStore artifacts, CancellationToken cancellationToken)
+    private async Task<WorkerSession> ConnectAsync(AgentRunner runner, AstraClient client, CancellationToken cancellationToken)
     {
         var socket = new ClientWebSocket();
         socket.Options.SetRequestHeader("Authorization", $"Bearer {_apiKey}");
@@ -96,7 +96,7 @@ public sealed class AstraWorker
             };
         }
         var hello = new WorkerFrame.Hello(Name, [.. _agents.Select(agent => new AgentRegistration(agent.Name, agent.Description))], Slots, Together: true, Messages: true) { Capabilities = Capabilities };
-        return await WorkerSession.BeginAsync(new FrameSocket<ServerFrame, WorkerFrame>(socket), hello, runner, artifacts, cancellationToken);
+        return await WorkerSession.BeginAsync(new FrameSocket<ServerFrame, WorkerFrame>(socket), hello, runner, client, cancellationToken);
     }
 
     /// <summary>With jitter, so that a thousand workers do not come back in the same second.</summary>

@@ -10,7 +10,7 @@ internal sealed class WorkerSession : IAsyncDisposable
 
     private readonly FrameSocket<ServerFrame, WorkerFrame> _socket;
     private readonly AgentRunner _runner;
-    private readonly IArtifactStore _artifacts;
+    private readonly AstraClient _client;
     private readonly TaskPool _pool;
     private readonly MessagePool _messages = new();
     private readonly ConcurrentDictionary<TaskAttempt, TaskCompletionSource<ReportAnswer>> _reports = new();
@@ -19,9 +19,9 @@ internal sealed class WorkerSession : IAsyncDisposable
 
     private readonly RemoteGoals _goals;
 
-    private WorkerSession(FrameSocket<ServerFrame, WorkerFrame> socket, string workerId, AgentRunner runner, IArtifactStore artifacts)
+    private WorkerSession(FrameSocket<ServerFrame, WorkerFrame> socket, string workerId, AgentRunner runner, AstraClient client)
     {
-        (_socket, WorkerId, _runner, _artifacts) = (socket, workerId, runner, artifacts);
+        (_socket, WorkerId, _runner, _client) = (socket, workerId, runner, client);
         _pool = new TaskPool(HeartbeatAsync);
         _goals = new RemoteGoals(socket.TrySend);
     }
@@ -29,7 +29,7 @@ internal sealed class WorkerSession : IAsyncDisposable
     public string WorkerId { get; }
 
     public static async Task<WorkerSession> BeginAsync(
-        FrameSocket<ServerFrame, WorkerFrame> socket, WorkerFrame.Hello hello, AgentRunner runner, IArtifactStore artifacts, CancellationToken cancellationToken)
+        FrameSocket<ServerFrame, WorkerFrame> socket, WorkerFrame.Hello hello, AgentRunner runner, AstraClient client, CancellationToken cancellationToken)
     {
         try
         {
@@ -39,7 +39,7 @@ internal sealed class WorkerSession : IAsyncDisposable
             timeout.CancelAfter(WelcomeTimeMax);
             return await socket.ReceiveAsync(timeout.Token) switch
             {
-                ServerFrame.Welcome welcome => new WorkerSession(socket, welcome.WorkerId, runner, artifacts),
+                ServerFrame.Welcome welcome => new WorkerSession(socket, welcome.WorkerId, runner, client),
                 ServerFrame.Error error => throw new AstraException(400, "Refused", error.Reason),
                 null => throw new IOException("The server closed the connection before it welcomed the worker."),
                 var other => throw new IOException($"The server said {other.GetType().Name} where a welcome belongs."),
@@ -170,8 +170,8 @@ internal sealed class WorkerSession : IAsyncDisposable
         return new PooledTask(
             attempt,
             TimeSpan.FromSeconds(assignment.LeaseSeconds),
-            revoked => _runner.RunAsync(assignment, new RemoteTools(this, attempt), _artifacts, new RemoteEffects(this, attempt),
-                text => _socket.TrySend(new WorkerFrame.Progress(attempt.TaskId, attempt.Attempt, text)), revoked, _goals.Of(attempt)),
+            revoked => _runner.RunAsync(assignment, new RemoteTools(this, attempt), _client.Artifacts, new RemoteEffects(this, attempt),
+                text => _socket.TrySend(new WorkerFrame.Progress(attempt.TaskId, attempt.Attempt, text)), revoked, _goals.Of(attempt), _client.ModelsOf(attempt)),
             (report, revoked) => ReportAsync(attempt, report, revoked));
     }
 

@@ -85,7 +85,7 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
         var host = new AgentHost(new AgentHostParts
         {
             Node = node, Agents = [new AuditorAgent(), .. options.Agents], Catalog = catalog, Tools = gate, Artifacts = artifacts, Progress = feed, Records = tapes,
-            Profiles = new ProfileParts(store.Profiles, new RouterModels(models.Router, money.Ledger)),
+            Profiles = new ProfileParts(store.Profiles, new RouterModels(models.Router, money.Ledger)), Models = new RouterEndpoints(models.Router),
         });
         await BuiltIn.RegisterAgentsAsync(host.Agents, home, store.Agents, cancellationToken);
         var gateway = Gateway.Gateway.Build(

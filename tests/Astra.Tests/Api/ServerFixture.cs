@@ -93,7 +93,7 @@ internal sealed class ServerFixture : IAsyncDisposable
         var progress = new ProgressFeed();
         _host = new AgentHost(new AgentHostParts
         {
-            Node = _node, Agents = agents, Catalog = catalog, Tools = tools, Artifacts = artifacts, Progress = progress, Slots = 8, Records = world.Tapes,
+            Node = _node, Agents = agents, Catalog = catalog, Tools = tools, Artifacts = artifacts, Progress = progress, Slots = 8, Records = world.Tapes, Models = world.Models is { } served ? new RouterEndpoints(served.Router) : null,
             Profiles = new ProfileParts(world.Profiles, world.Models is { } desk ? new RouterModels(desk.Router, world.Budgets) : null),
         });
         _app = Astra.Gateway.Gateway.Build(
@@ -145,6 +145,7 @@ internal sealed class ServerFixture : IAsyncDisposable
     }
 
     public IBus Bus => _bus;
+    public ServerWorld World => _world;
     public TenantId Home => _world.Home;
     public NodeRegistration Registration => _node.Self;
     public FakeSandbox Sandbox => _world.Sandbox;

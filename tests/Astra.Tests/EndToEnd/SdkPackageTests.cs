@@ -10,6 +10,11 @@ namespace Astra.Tests.EndToEnd;
 /// <summary>The SDK as its users get it: a package, and nothing else of this repository.</summary>
 public sealed class SdkPackageTests(PostgresFixture postgres) : IAsyncDisposable
 {
+    private const string Abstractions = "microsoft.extensions.ai.abstractions";
+
+    private static readonly string OwnPackages =
+        Environment.GetEnvironmentVariable("NUGET_PACKAGES") ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages");
+
     private readonly AstraMachine _machine = new();
 
     [Fact]
@@ -23,8 +28,11 @@ public sealed class SdkPackageTests(PostgresFixture postgres) : IAsyncDisposable
         foreach (var file in (string[])["Program.cs", "hello-agent.csproj"])
             _machine.Write($"agent/{file}", await File.ReadAllTextAsync(Path.Combine(Repository.Root, "examples/hello-agent", file), TestContext.Current.CancellationToken));
         _machine.Write("agent/nuget.config", """<configuration><packageSources><clear /><add key="packed" value="../packages" /></packageSources></configuration>""");
+        // What the SDK needs itself, as the feed has it that a user has.
+        foreach (var package in Directory.GetFiles(Path.Combine(OwnPackages, Abstractions), "*.nupkg", SearchOption.AllDirectories))
+            File.Copy(package, Path.Combine(_machine.Folder("packages"), Path.GetFileName(package)));
         await DotnetAsync("build", Path.Combine(_machine.Root, "agent"), "-o", Path.Combine(_machine.Root, "built"), "-v", "q", "-p:UseSharedCompilation=false");
-        Assert.Equal(["astra.sdk"], Directory.GetDirectories(Path.Combine(_machine.Root, "restored")).Select(Path.GetFileName));
+        Assert.Equal(["astra.sdk", Abstractions], Directory.GetDirectories(Path.Combine(_machine.Root, "restored")).Select(Path.GetFileName).Order());
 
         await server;
         using var client = await AstraMachine.ClientAsync(_machine.Data);

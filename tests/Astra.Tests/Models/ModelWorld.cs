@@ -86,8 +86,8 @@ internal sealed class ModelWorld : IAsyncDisposable
         using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = new StringContent(body, Encoding.UTF8, "application/json") };
         foreach (var (name, value) in headers)
             request.Headers.TryAddWithoutValidation(name, value);
-        using var response = await Http.SendAsync(request, Ct);
-        return new ModelAnswer(response.StatusCode, await response.Content.ReadAsStringAsync(Ct), response.Headers.ToDictionary(header => header.Key, header => string.Join(",", header.Value), StringComparer.OrdinalIgnoreCase));
+        using var response = await Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, Ct);
+        return await ModelAnswer.ReadAsync(response, Ct);
     }
 
     public async ValueTask DisposeAsync()
@@ -105,6 +105,25 @@ internal sealed class ModelWorld : IAsyncDisposable
 
 internal sealed record ModelAnswer(HttpStatusCode Status, string Text, IReadOnlyDictionary<string, string> Headers)
 {
+    /// <summary>The connection closed before the answer had an end.</summary>
+    public bool IsBroken { get; private init; }
+
+    public static async Task<ModelAnswer> ReadAsync(HttpResponseMessage response, CancellationToken cancellationToken)
+    {
+        using var read = new MemoryStream();
+        var isBroken = false;
+        try
+        {
+            await response.Content.CopyToAsync(read, cancellationToken);
+        }
+        catch (Exception e) when (e is HttpRequestException or IOException)
+        {
+            isBroken = true;
+        }
+        var headers = response.Headers.ToDictionary(header => header.Key, header => string.Join(",", header.Value), StringComparer.OrdinalIgnoreCase);
+        return new ModelAnswer(response.StatusCode, Encoding.UTF8.GetString(read.ToArray()), headers) { IsBroken = isBroken };
+    }
+
     public JsonElement Json => JsonElement.Parse(Text);
     public JsonElement Error => Json.GetProperty("error");
 

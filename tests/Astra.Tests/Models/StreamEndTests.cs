@@ -22,7 +22,8 @@ public sealed class StreamEndTests
         using var response = await world.Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, Ct);
         // Its beginning is out: from here on there is no other provider.
         begun.SetResult();
-        var answer = new ModelAnswer(response.StatusCode, await response.Content.ReadAsStringAsync(Ct), new Dictionary<string, string>());
+        var answer = await ModelAnswer.ReadAsync(response, Ct);
+        Assert.True(answer.IsBroken, "Whoever does not read errors has to hear of it, too.");
         Assert.Equal("half", answer.Words);
         Assert.Equal("upstream_cut", System.Text.Json.JsonElement.Parse(answer.Events[^1]).GetProperty("error").GetProperty("code").GetString());
         Assert.DoesNotContain("[DONE]", answer.Text, StringComparison.Ordinal);
@@ -39,6 +40,7 @@ public sealed class StreamEndTests
         await using var world = await ModelWorld.StartAsync();
         await world.ConfigureAsync(ProviderKind.Anthropic, Short, world.Provider(_ => ModelScript.Stream([.. ModelScript.MessageBegin, ModelScript.MessageDelta("half"), .. Break(how)])));
         var answer = await world.PostAsync("/v1/messages", """{"model":"r","max_tokens":9,"stream":true,"messages":[{"role":"user","content":"hi"}]}""");
+        Assert.True(answer.IsBroken);
         Assert.Contains("event: error\n", answer.Text, StringComparison.Ordinal);
         Assert.Contains("half", answer.Text, StringComparison.Ordinal);
         Assert.DoesNotContain("message_stop", answer.Text, StringComparison.Ordinal);
