@@ -19,6 +19,9 @@ public static class WorkMapping
 {
     private const int ReasonLengthMax = 1_000;
 
+    /// <summary>It says nothing about what was asked, only about now.</summary>
+    public static bool IsPassing(Refusal refusal) => refusal.Kind is RefusalKind.Unavailable or RefusalKind.Overloaded or RefusalKind.Elsewhere;
+
     public static TaskAssignment ToWire(Assignment assignment) => new()
     {
         TaskId = assignment.Task.Value,

@@ -111,8 +111,9 @@ public sealed partial class KernelNode : IAsyncDisposable
         if (known.Refusal is { } unavailable)
             return unavailable;
         if (known.Value is { State: not GoalState.Active } before)
+            // As it is now: it may have come back to memory since, and the rows are behind that.
             return before.RequestDigest == digest
-                ? before
+                ? await GetGoalAsync(caller.Tenant, before.Id)
                 : new Refusal(RefusalKind.Conflict, $"The Idempotency-Key {key} was used before, for another goal ({before.Id}). Use a new key.");
         return await SubmitRelatedAsync(ShardId.OfName(caller.Tenant, key), caller, request, digest, lookedAt);
     }

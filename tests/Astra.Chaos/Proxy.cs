@@ -80,7 +80,7 @@ internal sealed class Proxy : IAsyncDisposable
         try
         {
             await link.Far.ConnectAsync(_target, _stopping.Token);
-            await Task.WhenAll(PumpAsync(link.Near, link.Far), PumpAsync(link.Far, link.Near));
+            await Task.WhenAll(PumpAsync(link, link.Near, link.Far), PumpAsync(link, link.Far, link.Near));
             link.Close();
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException or OperationCanceledException)
@@ -93,21 +93,30 @@ internal sealed class Proxy : IAsyncDisposable
         }
     }
 
-    private async Task PumpAsync(Socket from, Socket to)
+    private async Task PumpAsync(Link link, Socket from, Socket to)
     {
         var buffer = new byte[64 * 1024];
-        while (true)
+        try
         {
-            var count = await from.ReceiveAsync(buffer, SocketFlags.None, _stopping.Token);
-            if (Delay is { Ticks: > 0 } delay)
-                await Task.Delay(delay, _stopping.Token);
-            if (count == 0)
+            while (true)
             {
-                to.Shutdown(SocketShutdown.Send);
-                return;
+                var count = await from.ReceiveAsync(buffer, SocketFlags.None, _stopping.Token);
+                if (Delay is { Ticks: > 0 } delay)
+                    await Task.Delay(delay, _stopping.Token);
+                if (count == 0)
+                {
+                    to.Shutdown(SocketShutdown.Send);
+                    return;
+                }
+                for (var sent = 0; sent < count;)
+                    sent += await to.SendAsync(buffer.AsMemory(sent, count - sent), SocketFlags.None, _stopping.Token);
             }
-            for (var sent = 0; sent < count;)
-                sent += await to.SendAsync(buffer.AsMemory(sent, count - sent), SocketFlags.None, _stopping.Token);
+        }
+        catch
+        {
+            // One side is gone: the other hears of it now, not when it next says something.
+            link.Reset();
+            throw;
         }
     }
 

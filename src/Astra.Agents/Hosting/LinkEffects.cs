@@ -16,9 +16,7 @@ internal sealed class LinkEffects(Task<WorkerLink> link, AttemptId attempt) : IE
 
     private static void Check(Answer<Kernel.Tasks.TaskState> answer)
     {
-        if (answer.Refusal is { Kind: RefusalKind.Unavailable or RefusalKind.Overloaded or RefusalKind.Elsewhere } passing)
-            throw new IOException(passing.Reason);
         if (answer.Refusal is { } refusal)
-            throw new EffectRefusedException(refusal.Reason);
+            throw new EffectRefusedException(refusal.Reason, WorkMapping.IsPassing(refusal));
     }
 }

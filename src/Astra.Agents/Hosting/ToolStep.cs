@@ -47,7 +47,7 @@ internal static class ToolStep
         {
             return new TaskReport.Dropped();
         }
-        catch (EffectRefusedException e)
+        catch (EffectRefusedException e) when (!e.IsPassing)
         {
             return new TaskReport.Failed(FailureKind.Permanent, FailureCause.Sentence(e), FailureCause.Fingerprint(e));
         }

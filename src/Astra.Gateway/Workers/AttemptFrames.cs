@@ -87,7 +87,7 @@ internal sealed class AttemptFrames(FrameSocket<WorkerFrame, ServerFrame> socket
             ? new Refusal(RefusalKind.Late, HeldTasks.NotHeld)
             : await record(ToKernel(attempt));
         socket.TrySend(answer.Refusal is { } refusal
-            ? new ServerFrame.EffectRefused(attempt.TaskId, attempt.Attempt, refusal.Reason)
+            ? new ServerFrame.EffectRefused(attempt.TaskId, attempt.Attempt, refusal.Reason, WorkMapping.IsPassing(refusal))
             : new ServerFrame.EffectRecorded(attempt.TaskId, attempt.Attempt));
     }
 

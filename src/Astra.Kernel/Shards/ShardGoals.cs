@@ -32,10 +32,10 @@ internal sealed class ShardGoals
 
     public Goal? FindByTask(TenantId tenant, TaskId task) => FindByTask(task) is { } goal && goal.Tenant == tenant ? goal : null;
 
-    /// <summary>The goal submitted under a key, as of its last decided event.</summary>
+    /// <summary>The goal submitted under a key, as of its last decided event. One that came back has left more than once.</summary>
     public GoalRow? FindByKey(TenantId tenant, string key) =>
         _byKey.TryGetValue((tenant, key), out var goal) ? goal.ToRow()
-        : _evicted.FirstOrDefault(evicted => evicted.Row.Tenant == tenant && evicted.Row.IdempotencyKey == key).Row;
+        : _evicted.LastOrDefault(evicted => evicted.Row.Tenant == tenant && evicted.Row.IdempotencyKey == key).Row;
 
     /// <summary>From here on nothing leaves unnoticed.</summary>
     public void Open(TimeSpan now) => _remembersSince = now;

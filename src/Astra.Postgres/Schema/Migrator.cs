@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Reflection;
 using Npgsql;
@@ -11,7 +12,10 @@ namespace Astra.Postgres.Schema;
 internal static class Migrator
 {
     /// <summary>Any number will do as long as nobody else on the same database uses it: "astra" in ASCII.</summary>
-    private const string TakeTurn = "SELECT pg_advisory_lock(418447487585)";
+    private const string TryTurn = "SELECT pg_try_advisory_lock(418447487585)";
+
+    private static readonly TimeSpan TurnAskedEvery = TimeSpan.FromSeconds(0.5);
+    private static readonly TimeSpan TurnTimeMax = TimeSpan.FromMinutes(5);
 
     /// <summary>Waiting longer for a busy table would make everybody else wait behind us.</summary>
     private const string NeverBlockLong = "SET lock_timeout = '10s'";
@@ -24,6 +28,7 @@ internal static class Migrator
         )
         """;
 
+    private const string HasHistory = "SELECT to_regclass('schema_migrations') IS NOT NULL";
     private const string ReadVersion = "SELECT COALESCE(max(version), 0) FROM schema_migrations";
     private const string Record = "INSERT INTO schema_migrations (version, name) VALUES ($1, $2)";
 
@@ -34,15 +39,17 @@ internal static class Migrator
 
     public static async ValueTask MigrateAsync(Database database, IProgress<string>? progress, CancellationToken cancellationToken)
     {
-        await BootstrapAsync(database, cancellationToken);
+        await BootstrapAsync(database, progress, cancellationToken);
         await using var connection = await database.OpenAsOwnerAsync(cancellationToken);
-        await ExecuteAsync(connection, TakeTurn, cancellationToken);
+        // Nearly every start finds nothing to do, and then it waits for nobody: the turn of a server whose machine has lost its
+        // power ends only when the database notices.
+        if (await IsTrueAsync(connection, HasHistory, cancellationToken) && await ReadVersionAsync(connection, cancellationToken) == LatestVersion)
+            return;
+        await TakeTurnAsync(connection, progress, cancellationToken);
         await ExecuteAsync(connection, NeverBlockLong, cancellationToken);
         await ExecuteAsync(connection, MakeHistory, cancellationToken);
 
         var current = await ReadVersionAsync(connection, cancellationToken);
-        if (current > LatestVersion)
-            throw new DatabaseException($"The database has schema version {current} and this build knows {LatestVersion}: a newer Astra has migrated it, so run that one or a newer one.");
         var due = Migrations().Where(migration => migration.Version > current).OrderBy(migration => migration.Version).ToArray();
         foreach (var migration in due)
         {
@@ -71,17 +78,16 @@ internal static class Migrator
             WHERE to_regrole(role_name) IS NULL OR NOT pg_has_role(current_user, to_regrole(role_name), 'MEMBER'))
         """;
 
-    private static async ValueTask BootstrapAsync(Database database, CancellationToken cancellationToken)
+    private static async ValueTask BootstrapAsync(Database database, IProgress<string>? progress, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsAdministratorAsync(cancellationToken);
         if (connection.PostgreSqlVersion.Major < Cluster.ServerBinaries.MajorVersionMin)
             throw new DatabaseException($"The server is PostgreSQL {connection.PostgreSqlVersion}: Astra needs {Cluster.ServerBinaries.MajorVersionMin} or later.");
-        await using var question = new NpgsqlCommand(IsSetUp, connection);
-        if (await question.ExecuteScalarAsync(cancellationToken) is true)
+        if (await IsTrueAsync(connection, IsSetUp, cancellationToken))
             return;
         try
         {
-            await ExecuteAsync(connection, TakeTurn, cancellationToken);
+            await TakeTurnAsync(connection, progress, cancellationToken);
             await ExecuteAsync(connection, Resource("Bootstrap.sql"), cancellationToken);
             if (database.IsPrivate)
                 await ExecuteAsync(connection, Resource("AllowLogin.sql"), cancellationToken);
@@ -95,10 +101,35 @@ internal static class Migrator
         }
     }
 
+    /// <summary>Until the connection is closed.</summary>
+    private static async ValueTask TakeTurnAsync(NpgsqlConnection connection, IProgress<string>? progress, CancellationToken cancellationToken)
+    {
+        var began = Stopwatch.GetTimestamp();
+        var isTold = false;
+        while (!await IsTrueAsync(connection, TryTurn, cancellationToken))
+        {
+            if (Stopwatch.GetElapsedTime(began) > TurnTimeMax)
+                throw new DatabaseException($"Another server has been migrating the database for {TurnTimeMax.TotalMinutes} minutes. If there is none, end the session that pg_locks lists with locktype advisory, and start again.");
+            if (!isTold)
+                progress?.Report("Another server is migrating the database; waiting for it");
+            isTold = true;
+            await Task.Delay(TurnAskedEvery, cancellationToken);
+        }
+    }
+
+    /// <exception cref="DatabaseException">A newer build has migrated the database.</exception>
     private static async ValueTask<int> ReadVersionAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(ReadVersion, connection);
-        return (int)(await command.ExecuteScalarAsync(cancellationToken))!;
+        var version = (int)(await command.ExecuteScalarAsync(cancellationToken))!;
+        return version <= LatestVersion ? version
+            : throw new DatabaseException($"The database has schema version {version} and this build knows {LatestVersion}: a newer Astra has migrated it, so run that one or a newer one.");
+    }
+
+    private static async ValueTask<bool> IsTrueAsync(NpgsqlConnection connection, string question, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(question, connection);
+        return await command.ExecuteScalarAsync(cancellationToken) is true;
     }
 
     private static async ValueTask ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken cancellationToken)

@@ -14,8 +14,12 @@ public interface IEffectLedger
 /// <summary>Thrown inside an effect by whoever knows that nothing has left: the step may be tried again.</summary>
 public sealed class EffectNotSentException(string reason, Exception? inner = null) : Exception(reason, inner);
 
-/// <summary>The ledger would not have it: the attempt is over, or the effect was made before.</summary>
-public sealed class EffectRefusedException(string reason) : Exception(reason);
+/// <summary>The ledger would not have it: the attempt is over, the effect was made before, or nobody could write it down.</summary>
+/// <param name="isPassing">The last of these: the step may be tried again.</param>
+public sealed class EffectRefusedException(string reason, bool isPassing = false) : Exception(reason)
+{
+    public bool IsPassing => isPassing;
+}
 
 /// <summary>The ledger as one attempt at one step sees it.</summary>
 public sealed class StepEffect(IEffectLedger ledger, AssignedEffect assigned)

@@ -124,7 +124,8 @@ public abstract record ServerFrame
     public sealed record EffectRecorded(Guid TaskId, int Attempt) : ServerFrame;
 
     /// <summary>It is not: do not act. A `late` attempt is over.</summary>
-    public sealed record EffectRefused(Guid TaskId, int Attempt, string Reason) : ServerFrame;
+    /// <param name="IsPassing">Not for what was said, but because nobody could write it down right now: the step may be tried again.</param>
+    public sealed record EffectRefused(Guid TaskId, int Attempt, string Reason, bool IsPassing = false) : ServerFrame;
 
     public sealed record ToolAnswer(Guid CallId, JsonElement? Output, ToolReceipt? Receipt, string? Refusal, string? Failure) : ServerFrame;
 

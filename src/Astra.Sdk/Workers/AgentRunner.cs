@@ -65,7 +65,7 @@ public sealed class AgentRunner
         {
             // A refusal of the tool gate is about the call, not about the moment: trying again would be refused again. Of a
             // model's refusal the server says which it is.
-            var kind = e is PermanentFailureException or ToolRefusedException or EffectRefusedException or GoalRefusedException { IsPassing: false } or ModelRefusedException { IsPassing: false }
+            var kind = e is PermanentFailureException or ToolRefusedException or EffectRefusedException { IsPassing: false } or GoalRefusedException { IsPassing: false } or ModelRefusedException { IsPassing: false }
                 ? FailureKind.Permanent : FailureKind.Transient;
             return new TaskReport.Failed(kind, FailureCause.Sentence(e), FailureCause.Fingerprint(e));
         }

@@ -15,7 +15,7 @@ internal sealed class WorkerSession : IAsyncDisposable
     private readonly MessagePool _messages = new();
     private readonly ConcurrentDictionary<TaskAttempt, TaskCompletionSource<ReportAnswer>> _reports = new();
     private readonly ConcurrentDictionary<Guid, TaskCompletionSource<ServerFrame.ToolAnswer>> _calls = new();
-    private readonly ConcurrentDictionary<TaskAttempt, TaskCompletionSource<string?>> _effects = new();
+    private readonly ConcurrentDictionary<TaskAttempt, TaskCompletionSource<ServerFrame.EffectRefused?>> _effects = new();
 
     private readonly RemoteGoals _goals;
 
@@ -128,10 +128,10 @@ internal sealed class WorkerSession : IAsyncDisposable
                 Answer(refused.TaskId, refused.Attempt, new ReportAnswer.Refused(refused.Reason));
                 break;
             case ServerFrame.EffectRecorded recorded:
-                AnswerEffect(recorded.TaskId, recorded.Attempt, refusal: null);
+                AnswerEffect(recorded.TaskId, recorded.Attempt, refused: null);
                 break;
             case ServerFrame.EffectRefused refused:
-                AnswerEffect(refused.TaskId, refused.Attempt, refused.Reason);
+                AnswerEffect(refused.TaskId, refused.Attempt, refused);
                 break;
             case ServerFrame.ToolAnswer answer:
                 if (_calls.TryRemove(answer.CallId, out var call))
@@ -201,10 +201,10 @@ internal sealed class WorkerSession : IAsyncDisposable
             report.TrySetResult(answer);
     }
 
-    private void AnswerEffect(Guid task, int attempt, string? refusal)
+    private void AnswerEffect(Guid task, int attempt, ServerFrame.EffectRefused? refused)
     {
         if (_effects.TryRemove(new TaskAttempt(task, attempt), out var effect))
-            effect.TrySetResult(refusal);
+            effect.TrySetResult(refused);
     }
 
     /// <summary>The server takes back what is lost by itself, with a revoke.</summary>
@@ -227,15 +227,15 @@ internal sealed class WorkerSession : IAsyncDisposable
 
         private async ValueTask SendAsync(WorkerFrame frame, CancellationToken cancellationToken)
         {
-            var answer = NewAnswer<string?>();
+            var answer = NewAnswer<ServerFrame.EffectRefused?>();
             if (!session._effects.TryAdd(attempt, answer))
                 throw new InvalidOperationException("A step has one effect, and it is under way already; two effects are two steps.");
             try
             {
                 if (!session._socket.TrySend(frame))
                     throw new IOException("The connection to the server is gone.");
-                if (await answer.Task.WaitAsync(cancellationToken) is { } refusal)
-                    throw new EffectRefusedException(refusal);
+                if (await answer.Task.WaitAsync(cancellationToken) is { } refused)
+                    throw new EffectRefusedException(refused.Reason, refused.IsPassing);
             }
             finally
             {

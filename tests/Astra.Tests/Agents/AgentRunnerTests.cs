@@ -128,6 +128,12 @@ public sealed class AgentRunnerTests
         Assert.Contains("don't", FailureCause.Fingerprint(new IOException("we don't know what isn't there")), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(true, FailureKind.Transient)]
+    [InlineData(false, FailureKind.Permanent)]
+    public async Task An_effect_that_nobody_could_write_down_is_tried_again_and_one_that_is_refused_for_good_is_not(bool isPassing, FailureKind expected) =>
+        Assert.Equal(expected, (await ThrowAsync(new EffectRefusedException("The ledger is away.", isPassing))).Kind);
+
     private static readonly DateTimeOffset Now = new(2030, 1, 2, 3, 4, 5, TimeSpan.Zero);
 
     private static async Task<TaskReport.Completed> CompleteAsync(string kind, Agent agent) => Assert.IsType<TaskReport.Completed>(await RunAsync(kind, agent));
