@@ -1,4 +1,6 @@
 using System.Net;
+using Astra.Governance;
+using Astra.Sdk;
 using Astra.Tests.Durability;
 
 namespace Astra.Tests.Api;
@@ -34,5 +36,45 @@ public sealed class DatabaseAwayTests(PostgresFixture postgres)
         await PostgresFixture.ExecuteAsync(database.Cluster, "postgres", $"ALTER DATABASE {name} ALLOW_CONNECTIONS true");
         using var after = await client.GetAsync("/api/v1/agents", Ct);
         Assert.Equal(HttpStatusCode.OK, after.StatusCode);
+    }
+
+    [Fact]
+    public async Task A_step_whose_effect_could_not_be_written_down_while_the_database_was_away_is_tried_again()
+    {
+        await using var database = await postgres.CreateDatabaseAsync();
+        database.IsSpoiled = true;
+        await using var store = await database.OpenStoreAsync();
+        await using var server = await ServerFixture.StartAsync(new ServerWorld { Postgres = store, Home = await store.Tenants.EnsureAsync("default", Ct) }, "node");
+        var name = await database.ScalarAsync("SELECT current_database()");
+        var made = 0;
+        var agent = new TestAgent("payer")
+        {
+            OnPlan = _ =>
+            {
+                var plan = new Plan();
+                plan.Step("pay", "pay", options: new StepOptions { Retry = new RetryDelays(0.001, 0.01) });
+                return plan;
+            },
+            OnStep = async (turn, ct) =>
+            {
+                if (turn.Attempt == 1)
+                    await PostgresFixture.ExecuteAsync(database.Cluster, "postgres", $"ALTER DATABASE {name} ALLOW_CONNECTIONS false; SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'");
+                try
+                {
+                    return StepResult.Done(await turn.EffectAsync("pays", (_, _) => ValueTask.FromResult<object?>(Interlocked.Increment(ref made)), ct));
+                }
+                finally
+                {
+                    await PostgresFixture.ExecuteAsync(database.Cluster, "postgres", $"ALTER DATABASE {name} ALLOW_CONNECTIONS true");
+                }
+            },
+        };
+        var client = await server.ClientAsync();
+        using var stop = new CancellationTokenSource();
+        var working = new AstraWorker(server.Address, await server.NewKeyAsync(Role.Member)).Add(agent).RunAsync(stop.Token);
+        var goal = await client.FinishAsync((await client.SubmitAsync(new GoalSubmission { Agent = "payer" }, cancellationToken: Ct)).Id, Ct);
+        await stop.CancelAsync();
+        await working.WaitAsync(Ct);
+        Assert.Equal((GoalState.Completed, 1), (goal.State, made));
     }
 }
