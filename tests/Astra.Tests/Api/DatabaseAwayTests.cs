@@ -22,7 +22,7 @@ public sealed class DatabaseAwayTests(PostgresFixture postgres)
             Assert.Equal(HttpStatusCode.OK, before.StatusCode);
 
         var name = await database.ScalarAsync("SELECT current_database()");
-        await PostgresFixture.ExecuteAsync(database.Cluster, "postgres", $"ALTER DATABASE {name} ALLOW_CONNECTIONS false; SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'");
+        await SendAwayAsync(database, name);
 
         // The first of them still has a connection, which the database has just ended; later ones get none.
         for (var request = 0; request < 3; request++)
@@ -33,7 +33,7 @@ public sealed class DatabaseAwayTests(PostgresFixture postgres)
             Assert.Contains("The database does not answer right now", await answer.Content.ReadAsStringAsync(Ct), StringComparison.Ordinal);
         }
 
-        await PostgresFixture.ExecuteAsync(database.Cluster, "postgres", $"ALTER DATABASE {name} ALLOW_CONNECTIONS true");
+        await BringBackAsync(database, name);
         using var after = await client.GetAsync("/api/v1/agents", Ct);
         Assert.Equal(HttpStatusCode.OK, after.StatusCode);
     }
@@ -58,14 +58,14 @@ public sealed class DatabaseAwayTests(PostgresFixture postgres)
             OnStep = async (turn, ct) =>
             {
                 if (turn.Attempt == 1)
-                    await PostgresFixture.ExecuteAsync(database.Cluster, "postgres", $"ALTER DATABASE {name} ALLOW_CONNECTIONS false; SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'");
+                    await SendAwayAsync(database, name);
                 try
                 {
                     return StepResult.Done(await turn.EffectAsync("pays", (_, _) => ValueTask.FromResult<object?>(Interlocked.Increment(ref made)), ct));
                 }
                 finally
                 {
-                    await PostgresFixture.ExecuteAsync(database.Cluster, "postgres", $"ALTER DATABASE {name} ALLOW_CONNECTIONS true");
+                    await BringBackAsync(database, name);
                 }
             },
         };
@@ -77,4 +77,11 @@ public sealed class DatabaseAwayTests(PostgresFixture postgres)
         await working.WaitAsync(Ct);
         Assert.Equal((GoalState.Completed, 1), (goal.State, made));
     }
+
+    /// <summary>It takes no connections, and ends those it has.</summary>
+    private static ValueTask SendAwayAsync(TestDatabase database, object? name) => PostgresFixture.ExecuteAsync(
+        database.Cluster, "postgres", $"ALTER DATABASE {name} ALLOW_CONNECTIONS false; SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'");
+
+    private static ValueTask BringBackAsync(TestDatabase database, object? name) =>
+        PostgresFixture.ExecuteAsync(database.Cluster, "postgres", $"ALTER DATABASE {name} ALLOW_CONNECTIONS true");
 }

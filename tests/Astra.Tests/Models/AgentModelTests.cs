@@ -190,8 +190,7 @@ public sealed class AgentModelTests : IAsyncLifetime
 
     private async Task<AstraClient> StartAsync(bool isInProcess)
     {
-        var rates = new PerMillionTokens(Nanodollars.FromDollars(1), Nanodollars.FromDollars(1), Nanodollars.FromDollars(1), Nanodollars.FromDollars(1), Nanodollars.FromDollars(1));
-        _world = await ModelWorld.StartAsync(_ledger, new PriceBook([new ModelPrice("*", "m1", DateTimeOffset.UnixEpoch, rates, null)], _ => true), agents: isInProcess ? [_agent] : []);
+        _world = await ModelWorld.StartAsync(_ledger, ModelWorld.ADollarPerMillion(), agents: isInProcess ? [_agent] : []);
         _provider = _world.Provider(request =>
             request.Path.EndsWith("/embeddings", StringComparison.Ordinal) ? ModelScript.Whole(200, """{"object":"list","data":[{"object":"embedding","index":0,"embedding":[0.5,-2]}],"model":"real","usage":{"prompt_tokens":4,"total_tokens":4}}""")
             : request.IsStream ? ModelScript.ChatStream("hel", "lo") : ModelScript.Chat("hello"));

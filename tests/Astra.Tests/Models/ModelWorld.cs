@@ -35,6 +35,13 @@ internal sealed class ModelWorld : IAsyncDisposable
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
+    /// <summary>What a million tokens of m1 cost, of whichever kind and whoever offers it.</summary>
+    public static PriceBook ADollarPerMillion()
+    {
+        var dollar = Nanodollars.FromDollars(1);
+        return new PriceBook([new ModelPrice("*", "m1", DateTimeOffset.UnixEpoch, new PerMillionTokens(dollar, dollar, dollar, dollar, dollar), null)], _ => true);
+    }
+
     public static async Task<ModelWorld> StartAsync(
         IBudgets? budgets = null, IPrices? prices = null, LocalServers? local = null, string? file = null, TimeProvider? clock = null, IReadOnlyList<Astra.Sdk.ToolDefinition>? tools = null,
         Agent[]? agents = null, TimeSpan? recordingsKept = null)

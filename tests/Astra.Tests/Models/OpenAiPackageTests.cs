@@ -24,8 +24,7 @@ public sealed class OpenAiPackageTests : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         _ledger = new BudgetLedger(_budgets, TimeProvider.System);
-        var rates = new PerMillionTokens(Nanodollars.FromDollars(1), Nanodollars.FromDollars(1), Nanodollars.FromDollars(1), Nanodollars.FromDollars(1), Nanodollars.FromDollars(1));
-        _world = await ModelWorld.StartAsync(_ledger, new PriceBook([new ModelPrice("*", "m1", DateTimeOffset.UnixEpoch, rates, null)], _ => true));
+        _world = await ModelWorld.StartAsync(_ledger, ModelWorld.ADollarPerMillion());
         _provider = _world.Provider(request => request.IsStream ? ModelScript.ChatStream("hel", "lo") : ModelScript.Chat("hello"));
         await _world.ConfigureAsync(_provider);
     }

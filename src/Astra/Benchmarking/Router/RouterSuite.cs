@@ -23,7 +23,7 @@ internal sealed class RouterSuite : IAsyncDisposable
     private const int OpenPerSecond = 5_000;
 
     // The first workload warms the server up for all: its code is compiled for good after some hundred thousand requests.
-    private static readonly TimeSpan ColdWarmUp = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan ColdWarmUp = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan RunTime = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan SamplePeriod = TimeSpan.FromSeconds(1);
