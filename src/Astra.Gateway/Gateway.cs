@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
 using Astra.Agents;
+using Astra.Governance;
 using Astra.Sdk;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -42,6 +43,8 @@ public static class Gateway
 
     public static WebApplication Build(GatewayOptions options, GatewayParts parts)
     {
+        // One for all who ask, and who is told of a revocation first.
+        parts = parts with { Keys = new KnownKeys(parts.Keys, TimeProvider.System) };
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "Astra.Gateway", EnvironmentName = Environments.Production });
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {

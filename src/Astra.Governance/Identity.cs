@@ -18,12 +18,12 @@ public sealed record ApiKeyRecord(Guid Id, TenantId Tenant, string Name, Role Ro
 /// <summary>API keys by the SHA-256 of the key: 256 random bits need neither salt nor a slow hash.</summary>
 public interface IApiKeyStore
 {
-    /// <summary>The key with this hash, revoked or not: a revoked key fails on the next request, with the reason.</summary>
+    /// <summary>The key with this hash, revoked or not: whoever shows a revoked one is told so.</summary>
     ValueTask<ApiKeyRecord?> FindAsync(ReadOnlyMemory<byte> sha256, CancellationToken cancellationToken);
 
     ValueTask AddAsync(ApiKeyRecord key, ReadOnlyMemory<byte> sha256, CancellationToken cancellationToken);
 
-    /// <summary>False when this tenant has no such key. Revoking twice keeps the first time.</summary>
+    /// <summary>When it answers, the key opens nothing any more. False when this tenant has no such key. Revoking twice keeps the first time.</summary>
     ValueTask<bool> RevokeAsync(TenantId tenant, Guid id, CancellationToken cancellationToken);
 
     /// <summary>Newest first, the revoked ones included.</summary>

@@ -10,7 +10,7 @@ using Astra.Sdk;
 if (args is ["worker", var server, var keyFile, var receiver, var slots])
     return await WorkerProgram.RunAsync(server, keyFile, receiver, slots);
 
-// What is mounted for a run is then seen by this program and what it starts only, and is gone with them.
+// What is mounted for a run, and its network, is then seen by this program and what it starts only, and is gone with them.
 Apart.Enter(args);
 
 // Without "run" it is a test program like the others.

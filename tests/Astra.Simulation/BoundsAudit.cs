@@ -1,4 +1,5 @@
 using Astra.Kernel;
+using Astra.Kernel.Controls;
 using Astra.Kernel.Journal;
 using Astra.Kernel.Tasks;
 using Astra.Kernel.Workers;
@@ -32,6 +33,12 @@ internal sealed class BoundsAudit(Verdict verdict, IClock clock, SimulationOptio
     {
         _offers[worker] = offer.Executors;
         _waits.Joined(offer);
+    }
+
+    public void Asked(TenantId tenant, ControlChange change)
+    {
+        if (change is ControlChange.SetLimit { Limit.Scope: LimitScope.Tenant })
+            _waits.Limited(tenant);
     }
 
     public void Take(IEnumerable<GoalModel> goals, GoalModel goal, Epoch epoch, JournalEntry entry)

@@ -168,6 +168,7 @@ internal sealed class SimulatedClient
             new ControlChange.SetLimit(new Limit(LimitScope.Queue, "emails", _dice.Between(1, 3), null, null)),
             new ControlChange.SetLimit(new Limit(LimitScope.Tenant, "", null, _dice.Between(1, 20), null)),
             new ControlChange.RemoveLimit(LimitScope.Tenant, ""), new ControlChange.SetWeight(new Weight("", _dice.Between(50, 200)))]);
+        _run.Bounds.Asked(_caller.Tenant, change);
         await CallAsync(node => node.ChangeControlsAsync(_caller.Tenant, change), patience: 2);
     }
 

@@ -7,7 +7,7 @@ namespace Astra.Simulation;
 
 /// <summary>
 /// Holds each tenant's wait for its first slot against the bound that the kernel states. Only where that bound is exact: on one node
-/// on which nothing breaks, and for tasks that every slot suits.
+/// on which nothing breaks, for tasks that every slot suits, and for tenants that no rate keeps back.
 /// </summary>
 internal sealed class WaitAudit(Verdict verdict, IClock clock, SimulationOptions options)
 {
@@ -27,6 +27,9 @@ internal sealed class WaitAudit(Verdict verdict, IClock clock, SimulationOptions
         _slots += offer.Slots;
     }
 
+    /// <summary>From before it is asked for; a rate that is removed has been used up for a while yet.</summary>
+    public void Limited(TenantId tenant) => WaitOf(tenant).HasRate = true;
+
     /// <param name="readySince">Null for a task that was not to begin before some time.</param>
     public void Claimed(TenantId tenant, TaskModel task, string executor, TimeSpan? readySince)
     {
@@ -34,7 +37,7 @@ internal sealed class WaitAudit(Verdict verdict, IClock clock, SimulationOptions
             return;
         var now = clock.Elapsed;
         var wait = WaitOf(tenant);
-        if (wait.RunningCount++ == 0 && readySince is { } since && _suitAll.Contains(executor))
+        if (wait.RunningCount++ == 0 && !wait.HasRate && readySince is { } since && _suitAll.Contains(executor))
         {
             var waited = now - (since > wait.IdleSince ? since : wait.IdleSince);
             var longest = _running.Values.Select(began => now - began).Append(_longest).Max() + _slotOverhead;
@@ -60,6 +63,7 @@ internal sealed class WaitAudit(Verdict verdict, IClock clock, SimulationOptions
 
     private sealed class TenantWait
     {
+        public bool HasRate { get; set; }
         public int RunningCount { get; set; }
         public TimeSpan IdleSince { get; set; }
     }

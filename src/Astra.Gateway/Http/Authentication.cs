@@ -32,10 +32,7 @@ internal sealed record Principal(ApiKeyRecord Key, ReadOnlyMemory<byte> KeyHash)
     public Caller Caller => new(Key.Tenant, $"key:{Key.Name}");
 }
 
-/// <summary>
-/// Looks the key up in the store on every request. There is no table of known keys in between: it would be what keeps
-/// a revoked key alive.
-/// </summary>
+/// <summary>Finds out on every request whose key it bears, and whether that one may do this.</summary>
 internal sealed class Authentication(RequestDelegate next, IApiKeyStore keys, TenantId home)
 {
     private const string Scheme = "Bearer ";

@@ -29,6 +29,10 @@ internal sealed partial class Scheduler(IClock clock, KernelLimits limits, Shard
     private readonly WorkerPool _workers = new();
     private readonly LimitBook _book = new(clock, limits, nodeCount);
     private readonly Dictionary<AttemptId, (ReadyTask Ready, WorkerId Worker)> _adopted = [];
+
+    // The worker left before the shard had answered: a refusal puts the task back in line all the same.
+    private readonly Dictionary<ClaimTask, ReadyTask> _unanswered = [];
+
     private readonly Dictionary<string, Longest> _longestOf = new(StringComparer.Ordinal);
     private readonly Longest _longest = new();
     private DateTimeOffset? _dueTimer;
@@ -66,6 +70,7 @@ internal sealed partial class Scheduler(IClock clock, KernelLimits limits, Shard
                 Free(freed.Worker, freed.Attempt);
                 break;
             case ClaimCommitted committed:
+                _unanswered.Remove(committed.Claim);
                 if (_workers.Confirm(committed.Claim)?.Ready.WaitingSince is { } waitingSince)
                     metrics.Waited(clock.Elapsed - waitingSince);
                 break;
@@ -286,12 +291,16 @@ internal sealed partial class Scheduler(IClock clock, KernelLimits limits, Shard
 
     private void TakeBack(ClaimRefused refused, ActorTurn turn)
     {
-        if (_workers.TakeBack(refused.Claim) is not { } taken)
-            return;
-        _queue.Settle(taken.Ready, taken.Charge, TimeSpan.Zero);
-        _book.TakeBack(taken.Ready);
-        if (refused.IsWorthAnother && !IsOnOffer(taken.Ready.Task))
-            Offer(taken.Ready with { DueAt = clock.UtcNow + RefusedClaimDelay, RetryDelayMax = RefusedClaimDelay }, turn);
+        if (!_unanswered.Remove(refused.Claim, out var ready))
+        {
+            if (_workers.TakeBack(refused.Claim) is not { } taken)
+                return;
+            ready = taken.Ready;
+            _queue.Settle(ready, taken.Charge, TimeSpan.Zero);
+            _book.TakeBack(ready);
+        }
+        if (refused.IsWorthAnother && !IsOnOffer(ready.Task))
+            Offer(ready with { DueAt = clock.UtcNow + RefusedClaimDelay, RetryDelayMax = RefusedClaimDelay }, turn);
     }
 
     private bool IsOnOffer(TaskId task) => _queue.Contains(task) || _laterById.ContainsKey(task);
@@ -300,6 +309,8 @@ internal sealed partial class Scheduler(IClock clock, KernelLimits limits, Shard
     {
         foreach (var task in _byShard.GetValueOrDefault(forget.Shard)?.ToList() ?? [])
             Drop(task);
+        foreach (var claim in _unanswered.Keys.Where(claim => claim.Task.Shard == forget.Shard).ToList())
+            _unanswered.Remove(claim);
         foreach (var attempt in _adopted.Keys.Where(attempt => attempt.Task.Shard == forget.Shard).ToList())
             if (_adopted.Remove(attempt, out var adopted))
                 _book.Leave(adopted.Ready);
@@ -350,6 +361,8 @@ internal sealed partial class Scheduler(IClock clock, KernelLimits limits, Shard
         foreach (var taken in _workers.Leave(worker))
         {
             End(taken, clock.Elapsed - taken.Since);
+            if (!taken.IsConfirmed)
+                _unanswered[taken.Claim] = taken.Ready;
             door.Tell(saidGoodbye
                 ? new WorkerReport.Released(taken.Attempt, worker, "its worker stopped in good order")
                 : new WorkerReport.Lost(taken.Attempt, worker, "its worker disconnected"));

@@ -25,7 +25,9 @@ internal sealed class WorkDesk(ShardId shard, ShardGoals goals, ShardLog log, Go
         var task = goal?.Graph.Find(claim.Task);
         // It may have been given to other hands by an edit since it was offered; it is on offer to those by then.
         var isForThisWorker = task is not null && claim.Worker.Offer.Executors.Contains(task.Spec.Executor);
-        if (goal is null || task is null || (goal.Extras.Pause is not null && !Mutants.PauseIgnored) || task.State != TaskState.Ready || task.Attempt != claim.AttemptBefore || !isForThisWorker || !isOpen)
+        // The calendar may have been set back since it became due.
+        var isDue = !(task?.Spec.Extras.NotBefore > parts.Clock.UtcNow) || Mutants.StartIgnored;
+        if (goal is null || task is null || (goal.Extras.Pause is not null && !Mutants.PauseIgnored) || task.State != TaskState.Ready || task.Attempt != claim.AttemptBefore || !isForThisWorker || !isDue || !isOpen)
         {
             var isStillReady = task is { State: TaskState.Ready } && goal!.Extras.Pause is null && task.Attempt == claim.AttemptBefore && isForThisWorker;
             parts.Scheduler.TrySend(new ClaimRefused(claim, IsWorthAnother: isStillReady));

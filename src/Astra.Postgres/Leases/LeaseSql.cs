@@ -28,7 +28,8 @@ internal static class LeaseSql
     /// <summary>Nodes that nobody has heard of for a day are of no interest to operators either.</summary>
     public const string Forget = "DELETE FROM nodes WHERE expires_at < clock_timestamp() - interval '1 day'";
 
-    public const string WaitAtMost = "SET LOCAL lock_timeout = '2s'";
+    /// <summary>To the end of the transaction. SET LOCAL would do the same, and warn each time that no BEGIN came before it.</summary>
+    public const string WaitAtMost = "SELECT set_config('lock_timeout', '2s', true)";
 
     /// <summary>
     /// $1 node, $2 shards to release. Waits for the commits in flight on every shard that may change hands, in shard

@@ -66,7 +66,8 @@ public sealed class PostgresShardLeases : IShardLeases
         Add(batch, LeaseSql.ReadNodes);
         Add(batch, LeaseSql.ReadShards);
         await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
-        // Two results say nothing: whose turn it is, and which rows are locked.
+        // Three results say nothing: how long we wait, whose turn it is, and which rows are locked.
+        await reader.NextResultAsync(cancellationToken);
         await reader.NextResultAsync(cancellationToken);
         await reader.NextResultAsync(cancellationToken);
         return await ReadAsync(reader, self, cancellationToken);

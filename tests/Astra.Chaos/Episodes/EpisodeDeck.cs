@@ -9,7 +9,7 @@ internal sealed class EpisodeDeck
     [
         (new ServerKill(), 8), (new ServerAway(), 1), (new WorkerKill(), 1), (new PostgresKill(), 3), (new PostgresStop(), 1),
         (new ServerPause(), 2), (new WorkerPause(), 3), (new ConnectionsReset(), 1), (new ConnectionsDelayed(), 1),
-        (new DiskFull(), 1), (new FilesExhausted(), 1), (new ClockJump(), 1), (new WorkerMemory(), 1),
+        (new DiskFull(), 1), (new FilesExhausted(), 1), (new PortsExhausted(), 1), (new ClockJump(), 1), (new WorkerMemory(), 1),
     ];
 
     private readonly Random _dice;

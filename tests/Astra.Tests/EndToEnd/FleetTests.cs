@@ -42,5 +42,32 @@ public sealed class FleetTests(PostgresFixture postgres) : IAsyncDisposable
             Assert.Equal(GoalState.Cancelled, (await other.CancelGoalAsync(goal, "the end", None)).State);
     }
 
+    [Fact]
+    public async Task A_key_that_is_revoked_at_one_server_opens_neither_when_that_is_answered()
+    {
+        await using var database = await postgres.CreateDatabaseAsync();
+        using var servers = await TwoServers.StartAsync(_machine, database);
+        var made = await servers.One.CreateApiKeyAsync(new ApiKeyRequest("temporary"), None);
+        using var here = new AstraClient(servers.One.Address, made.Secret);
+        using var there = new AstraClient(servers.Other.Address, made.Secret);
+        using var over = new CancellationTokenSource();
+        var busy = Task.Run(
+            async () =>
+            {
+                // Known to the other server at every moment, until it is not.
+                while (!over.IsCancellationRequested)
+                    await there.ListGoalsAsync(cancellationToken: None);
+            },
+            None);
+        await here.ListGoalsAsync(cancellationToken: None);
+
+        await servers.One.RevokeApiKeyAsync(made.Key.Id, None);
+
+        foreach (var client in (AstraClient[])[there, here])
+            Assert.Equal(401, (await Assert.ThrowsAsync<AstraException>(() => client.ListGoalsAsync(cancellationToken: None))).Status);
+        Assert.Equal(401, (await Assert.ThrowsAsync<AstraException>(() => busy)).Status);
+        await over.CancelAsync();
+    }
+
     public ValueTask DisposeAsync() => _machine.DisposeAsync();
 }

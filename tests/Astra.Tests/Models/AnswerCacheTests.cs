@@ -4,6 +4,7 @@ using Astra.Governance;
 using Astra.Kernel;
 using Astra.Llm.Config;
 using Astra.Llm.Money;
+using Astra.Testing.Time;
 using Astra.Tests.EndToEnd;
 
 namespace Astra.Tests.Models;
@@ -419,15 +420,5 @@ public sealed class AnswerCacheTests
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/chat/completions") { Content = new StringContent("""{"model":"r","messages":[],"stream":true,"temperature":0}""") };
         return await world.Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, Ct);
-    }
-
-    /// <summary>The real clock, and as much as has been added.</summary>
-    private sealed class ShiftedClock : TimeProvider
-    {
-        private long _shift;
-
-        public void Advance(TimeSpan by) => Interlocked.Add(ref _shift, (long)(by.TotalSeconds * TimestampFrequency));
-
-        public override long GetTimestamp() => base.GetTimestamp() + Volatile.Read(ref _shift);
     }
 }
