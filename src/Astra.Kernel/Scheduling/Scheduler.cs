@@ -179,7 +179,7 @@ internal sealed partial class Scheduler(IClock clock, KernelLimits limits, Shard
 
     /// <summary>Not before either.</summary>
     private static DateTimeOffset? DueOf(ReadyTask ready) =>
-        ready.NotBefore is { } start && !(start < ready.DueAt) && !Mutants.StartIgnored ? start : ready.DueAt;
+        ready.NotBefore is { } start && !(start < ready.DueAt) ? start : ready.DueAt;
 
     private void PlaceAnew(ActorTurn turn)
     {

@@ -26,7 +26,7 @@ internal sealed class WorkDesk(ShardId shard, ShardGoals goals, ShardLog log, Go
         // It may have been given to other hands by an edit since it was offered; it is on offer to those by then.
         var isForThisWorker = task is not null && claim.Worker.Offer.Executors.Contains(task.Spec.Executor);
         // The calendar may have been set back since it became due.
-        var isDue = !(task?.Spec.Extras.NotBefore > parts.Clock.UtcNow) || Mutants.StartIgnored;
+        var isDue = task is null || !(StartOf(task.Spec) > parts.Clock.UtcNow);
         if (goal is null || task is null || (goal.Extras.Pause is not null && !Mutants.PauseIgnored) || task.State != TaskState.Ready || task.Attempt != claim.AttemptBefore || !isForThisWorker || !isDue || !isOpen)
         {
             var isStillReady = task is { State: TaskState.Ready } && goal!.Extras.Pause is null && task.Attempt == claim.AttemptBefore && isForThisWorker;
@@ -210,8 +210,10 @@ internal sealed class WorkDesk(ShardId shard, ShardGoals goals, ShardLog log, Go
         Shard = shard, Epoch = _epoch, Owner = _self!, Tenant = goal.Tenant, Agent = goal.Agent, Goal = goal.Id, Task = task.Id, AttemptBefore = attemptBefore,
         Class = new TaskClass(task.Spec.Executor, task.Spec.Extras.Queue, task.Spec.Extras.Requires),
         Priority = Math.Clamp(goal.Priority + task.Spec.Priority, -100, 100), LeaseDuration = task.Spec.LeaseDuration,
-        DueAt = task.DueAt, RetryDelayMax = task.DueAt is null ? TimeSpan.Zero : RetryPolicyOf(task.Spec).DelayAfter(task.FailureCount, dice: 1), NotBefore = task.Spec.Extras.NotBefore,
+        DueAt = task.DueAt, RetryDelayMax = task.DueAt is null ? TimeSpan.Zero : RetryPolicyOf(task.Spec).DelayAfter(task.FailureCount, dice: 1), NotBefore = StartOf(task.Spec),
     };
+
+    private static DateTimeOffset? StartOf(TaskSpec spec) => Mutants.StartIgnored ? null : spec.Extras.NotBefore;
 
     private Answer<TaskState> Complete(WorkerReport.Completed completed, Goal goal, TaskNode task)
     {

@@ -16,6 +16,13 @@ public sealed class MessageTurn(string agent, JsonElement message, JsonElement? 
     /// <summary>Counts the changes of the state so far.</summary>
     public long StateVersion => stateVersion;
 
+    /// <summary>The models of the server, paid by the owner of the worker's key, within the agent's budget.</summary>
+    public IModelClients Models
+    {
+        get => field ?? throw new InvalidOperationException("This turn has no models; give it some as Models.");
+        init;
+    }
+
     public T MessageAs<T>()
     {
         try

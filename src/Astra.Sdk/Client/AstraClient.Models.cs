@@ -12,6 +12,8 @@ public sealed partial class AstraClient
 
     internal IModelEndpoint ModelsOf(TaskAttempt attempt) => new HttpModelEndpoint(_requests, attempt);
 
+    internal IModelEndpoint ModelsOf(string agent) => new HttpModelEndpoint(_requests, agent: agent);
+
     public Task<ModelsView> ListModelsAsync(CancellationToken cancellationToken = default) => GetAsync<ModelsView>("models", cancellationToken);
 
     public Task<ProviderView> SetProviderAsync(string name, ProviderRequest provider, CancellationToken cancellationToken = default) =>

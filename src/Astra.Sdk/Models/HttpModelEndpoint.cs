@@ -3,9 +3,9 @@ using System.Net.Http.Headers;
 
 namespace Astra.Sdk;
 
-/// <summary>The models of a server over HTTP. What is asked in the name of an attempt is paid by its goal, and only while the attempt runs.</summary>
-/// <param name="attempt">Null asks for nobody but the key's owner.</param>
-internal sealed class HttpModelEndpoint(ServerRequests requests, TaskAttempt? attempt) : IModelEndpoint
+/// <summary>The models of a server over HTTP, for whoever the key belongs to. What is asked in the name of an attempt is paid by its
+/// goal, and only while the attempt runs; what is asked in the name of an agent counts for the agent's budget.</summary>
+internal sealed class HttpModelEndpoint(ServerRequests requests, TaskAttempt? attempt = null, string? agent = null) : IModelEndpoint
 {
     public Uri? Address => requests.Address;
 
@@ -16,10 +16,13 @@ internal sealed class HttpModelEndpoint(ServerRequests requests, TaskAttempt? at
         content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
         var response = await requests.AskAsync(HttpMethod.Post, path, content, cancellationToken, headers =>
         {
-            if (attempt is not { } held)
-                return;
-            headers.Add("x-astra-task", held.TaskId.ToString());
-            headers.Add("x-astra-attempt", held.Attempt.ToString(CultureInfo.InvariantCulture));
+            if (agent is not null)
+                headers.Add("x-astra-agent", agent);
+            if (attempt is { } held)
+            {
+                headers.Add("x-astra-task", held.TaskId.ToString());
+                headers.Add("x-astra-attempt", held.Attempt.ToString(CultureInfo.InvariantCulture));
+            }
         });
         try
         {

@@ -153,7 +153,7 @@ internal sealed class WorkerSession : IAsyncDisposable
 
     private async Task AnswerAsync(ServerFrame.Message message, CancellationToken cancelled)
     {
-        var turn = new MessageTurn(message.Agent, message.Body ?? AstraJson.ToElement(null), message.State, message.StateVersion);
+        var turn = new MessageTurn(message.Agent, message.Body ?? AstraJson.ToElement(null), message.State, message.StateVersion) { Models = new ModelClients(_client.ModelsOf(message.Agent)) };
         WorkerFrame answer = await _runner.ReceiveAsync(message.Class, turn, cancelled) switch
         {
             MessageResult.Done done => new WorkerFrame.MessageDone(message.CallId, done.Reply, done.State),

@@ -30,21 +30,26 @@ public static class BudgetCommands
             if (result.GetResult(degradeAt) is null != result.GetResult(degradeTo) is null)
                 result.AddError("A budget that degrades says from when on (--degrade-at) and to which tier (--degrade-to)");
         });
-        command.SetAction(async (parsed, cancellationToken) =>
-        {
-            await using var session = await shared.ServerOf(parsed, surroundings).OpenAsync(cancellationToken);
-            var set = await session.Client.SetBudgetAsync(
-                new BudgetRequest
-                {
-                    Level = parsed.GetValue(level), Of = parsed.GetValue(name), Window = parsed.GetValue(per), CapNanos = parsed.GetValue(cap)!.Value,
-                    DegradeAtPercent = parsed.GetValue(degradeAt), DegradeTo = parsed.GetValue(degradeTo), Tenant = parsed.GetValue(tenant),
-                }, cancellationToken);
-            if (parsed.GetValue(json))
-                JsonOutput.Write(surroundings.Terminal.Out, set);
-            else
-                MoneyViews.WriteBudgets(surroundings.Terminal, [set]);
-        });
+        command.SetAction((parsed, cancellationToken) => SetAsync(
+            parsed, surroundings, shared, json,
+            new BudgetRequest
+            {
+                Level = parsed.GetValue(level), Of = parsed.GetValue(name), Window = parsed.GetValue(per), CapNanos = parsed.GetValue(cap)!.Value,
+                DegradeAtPercent = parsed.GetValue(degradeAt), DegradeTo = parsed.GetValue(degradeTo), Tenant = parsed.GetValue(tenant),
+            }, cancellationToken));
         return command;
+    }
+
+    /// <summary>Sets a budget and shows where it stands.</summary>
+    internal static async Task SetAsync(
+        ParseResult parsed, Surroundings surroundings, SharedOptions shared, Option<bool> json, BudgetRequest budget, CancellationToken cancellationToken)
+    {
+        await using var session = await shared.ServerOf(parsed, surroundings).OpenAsync(cancellationToken);
+        var set = await session.Client.SetBudgetAsync(budget, cancellationToken);
+        if (parsed.GetValue(json))
+            JsonOutput.Write(surroundings.Terminal.Out, set);
+        else
+            MoneyViews.WriteBudgets(surroundings.Terminal, [set]);
     }
 
     private static Command CreateShow(Surroundings surroundings, SharedOptions shared)
@@ -119,7 +124,7 @@ public static class BudgetCommands
 
     private static Argument<string?> Name() => new("NAME") { Description = "The agent's name, or the id of the goal, the task or the API key.", Arity = ArgumentArity.ZeroOrOne };
 
-    private static Option<BudgetWindow> Per() => Choices.Option("--per", "day, month or total, by the calendar of UTC; total by default.", "WINDOW", BudgetWindow.Total);
+    internal static Option<BudgetWindow> Per() => Choices.Option("--per", "day, month or total, by the calendar of UTC; total by default.", "WINDOW", BudgetWindow.Total);
 
     private static Option<bool> OfPlatform() => new("--platform") { Description = "Those of the whole platform, for whoever runs the server." };
 

@@ -11,10 +11,10 @@ public static class ModelCommands
     public static Command Create(Surroundings surroundings, SharedOptions shared) =>
         new Command("model", "Providers of models, and the names that requests ask for.")
         {
-            CreateAdd(surroundings, shared), CreateList(surroundings, shared), CreateTest(surroundings, shared), CreateRoute(surroundings, shared), CreateRemove(surroundings, shared),
+            CreateAdd(surroundings, shared), CreateList(surroundings, shared), CreateTest(surroundings, shared), CreateRoute(surroundings, shared), CreateCap(surroundings, shared), CreateRemove(surroundings, shared),
         }.WithExamples(
             "model list", "model add openai --url https://api.openai.com/v1 --model gpt-5:premium --key openai-key",
-            "model test openai/gpt-5", "model route writer openai/gpt-5 ollama/llama3 --balance latency");
+            "model test openai/gpt-5", "model route writer openai/gpt-5 ollama/llama3 --balance latency", "model cap 100 --per month");
 
     private static Command CreateAdd(Surroundings surroundings, SharedOptions shared)
     {
@@ -104,6 +104,16 @@ public static class ModelCommands
             else
                 await surroundings.Terminal.Out.WriteLineAsync($"{route.Name} leads to {string.Join(", then ", route.Models)}.");
         });
+        return command;
+    }
+
+    private static Command CreateCap(Surroundings surroundings, SharedOptions shared)
+    {
+        var (cap, per, json) = (Amounts.Argument("DOLLARS", "How much all models together may cost you in that time."), BudgetCommands.Per(), SharedOptions.Json());
+        var command = new Command("cap", "Cap what models may cost you: the budget of your tenant. `astra budget` has the others.") { cap, per, json };
+        command.WithExamples("model cap 100 --per month", "model cap 2.50 --per day");
+        command.SetAction((parsed, cancellationToken) => BudgetCommands.SetAsync(
+            parsed, surroundings, shared, json, new BudgetRequest { Level = BudgetLevel.Tenant, Window = parsed.GetValue(per), CapNanos = parsed.GetValue(cap) }, cancellationToken));
         return command;
     }
 

@@ -15,7 +15,8 @@ public sealed class MoneyCommandTests : IDisposable
         Assert.Contains("No budgets", (await _world.TypeAsync("budget", "show", "--platform")).Out);
         Assert.Contains("$1.50 can be spent again.", (await _world.TypeAsync("budget", "forgive", "tenant", "--per", "month")).Out);
         await _world.TypeAsync("budget", "remove", "agent", "auditor", "--per", "day");
-        Assert.Equal(["budget Agent auditor Day 2500000000 ", "budget Tenant  Month 100000000000 acme", "forgive Tenant  Month", "remove budget Agent auditor Day"], _world.Server.Calls);
+        await _world.TypeAsync("model", "cap", "20", "--per", "day");
+        Assert.Equal(["budget Agent auditor Day 2500000000 ", "budget Tenant  Month 100000000000 acme", "forgive Tenant  Month", "remove budget Agent auditor Day", "budget Tenant  Day 20000000000 "], _world.Server.Calls);
     }
 
     [Theory]
@@ -23,6 +24,7 @@ public sealed class MoneyCommandTests : IDisposable
     [InlineData("budget set tenant x --cap 1", "has no name")]
     [InlineData("budget set tenant --cap much", "takes dollars")]
     [InlineData("budget set tenant --cap 0.0000000001", "takes dollars")]
+    [InlineData("model cap much", "takes dollars")]
     [InlineData("budget set tenant --cap 1 --degrade-at 50", "--degrade-to")]
     [InlineData("price set p m --input 1 --output 2 --large-above 5", "together")]
     public async Task What_makes_no_sense_is_one_sentence(string line, string contains) => (await _world.TypeAsync(line.Split(' '))).IsSentence(Astra.Commands.ExitCodes.Usage, contains);

@@ -175,6 +175,22 @@ public sealed class AgentModelTests : IAsyncLifetime
         Assert.Equal((0, 3), (_provider.Seen.Count, special.Seen.Count));
     }
 
+    [Fact]
+    public async Task A_message_is_answered_with_the_help_of_a_model_within_the_budget_of_its_agent()
+    {
+        using var client = await StartAsync(isInProcess: false);
+        await client.RegisterAgentAsync(new AgentRegistration("asker-1") { Class = "asker" }, Ct);
+        Assert.Equal("hello", (await client.SendAsync("asker-1", AstraJson.ToElement("hi"), Ct))!.Value.GetString());
+        var record = await Eventually.SeeAsync("the record of the call", () => Task.FromResult(_world.Usage.Records.SingleOrDefault()));
+        Assert.Equal(("asker-1", null), (record.Spender.Agent, record.Spender.Goal));
+
+        await _budgets.SetAsync(new Budget(new BudgetKey(_world.Server.Home, BudgetLevel.Agent, "asker-1", BudgetWindow.Total), new Nanodollars(1_000), null, "test", DateTimeOffset.UtcNow), DateTimeOffset.UtcNow, Ct);
+        await _ledger.RefreshAsync(Ct);
+        var refused = await Assert.ThrowsAsync<AstraException>(() => client.SendAsync("asker-1", AstraJson.ToElement("hi"), Ct));
+        Assert.Contains("the budget of agent asker-1", refused.Message, StringComparison.Ordinal);
+        Assert.Single(_provider.Seen);
+    }
+
     // As many as a server of these tests runs at once.
     private const int GoalCount = 8;
 
@@ -238,6 +254,9 @@ public sealed class AgentModelTests : IAsyncLifetime
                 throw;
             }
         }
+
+        public override async ValueTask<object?> ReceiveAsync(MessageTurn turn, CancellationToken cancellationToken) =>
+            (await turn.Models.Chat(Model).GetResponseAsync(turn.MessageAs<string>(), cancellationToken: cancellationToken)).Text;
 
         private static TaskCompletionSource Opened()
         {
