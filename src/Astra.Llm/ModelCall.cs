@@ -22,6 +22,9 @@ public sealed record ModelCall(Operation Operation, ReadOnlyMemory<byte> Body, S
 {
     public required Guid Id { get; init; }
 
+    /// <summary>Which attempt at the spender's task asks; 0 where it does not say.</summary>
+    public int Attempt { get; init; }
+
     /// <summary>The kind of task it is for; the configuration may give kinds routes of their own.</summary>
     public string? Kind { get; init; }
 

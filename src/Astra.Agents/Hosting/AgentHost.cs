@@ -153,7 +153,7 @@ public sealed class AgentHost : IMessageWorker, IAsyncDisposable
     private static bool IsToolOfAgent(Assignment assignment) => assignment.Agent is not null && assignment.Spec.Executor.StartsWith(ToolPrefix, StringComparison.Ordinal);
 
     private IModelEndpoint? ModelsOf(Assignment assignment, CancellationToken ended) => _parts.Models?.Of(
-        new ModelPayer(assignment.Tenant, assignment.Agent ?? assignment.Spec.Executor[AgentRunner.ExecutorOf("").Length..], assignment.Goal, assignment.Task), assignment.Spec.Kind, ended);
+        new ModelPayer(assignment.Tenant, assignment.Agent ?? assignment.Spec.Executor[AgentRunner.ExecutorOf("").Length..], assignment.Goal, assignment.Task, assignment.Attempt), assignment.Spec.Kind, ended);
 
     private IToolGate Recorded(IToolGate tools, Assignment assignment, bool isProfile) =>
         _parts.Records is { } records ? new RecordingGate(tools, records, assignment, keepsFailures: isProfile) : tools;

@@ -12,8 +12,8 @@ public interface IModels
     ValueTask<decimal?> DollarsLeftAsync(ModelPayer payer, CancellationToken cancellationToken);
 }
 
-/// <summary>For whom a model is asked: each may have a budget.</summary>
-public sealed record ModelPayer(TenantId Tenant, string Agent, GoalId Goal, TaskId Task);
+/// <summary>For whom a model is asked: each may have a budget. The attempt at the task is noted in what is recorded.</summary>
+public sealed record ModelPayer(TenantId Tenant, string Agent, GoalId Goal, TaskId Task, int Attempt);
 
 /// <param name="Chat">A request of OpenAI's chat, not streamed.</param>
 public sealed record ModelQuestion(ModelPayer Payer, ReadOnlyMemory<byte> Chat)

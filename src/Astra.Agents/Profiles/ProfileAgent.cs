@@ -66,7 +66,7 @@ internal sealed class ProfileAgent(ProfileParts parts, ToolCatalog catalog, Assi
 
     private LoopParts LoopParts(AgentProfile profile) => new(
         parts.Models ?? throw new PermanentFailureException("This server has no models; an agent that is a profile needs one."),
-        new ModelPayer(assignment.Tenant, profile.Name, assignment.Goal, assignment.Task), profile, catalog, WorkMapping.EffectOf(assignment),
+        new ModelPayer(assignment.Tenant, profile.Name, assignment.Goal, assignment.Task, assignment.Attempt), profile, catalog, WorkMapping.EffectOf(assignment),
         assignment.Spec.Extras.Effect?.Attempt == assignment.Attempt);
 
     private async ValueTask<(StoredProfile, AgentProfile)> FindAsync(string? digest, CancellationToken cancellationToken)

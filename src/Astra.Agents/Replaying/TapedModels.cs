@@ -27,7 +27,7 @@ internal static class TapedModels
         public async ValueTask<decimal?> DollarsLeftAsync(ModelPayer payer, CancellationToken cancellationToken)
         {
             var left = await models.DollarsLeftAsync(payer, cancellationToken);
-            records.Add(of.Tenant, of.Goal, of.Task, DollarsLeft, new ToolResult(AstraJson.ToElement(new Left(left)), NoReceipt));
+            records.Add(of, DollarsLeft, new ToolResult(AstraJson.ToElement(new Left(left)), NoReceipt));
             return left;
         }
     }

@@ -8,10 +8,10 @@ namespace Astra.Agents.Replaying;
 public interface IToolRecords
 {
     /// <summary>Returns at once; it is written behind.</summary>
-    void Add(TenantId tenant, GoalId goal, TaskId task, ToolCall call, ToolResult result);
+    void Add(Assignment of, ToolCall call, ToolResult result);
 
     /// <inheritdoc cref="Add"/>
-    void AddFailure(TenantId tenant, GoalId goal, TaskId task, ToolCall call, RecordedFailure failure);
+    void AddFailure(Assignment of, ToolCall call, RecordedFailure failure);
 }
 
 /// <summary>A call that gave nothing, and the words that whoever called was told.</summary>
@@ -63,12 +63,12 @@ internal sealed class RecordingGate(IToolGate tools, IToolRecords records, Assig
         try
         {
             var result = await tools.CallAsync(call, cancellationToken);
-            records.Add(of.Tenant, of.Goal, of.Task, call, result);
+            records.Add(of, call, result);
             return result;
         }
         catch (Exception e) when (keepsFailures && e is (ToolRefusedException or ToolFailedException))
         {
-            records.AddFailure(of.Tenant, of.Goal, of.Task, call, RecordedFailure.Of(call, e));
+            records.AddFailure(of, call, RecordedFailure.Of(call, e));
             throw;
         }
     }

@@ -57,7 +57,7 @@ internal sealed class ModelEndpoints(ModelRouter router, AttemptCalls attempts)
             using var body = await RequestBody.ReadAsync(request, aborted);
             var call = new ModelCall(operation, body.Memory, spender)
             {
-                Id = Guid.CreateVersion7(), Kind = kind, Priority = said.Priority, Cache = said.Cache,
+                Id = Guid.CreateVersion7(), Attempt = said.Attempt ?? 0, Kind = kind, Priority = said.Priority, Cache = said.Cache,
                 AnthropicVersion = operation.IsAnthropic() ? (string?)request.Headers["anthropic-version"] : null,
                 AnthropicBeta = operation.IsAnthropic() ? (string?)request.Headers["anthropic-beta"] : null,
             };

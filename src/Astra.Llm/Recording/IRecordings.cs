@@ -22,6 +22,9 @@ public enum RecordingKind : byte
 public sealed record Recording(
     TenantId Tenant, GoalId Goal, TaskId Task, RecordingKind Kind, Guid Id, DateTimeOffset At, Digest Request, string Name, ReadOnlyMemory<byte> Answer)
 {
+    /// <summary>Which attempt at the task had asked; 0 where it did not say.</summary>
+    public int Attempt { get; init; }
+
     /// <summary>What it came to, where whoever asked wanted to know.</summary>
     public Nanodollars Cost { get; init; }
 }

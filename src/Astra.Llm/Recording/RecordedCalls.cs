@@ -38,7 +38,7 @@ internal sealed class RecordedCalls(Recorder recorder, ReplaySessions replays, T
         var kept = new KeptReply(reply);
         await ask(kept);
         if (kept.Whole(call.Operation) is { } whole)
-            recorder.Add(new Recording(tenant, goal, task, RecordingKind.Model, call.Id, clock.GetUtcNow(), known, kept.Model, whole) { Cost = call.Allowance?.Spent ?? Nanodollars.Zero });
+            recorder.Add(new Recording(tenant, goal, task, RecordingKind.Model, call.Id, clock.GetUtcNow(), known, kept.Model, whole) { Attempt = call.Attempt, Cost = call.Allowance?.Spent ?? Nanodollars.Zero });
         return null;
     }
 

@@ -17,7 +17,8 @@ public sealed class ReplaySessions
     public void End(TenantId tenant, GoalId goal) => _sessions.TryRemove((tenant, goal), out _);
 }
 
-/// <summary>The recordings of one goal while it is replayed: each task's requests are answered in the order in which they were.</summary>
+/// <summary>The recordings of one goal while it is replayed: each task's requests are answered in the order in which those of its
+/// last attempt were. An attempt before it may have been answered otherwise, and came to nothing.</summary>
 public sealed class ReplaySession
 {
     private readonly Dictionary<(TaskId, RecordingKind, Digest), Queue<Recording>> _recordings = [];
@@ -25,7 +26,9 @@ public sealed class ReplaySession
 
     public ReplaySession(IEnumerable<Recording> recordings)
     {
-        foreach (var recording in recordings.OrderBy(recording => recording.At).ThenBy(recording => recording.Id))
+        var all = recordings.ToList();
+        var lastOf = all.GroupBy(recording => recording.Task).ToDictionary(task => task.Key, task => task.Max(recording => recording.Attempt));
+        foreach (var recording in all.Where(recording => recording.Attempt == 0 || recording.Attempt == lastOf[recording.Task]).OrderBy(recording => recording.At).ThenBy(recording => recording.Id))
         {
             var key = (recording.Task, recording.Kind, recording.Request);
             if (!_recordings.TryGetValue(key, out var answers))

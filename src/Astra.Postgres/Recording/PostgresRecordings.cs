@@ -11,13 +11,13 @@ namespace Astra.Postgres.Recording;
 public sealed class PostgresRecordings : IRecordingStore
 {
     private const string Insert = """
-        INSERT INTO goal_recordings (tenant, goal, task, kind, id, at, request, name, answer, cost_nanos)
-        SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::smallint[], $5::uuid[], $6::timestamptz[], $7::bytea[], $8::text[], $9::bytea[], $10::bigint[])
+        INSERT INTO goal_recordings (tenant, goal, task, kind, id, at, request, name, answer, cost_nanos, attempt)
+        SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::smallint[], $5::uuid[], $6::timestamptz[], $7::bytea[], $8::text[], $9::bytea[], $10::bigint[], $11::integer[])
         ON CONFLICT (tenant, goal, id) DO NOTHING
         """;
 
     private const string Read = """
-        SELECT r.task, r.kind, r.id, r.at, r.request, r.name, r.answer, r.cost_nanos
+        SELECT r.task, r.kind, r.id, r.at, r.request, r.name, r.answer, r.cost_nanos, r.attempt
         FROM goal_recordings AS r
         WHERE r.tenant = $1 AND r.goal = $2
         ORDER BY r.at, r.id
@@ -60,7 +60,8 @@ public sealed class PostgresRecordings : IRecordingStore
             .Column(Array.ConvertAll(rows, row => row.Request.ToArray()), NpgsqlDbType.Bytea)
             .Column(Array.ConvertAll(rows, row => row.Name.Replace("\0", "", StringComparison.Ordinal)), NpgsqlDbType.Text)
             .Column(Array.ConvertAll(rows, row => row.Answer.ToArray()), NpgsqlDbType.Bytea)
-            .Column(Array.ConvertAll(rows, row => row.Cost.Value), NpgsqlDbType.Bigint);
+            .Column(Array.ConvertAll(rows, row => row.Cost.Value), NpgsqlDbType.Bigint)
+            .Column(Array.ConvertAll(rows, row => row.Attempt), NpgsqlDbType.Integer);
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
@@ -103,7 +104,7 @@ public sealed class PostgresRecordings : IRecordingStore
         {
             recordings.Add(new Llm.Recording.Recording(
                 tenant, goal, new TaskId(reader.GetGuid(0)), (RecordingKind)reader.GetInt16(1), reader.GetGuid(2), reader.GetFieldValue<DateTimeOffset>(3),
-                Digest.From(reader.GetFieldValue<byte[]>(4)), reader.GetString(5), reader.GetFieldValue<byte[]>(6)) { Cost = new Nanodollars(reader.GetInt64(7)) });
+                Digest.From(reader.GetFieldValue<byte[]>(4)), reader.GetString(5), reader.GetFieldValue<byte[]>(6)) { Cost = new Nanodollars(reader.GetInt64(7)), Attempt = reader.GetInt32(8) });
         }
         return recordings;
     }

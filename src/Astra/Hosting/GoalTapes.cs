@@ -1,5 +1,6 @@
 using Astra.Agents.Replaying;
 using Astra.Kernel;
+using Astra.Kernel.Workers;
 using Astra.Llm.Caching;
 using Astra.Llm.Recording;
 using Astra.Sdk;
@@ -10,14 +11,14 @@ namespace Astra.Hosting;
 /// <param name="kept">For how long after a goal's end; null for good.</param>
 public sealed class GoalTapes(Recorder recorder, IRecordingStore store, ReplaySessions sessions, TimeProvider clock, TimeSpan? kept = null) : IGoalTapes, IToolRecords
 {
-    public void Add(TenantId tenant, GoalId goal, TaskId task, ToolCall call, ToolResult result) => Add(tenant, goal, task, call, AstraJson.Write(result));
+    public void Add(Assignment of, ToolCall call, ToolResult result) => Add(of, call, AstraJson.Write(result));
 
-    public void AddFailure(TenantId tenant, GoalId goal, TaskId task, ToolCall call, RecordedFailure failure) => Add(tenant, goal, task, call, AstraJson.Write(failure));
+    public void AddFailure(Assignment of, ToolCall call, RecordedFailure failure) => Add(of, call, AstraJson.Write(failure));
 
-    private void Add(TenantId tenant, GoalId goal, TaskId task, ToolCall call, byte[] answer)
+    private void Add(Assignment of, ToolCall call, byte[] answer)
     {
         if (answer.Length <= Recorder.AnswerBytesMax)
-            recorder.Add(new Recording(tenant, goal, task, RecordingKind.Tool, Guid.CreateVersion7(), clock.GetUtcNow(), DigestOf(call), call.Tool, answer));
+            recorder.Add(new Recording(of.Tenant, of.Goal, of.Task, RecordingKind.Tool, Guid.CreateVersion7(), clock.GetUtcNow(), DigestOf(call), call.Tool, answer) { Attempt = of.Attempt });
     }
 
     public string? WhyForgotten(DateTimeOffset endedAt) => kept is { } lifetime && endedAt < clock.GetUtcNow() - lifetime

@@ -11,9 +11,9 @@ namespace Astra.Hosting;
 public sealed class RouterEndpoints(ModelRouter router) : IAttemptModels
 {
     public IModelEndpoint Of(ModelPayer payer, string kind, CancellationToken ended) =>
-        new Endpoint(router, new Spender(payer.Tenant, payer.Agent, payer.Goal, payer.Task), kind, ended);
+        new Endpoint(router, new Spender(payer.Tenant, payer.Agent, payer.Goal, payer.Task), payer.Attempt, kind, ended);
 
-    private sealed class Endpoint(ModelRouter router, Spender spender, string kind, CancellationToken ended) : IModelEndpoint
+    private sealed class Endpoint(ModelRouter router, Spender spender, int attempt, string kind, CancellationToken ended) : IModelEndpoint
     {
         public Uri? Address => null;
 
@@ -21,7 +21,7 @@ public sealed class RouterEndpoints(ModelRouter router) : IAttemptModels
         {
             if (ended.IsCancellationRequested)
                 throw new ModelRefusedException(409, "attempt_over", "The attempt is over, and nothing is asked for it any more.", retryAfter: null, isPassing: false);
-            var call = new ModelCall(operation == ModelOperation.Embeddings ? Operation.Embeddings : Operation.Chat, body, spender) { Id = Guid.CreateVersion7(), Kind = kind };
+            var call = new ModelCall(operation == ModelOperation.Embeddings ? Operation.Embeddings : Operation.Chat, body, spender) { Id = Guid.CreateVersion7(), Attempt = attempt, Kind = kind };
             var leaving = CancellationTokenSource.CreateLinkedTokenSource(ended, cancellationToken);
             var reply = new PipedReply();
             var answering = reply.FillAsync(to => router.AnswerAsync(call, to, leaving.Token));

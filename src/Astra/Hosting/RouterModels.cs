@@ -14,7 +14,7 @@ public sealed class RouterModels(ModelRouter router, IBudgets budgets) : IModels
         var allowance = new Allowance(question.DollarsMax is { } dollars ? Nanodollars.FromDollars(dollars) : null, question.AnswerTokensMax);
         var reply = new KeptReply();
         await router.AnswerAsync(
-            new ModelCall(Operation.Chat, question.Chat, SpenderOf(question.Payer)) { Id = Guid.CreateVersion7(), Allowance = allowance }, reply, cancellationToken);
+            new ModelCall(Operation.Chat, question.Chat, SpenderOf(question.Payer)) { Id = Guid.CreateVersion7(), Attempt = question.Payer.Attempt, Allowance = allowance }, reply, cancellationToken);
         return new ModelReply(reply.Status, await reply.ReadAsync(), (decimal)allowance.Spent.Value / Nanodollars.PerDollar, reply.Model);
     }
 

@@ -65,6 +65,23 @@ public sealed class AgentModelTests : IAsyncLifetime
         Assert.Equal(asked, _provider.Seen.Count);
     }
 
+    [Fact]
+    public async Task A_step_that_was_tried_again_is_replayed_with_what_its_last_attempt_was_answered()
+    {
+        using var client = await StartAsync(isInProcess: true);
+        var (whole, count) = (_provider.Answer, 0);
+        _provider.Answer = request => request.Json.TryGetProperty("input", out _) || request.IsStream ? whole(request) : ModelScript.Chat($"answer {Interlocked.Increment(ref count)}");
+        _agent.StumblesLeft = 2;
+        var goal = await RunAsync(client);
+        Assert.Equal((GoalState.Completed, "answer 3, hello, 2"), (goal.State, goal.Result!.Value.GetString()));
+
+        var replay = await client.ReplayGoalAsync(goal.Id, Ct);
+
+        Assert.Empty(replay.Problems);
+        Assert.True(replay.IsSame);
+        Assert.Equal(3, count);
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
@@ -227,6 +244,7 @@ public sealed class AgentModelTests : IAsyncLifetime
 
         public TaskCompletionSource Gate { get; set; } = Opened();
         public string Model { get; set; } = "r";
+        public int StumblesLeft { get; set; }
         public IModelClients? Kept { get; private set; }
         public Exception? Failure { get; private set; }
 
@@ -246,6 +264,8 @@ public sealed class AgentModelTests : IAsyncLifetime
                 var whole = await turn.Models.Chat(Model).GetResponseAsync("hi", cancellationToken: cancellationToken);
                 var streamed = await turn.Models.Chat(Model).GetStreamingResponseAsync("again", cancellationToken: cancellationToken).ToChatResponseAsync(cancellationToken);
                 var vectors = await turn.Models.Embeddings(Model).GenerateAsync(["words"], cancellationToken: cancellationToken);
+                if (StumblesLeft-- > 0)
+                    throw new InvalidOperationException("stumbled over something that passes");
                 return StepResult.Done($"{whole.Text}, {streamed.Text}, {vectors[0].Vector.Length}");
             }
             catch (Exception e)

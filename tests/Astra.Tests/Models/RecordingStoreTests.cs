@@ -37,8 +37,8 @@ public sealed class RecordingStoreTests(PostgresFixture postgres) : IAsyncLifeti
         await _store.Recordings.WriteAsync([recordings[1] with { Answer = new byte[] { 9 } }, Recording(7) with { Goal = new GoalId(Guid.NewGuid()) }], Ct);
         var read = await _store.Recordings.ReadAsync(_tenant, _goal, Ct);
         Assert.Equal(
-            recordings.Select(recording => (recording.Id, recording.Task, recording.Kind, recording.Request, recording.Name, recording.At, Bytes: Convert.ToHexString(recording.Answer.Span))),
-            read.Select(recording => (recording.Id, recording.Task, recording.Kind, recording.Request, recording.Name, recording.At, Bytes: Convert.ToHexString(recording.Answer.Span))));
+            recordings.Select(recording => (recording.Id, recording.Task, recording.Kind, recording.Request, recording.Name, recording.At, recording.Attempt, Bytes: Convert.ToHexString(recording.Answer.Span))),
+            read.Select(recording => (recording.Id, recording.Task, recording.Kind, recording.Request, recording.Name, recording.At, recording.Attempt, Bytes: Convert.ToHexString(recording.Answer.Span))));
         Assert.Empty(await _store.Recordings.ReadAsync(new TenantId(Guid.NewGuid()), _goal, Ct));
     }
 
@@ -130,7 +130,7 @@ public sealed class RecordingStoreTests(PostgresFixture postgres) : IAsyncLifeti
 
     private Recording Recording(int number) => new(
         _tenant, _goal, new TaskId(Guid.NewGuid()), number % 2 == 0 ? RecordingKind.Model : RecordingKind.Tool, Guid.CreateVersion7(Noon.AddSeconds(number)), Noon.AddSeconds(number),
-        Digest.Of(BitConverter.GetBytes(number)), "p/m", BitConverter.GetBytes(number));
+        Digest.Of(BitConverter.GetBytes(number)), "p/m", BitConverter.GetBytes(number)) { Attempt = number };
 
     private sealed class UnreliableStore(IRecordingStore inner) : IRecordingStore
     {
