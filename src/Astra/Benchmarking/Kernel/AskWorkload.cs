@@ -10,23 +10,22 @@ internal sealed class AskWorkload : IKernelWorkload
     private const int PartLength = 100_000;
     private const int QuestionCount = PartCount * PartLength;
 
-    private readonly long[] _waits = new long[QuestionCount];
-
     public string Name => "ask";
 
     public async Task<IReadOnlyList<Measured>> RunAsync(CancellationToken cancellationToken)
     {
+        var waits = new long[QuestionCount];
         using var runtime = new KernelRuntime();
         var answering = runtime.Actors.Spawn(new ActorOptions { Name = "answering", Create = () => new Answering() });
-        var asking = runtime.Actors.Spawn(new ActorOptions { Name = "asking", Create = () => new Asking(answering, _waits) });
+        var asking = runtime.Actors.Spawn(new ActorOptions { Name = "asking", Create = () => new Asking(answering, waits) });
 
         // Both are compiled and awake before the count of allocations begins, which is taken on the asking turn.
         var allocated = await asking.AskAsync<double>(new object(), KernelSuite.Patience, cancellationToken);
-        Array.Sort(_waits);
+        Array.Sort(waits);
         return
         [
-            new("p50", "us", Microseconds(_waits[QuestionCount / 2])),
-            new("p99", "us", Microseconds(_waits[QuestionCount / 100 * 99])),
+            new("p50", "us", Microseconds(waits[QuestionCount / 2])),
+            new("p99", "us", Microseconds(waits[QuestionCount / 100 * 99])),
             new("allocated", "bytes/ask", allocated),
         ];
     }
