@@ -74,6 +74,7 @@ internal sealed class WorkDesk(ShardId shard, ShardGoals goals, ShardLog log, Go
         {
             WorkerReport.Completed completed => Complete(completed, goal, task),
             WorkerReport.Suspended suspended => Suspend(suspended, goal, task),
+            WorkerReport.Failed failed when DiedOtherwise(task, failed.Failure) => Late($"Task {task.Spec.Name} has ended: it is dead."),
             WorkerReport.Failed failed => Answer(decisions.Fail(goal, task, failed.Failure, RetryDue), task),
             WorkerReport.Lost lost => Answer(decisions.Expire(goal, task, lost.Reason), task),
             WorkerReport.Released released => Answer(decisions.Release(goal, task, released.Reason), task),
@@ -83,6 +84,10 @@ internal sealed class WorkDesk(ShardId shard, ShardGoals goals, ShardLog log, Go
             _ => throw new InvalidOperationException($"A worker does not report {report.GetType().Name}."),
         };
     }
+
+    /// <summary>Its attempt had been given up before it died, of a deadline or of its workers: what is reported now is not what is kept.</summary>
+    private static bool DiedOtherwise(TaskNode task, Failure failure) =>
+        task is { State: TaskState.Dead, Failure: { } cause } && !(cause.Fingerprint == failure.Fingerprint && cause.Reason.StartsWith(failure.Reason, StringComparison.Ordinal));
 
     /// <summary>In memory only, never a row: losing a renewal in a crash costs at most one more attempt.</summary>
     public LostLeases Renew(RenewLeases renew)
