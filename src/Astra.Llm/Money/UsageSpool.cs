@@ -62,7 +62,8 @@ public sealed class UsageSpool(string path) : IDisposable
     public void Clear()
     {
         Close();
-        File.Delete(path);
+        if (File.Exists(path))
+            File.Delete(path);
     }
 
     public void Dispose() => Close();

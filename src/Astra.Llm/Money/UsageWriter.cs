@@ -155,18 +155,34 @@ public sealed class UsageWriter : IUsageLog, IAsyncDisposable
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
-                if (_stopping.IsCancellationRequested)
+                // The disk is full too. The queue fills, callers wait, and nothing is lost but with the end of the server.
+                var isEnd = await WaitForRoomAsync(e);
+                if (await TryWriteAsync(batch))
+                    return;
+                if (isEnd)
                 {
                     _say($"what {batch.Count} calls of models came to can be written neither to the database nor to {_spool.Path}, and is lost with the end of this server: {e.Message}");
                     return;
                 }
-                // The disk is full too. The queue fills, callers wait, and nothing is lost.
-                _say($"usage can be written neither to the database nor to {_spool.Path}, and calls wait until it can: {e.Message}");
-                await Task.Delay(_options.TroublePeriod, _clock, CancellationToken.None);
-                if (await TryWriteAsync(batch))
-                    return;
             }
         }
+    }
+
+    /// <summary>Until the store may be asked again. True at the end, when it is asked for the last time.</summary>
+    private async Task<bool> WaitForRoomAsync(Exception trouble)
+    {
+        if (_stopping.IsCancellationRequested)
+            return true;
+        _say($"usage can be written neither to the database nor to {_spool.Path}, and calls wait until it can: {trouble.Message}");
+        try
+        {
+            await Task.Delay(_options.TroublePeriod, _clock, _stopping.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            // The file is tried once more, and then the store.
+        }
+        return false;
     }
 
     private async Task<bool> TryWriteAsync(List<UsageRecord> batch)

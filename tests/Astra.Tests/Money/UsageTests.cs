@@ -127,6 +127,25 @@ public sealed class UsageTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task The_database_is_asked_once_more_at_the_end_for_what_the_disk_does_not_take()
+    {
+        var store = new UnreliableUsage(_store.Usage) { IsAway = true };
+        var nowhere = Path.Combine(_directory, "not", "there", "usage.spool");
+        var isWaiting = new TaskCompletionSource();
+        var writer = new UsageWriter(store, new UsageSpool(nowhere), TimeProvider.System, Quick with { TroublePeriod = TimeSpan.FromHours(1) }, said =>
+        {
+            if (said.Contains("calls wait", StringComparison.Ordinal))
+                isWaiting.TrySetResult();
+        });
+        for (var i = 0; i < 120; i++)
+            await writer.WriteAsync(Record("m1", i), Ct);
+        await isWaiting.Task.WaitAsync(TimeSpan.FromSeconds(30), Ct);
+        store.IsAway = false;
+        await writer.DisposeAsync();
+        Assert.Equal(120, (await SumAsync(UsageGrouping.Model)).Single().Calls);
+    }
+
+    [Fact]
     public async Task A_call_that_ends_after_its_server_is_found_by_the_next_process()
     {
         var writer = new UsageWriter(_store.Usage, new UsageSpool(SpoolPath), TimeProvider.System, Quick);
