@@ -8,7 +8,8 @@ internal static class JournalSql
     /// <remarks>One statement and not three, because it is also one message: the locks are taken when everything has
     /// arrived and released without another word from us. A process that is stopped at any point holds none, so it can
     /// delay nobody's takeover. A row that a takeover changes while we wait for its lock is looked at again in its new
-    /// version, epoch included, and left out.</remarks>
+    /// version, epoch included, and left out. Columns are unnested in the list of a SELECT, where a row is made at a time; in a FROM
+    /// each of them is put aside whole first, which is three times the work.</remarks>
     public const string Append = """
         WITH held AS MATERIALIZED (
             SELECT s.shard
@@ -19,8 +20,10 @@ internal static class JournalSql
         ), inserted AS (
             INSERT INTO log (segment, shard, seq, at, tenant, goal, task, kind, from_state, command, to_state, attempt, key_id, codec_version, data)
             SELECT (SELECT segment FROM log_segments WHERE opened_at IS NOT NULL AND closed_at IS NULL), e.*
-            FROM unnest($3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
-                AS e (shard, seq, at, tenant, goal, task, kind, from_state, command, to_state, attempt, key_id, codec_version, data)
+            FROM (SELECT
+                unnest($3) AS shard, unnest($4) AS seq, unnest($5) AS at, unnest($6) AS tenant, unnest($7) AS goal, unnest($8) AS task,
+                unnest($9) AS kind, unnest($10) AS from_state, unnest($11) AS command, unnest($12) AS to_state, unnest($13) AS attempt,
+                unnest($14) AS key_id, unnest($15) AS codec_version, unnest($16) AS data) AS e
             WHERE (e.shard IN (SELECT shard FROM held)) IS TRUE
         )
         SELECT shard FROM held

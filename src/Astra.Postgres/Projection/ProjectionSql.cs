@@ -1,6 +1,7 @@
 namespace Astra.Postgres.Projection;
 
 /// <summary>What the projection writes. $1 and $2 are always the shards and the epochs they are written under.</summary>
+/// <remarks>What is written by the thousand unnests its columns like an append does, see <see cref="Journal.JournalSql.Append"/>.</remarks>
 internal static class ProjectionSql
 {
     /// <summary>The same lock as an append takes. The statements behind it see what it has settled.</summary>
@@ -47,9 +48,13 @@ internal static class ProjectionSql
             idempotency_key, request_digest, submitted_by, pending_count, ready_count, running_count, completed_count, cancelled_count, dead_count,
             extras, first_seq)
         SELECT e.*, w.watermark + 1
-        FROM unnest($3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27) AS e (
-            shard, tenant, id, agent, title, input, priority, dead_task_policy, state, revision, last_seq, created_at, ended_at, result, reason,
-            idempotency_key, request_digest, submitted_by, pending_count, ready_count, running_count, completed_count, cancelled_count, dead_count, extras)
+        FROM (SELECT
+            unnest($3) AS shard, unnest($4) AS tenant, unnest($5) AS id, unnest($6) AS agent, unnest($7) AS title, unnest($8) AS input,
+            unnest($9) AS priority, unnest($10) AS dead_task_policy, unnest($11) AS state, unnest($12) AS revision, unnest($13) AS last_seq,
+            unnest($14) AS created_at, unnest($15) AS ended_at, unnest($16) AS result, unnest($17) AS reason, unnest($18) AS idempotency_key,
+            unnest($19) AS request_digest, unnest($20) AS submitted_by, unnest($21) AS pending_count, unnest($22) AS ready_count,
+            unnest($23) AS running_count, unnest($24) AS completed_count, unnest($25) AS cancelled_count, unnest($26) AS dead_count,
+            unnest($27) AS extras) AS e
         JOIN shard_watermarks AS w ON w.shard = e.shard
         WHERE {IsHeld}
           AND (e.tenant, e.id) NOT IN {Quarantined}
@@ -72,10 +77,13 @@ internal static class ProjectionSql
             ($16::uuid[])[e.after_start : e.after_start + e.after_count - 1], ($17::smallint[])[e.after_start : e.after_start + e.after_count - 1],
             e.state, e.attempt, e.failure_count, e.expiry_count, e.created_at, e.due_at, e.started_at, e.ended_at, e.worker, e.worker_name,
             e.output, e.failure_kind, e.failure_reason, e.failure_fingerprint, e.reason, e.worker_process, e.doomed_by, e.extras
-        FROM unnest($3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35) AS e (
-            shard, tenant, goal, id, name, executor, kind, input, priority, attempt_count_max, lease_duration, after_start, after_count,
-            state, attempt, failure_count, expiry_count, created_at, due_at, started_at, ended_at, worker, worker_name,
-            output, failure_kind, failure_reason, failure_fingerprint, reason, worker_process, doomed_by, extras)
+        FROM (SELECT
+            unnest($3) AS shard, unnest($4) AS tenant, unnest($5) AS goal, unnest($6) AS id, unnest($7) AS name, unnest($8) AS executor,
+            unnest($9) AS kind, unnest($10) AS input, unnest($11) AS priority, unnest($12) AS attempt_count_max, unnest($13) AS lease_duration,
+            unnest($14) AS after_start, unnest($15) AS after_count, unnest($18) AS state, unnest($19) AS attempt, unnest($20) AS failure_count,
+            unnest($21) AS expiry_count, unnest($22) AS created_at, unnest($23) AS due_at, unnest($24) AS started_at, unnest($25) AS ended_at,
+            unnest($26) AS worker, unnest($27) AS worker_name, unnest($28) AS output, unnest($29) AS failure_kind, unnest($30) AS failure_reason,
+            unnest($31) AS failure_fingerprint, unnest($32) AS reason, unnest($33) AS worker_process, unnest($34) AS doomed_by, unnest($35) AS extras) AS e
         WHERE {IsHeld}
           AND (e.tenant, e.goal) NOT IN {Quarantined}
         ON CONFLICT (tenant, id) DO UPDATE SET
@@ -99,9 +107,11 @@ internal static class ProjectionSql
         SELECT e.tenant, e.goal, e.id, e.name, e.executor, e.kind, e.input, e.priority, e.attempt_count_max, e.lease_duration,
             ($16::uuid[])[e.after_start : e.after_start + e.after_count - 1], ($17::smallint[])[e.after_start : e.after_start + e.after_count - 1],
             e.state, e.attempt, 0, 0, e.created_at, e.started_at, e.ended_at, e.output, e.extras
-        FROM unnest($3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $18, $19, $20, $21, $22, $23, $24) AS e (
-            shard, tenant, goal, id, name, executor, kind, input, priority, attempt_count_max, lease_duration, after_start, after_count,
-            state, attempt, created_at, started_at, ended_at, output, extras)
+        FROM (SELECT
+            unnest($3) AS shard, unnest($4) AS tenant, unnest($5) AS goal, unnest($6) AS id, unnest($7) AS name, unnest($8) AS executor,
+            unnest($9) AS kind, unnest($10) AS input, unnest($11) AS priority, unnest($12) AS attempt_count_max, unnest($13) AS lease_duration,
+            unnest($14) AS after_start, unnest($15) AS after_count, unnest($18) AS state, unnest($19) AS attempt, unnest($20) AS created_at,
+            unnest($21) AS started_at, unnest($22) AS ended_at, unnest($23) AS output, unnest($24) AS extras) AS e
         WHERE {IsHeld}
           AND (e.tenant, e.goal) NOT IN {Quarantined}
         """;
@@ -111,8 +121,9 @@ internal static class ProjectionSql
         UPDATE tasks AS t SET
             state = e.state, attempt = e.attempt, started_at = e.started_at, ended_at = e.ended_at,
             worker = e.worker, worker_name = e.worker_name, worker_process = e.worker_process, output = e.output
-        FROM unnest($3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) AS e (
-            shard, tenant, id, state, attempt, started_at, ended_at, worker, worker_name, worker_process, output)
+        FROM (SELECT
+            unnest($3) AS shard, unnest($4) AS tenant, unnest($5) AS id, unnest($6) AS state, unnest($7) AS attempt, unnest($8) AS started_at,
+            unnest($9) AS ended_at, unnest($10) AS worker, unnest($11) AS worker_name, unnest($12) AS worker_process, unnest($13) AS output) AS e
         WHERE t.tenant = e.tenant AND t.id = e.id AND {IsHeld}
           AND (t.tenant, t.goal) NOT IN {Quarantined}
         """;

@@ -188,18 +188,20 @@ public sealed class FrameSocket<TIn, TOut> : IAsyncDisposable
         else
             message.ResetWrittenCount();
         json.Reset(message);
-        if (_sendsTogether && _queue.Reader.TryRead(out var next))
-        {
-            json.WriteStartArray();
-            JsonSerializer.Serialize(json, first.Get(), AstraJson.Options);
-            do
-                JsonSerializer.Serialize(json, next.Get(), AstraJson.Options);
-            while (json.BytesCommitted + json.BytesPending < TogetherBytesMax && _queue.Reader.TryRead(out next));
-            json.WriteEndArray();
-        }
+        if (_sendsTogether && _queue.Reader.TryRead(out var second))
+            JsonSerializer.Serialize(json, Together(json, first, second), AstraJson.Options);
         else
             JsonSerializer.Serialize(json, first.Get(), AstraJson.Options);
         json.Flush();
+    }
+
+    /// <summary>As many as have queued up, until what has been written of them is long enough.</summary>
+    private IEnumerable<TOut> Together(Utf8JsonWriter json, Queued first, Queued next)
+    {
+        yield return first.Get();
+        do
+            yield return next.Get();
+        while (json.BytesCommitted + json.BytesPending < TogetherBytesMax && _queue.Reader.TryRead(out next));
     }
 
     // RFC 6455: a close reason has at most 123 bytes.
