@@ -47,34 +47,20 @@ public sealed class DatabaseAwayTests(PostgresFixture postgres)
         await using var server = await ServerFixture.StartAsync(new ServerWorld { Postgres = store, Home = await store.Tenants.EnsureAsync("default", Ct) }, "node");
         var name = await database.ScalarAsync("SELECT current_database()");
         var made = 0;
-        var agent = new TestAgent("payer")
+        var agent = TestAgent.Payer(async (turn, ct) =>
         {
-            OnPlan = _ =>
+            if (turn.Attempt == 1)
+                await SendAwayAsync(database, name);
+            try
             {
-                var plan = new Plan();
-                plan.Step("pay", "pay", options: new StepOptions { Retry = new RetryDelays(0.001, 0.01) });
-                return plan;
-            },
-            OnStep = async (turn, ct) =>
+                return StepResult.Done(await turn.EffectAsync("pays", (_, _) => ValueTask.FromResult<object?>(Interlocked.Increment(ref made)), ct));
+            }
+            finally
             {
-                if (turn.Attempt == 1)
-                    await SendAwayAsync(database, name);
-                try
-                {
-                    return StepResult.Done(await turn.EffectAsync("pays", (_, _) => ValueTask.FromResult<object?>(Interlocked.Increment(ref made)), ct));
-                }
-                finally
-                {
-                    await BringBackAsync(database, name);
-                }
-            },
-        };
-        var client = await server.ClientAsync();
-        using var stop = new CancellationTokenSource();
-        var working = new AstraWorker(server.Address, await server.NewKeyAsync(Role.Member)).Add(agent).RunAsync(stop.Token);
-        var goal = await client.FinishAsync((await client.SubmitAsync(new GoalSubmission { Agent = "payer" }, cancellationToken: Ct)).Id, Ct);
-        await stop.CancelAsync();
-        await working.WaitAsync(Ct);
+                await BringBackAsync(database, name);
+            }
+        });
+        var goal = await server.RunRemotelyAsync(agent, Ct);
         Assert.Equal((GoalState.Completed, 1), (goal.State, made));
     }
 

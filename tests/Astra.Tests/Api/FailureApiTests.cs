@@ -52,30 +52,17 @@ public sealed class FailureApiTests
     {
         await using var server = await ServerFixture.StartAsync();
         var keys = new List<string>();
-        var agent = new TestAgent("payer")
+        var agent = TestAgent.Payer(async (turn, ct) =>
         {
-            OnPlan = _ =>
+            var receipt = await turn.EffectAsync("pays the invoice", (key, _) =>
             {
-                var plan = new Plan();
-                plan.Step("pay", "pay", options: new StepOptions { Retry = new RetryDelays(0.001, 0.01) });
-                return plan;
-            },
-            OnStep = async (turn, ct) =>
-            {
-                var receipt = await turn.EffectAsync("pays the invoice", (key, _) =>
-                {
-                    keys.Add(key);
-                    return ValueTask.FromResult<object?>(new { receipt = 17 });
-                }, ct);
-                return turn.Attempt == 1 ? throw new IOException("lost after paying") : StepResult.Done(receipt);
-            },
-        };
+                keys.Add(key);
+                return ValueTask.FromResult<object?>(new { receipt = 17 });
+            }, ct);
+            return turn.Attempt == 1 ? throw new IOException("lost after paying") : StepResult.Done(receipt);
+        });
         var client = await server.ClientAsync();
-        using var stop = new CancellationTokenSource();
-        var working = new AstraWorker(server.Address, await server.NewKeyAsync(Role.Member)).Add(agent).RunAsync(stop.Token);
-        var goal = await client.FinishAsync((await client.SubmitAsync(new GoalSubmission { Agent = "payer" }, cancellationToken: Ct)).Id, Ct);
-        await stop.CancelAsync();
-        await working.WaitAsync(Ct);
+        var goal = await server.RunRemotelyAsync(agent, Ct);
 
         var pay = (await client.GetPlanAsync(goal.Id, Ct)).Tasks.Single(task => task.Name == "pay");
         Assert.Equal((TaskState.Completed, 2, EffectState.Sent), (pay.State, pay.Attempt, pay.Effect!.State));

@@ -192,6 +192,19 @@ internal sealed class ServerFixture : IAsyncDisposable
         Directory.Delete(_directory, recursive: true);
     }
 
+    /// <summary>A goal of the agent, from its submission to its end, with a remote worker that runs it meanwhile.</summary>
+    public async Task<GoalView> RunRemotelyAsync(Agent agent, CancellationToken cancellationToken)
+    {
+        var client = await ClientAsync();
+        using var stop = new CancellationTokenSource();
+        var working = new AstraWorker(Address, await NewKeyAsync(Role.Member)).Add(agent).RunAsync(stop.Token);
+        var goal = await client.SubmitAsync(new GoalSubmission { Agent = agent.Name }, cancellationToken: cancellationToken);
+        var ended = await client.FinishAsync(goal.Id, cancellationToken);
+        await stop.CancelAsync();
+        await working.WaitAsync(cancellationToken);
+        return ended;
+    }
+
     private static int FreePort()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);

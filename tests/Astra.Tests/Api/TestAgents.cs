@@ -18,6 +18,18 @@ internal sealed class TestAgent(string name) : Agent
     public override ValueTask<StepResult> ReflectAsync(ReflectionTurn turn, CancellationToken cancellationToken) =>
         OnReflect is { } reflect ? ValueTask.FromResult(reflect(turn)) : base.ReflectAsync(turn, cancellationToken);
 
+    /// <summary>One step, `pay`, that is tried again at once.</summary>
+    public static TestAgent Payer(Func<StepTurn, CancellationToken, Task<StepResult>> pay) => new("payer")
+    {
+        OnPlan = _ =>
+        {
+            var plan = new Plan();
+            plan.Step("pay", "pay", options: new StepOptions { Retry = new RetryDelays(0.001, 0.01) });
+            return plan;
+        },
+        OnStep = pay,
+    };
+
     /// <summary>One step, `work`, that gives back the goal's input.</summary>
     public static TestAgent Echo(string name = "echo") => new(name)
     {
