@@ -109,8 +109,9 @@ public sealed class BudgetLedger : IBudgets, IAsyncDisposable
     {
         var set = _clock.GetTimestamp();
         await RefreshAsync(cancellationToken);
-        if (_options.LookAge - _clock.GetElapsedTime(set) is var rest && rest > TimeSpan.Zero)
-            await Task.Delay(rest, _clock, cancellationToken);
+        // More than once, because timers count in whole milliseconds and may be some early.
+        while (_options.LookAge - _clock.GetElapsedTime(set) is var rest && rest > TimeSpan.Zero)
+            await Task.Delay(rest + TimeSpan.FromMilliseconds(1), _clock, cancellationToken);
     }
 
     /// <summary>Gives everything back. Calls that are still under way keep what was reserved for them: it counts as spent.</summary>

@@ -41,7 +41,7 @@ internal sealed class LedgerLoop : IAsyncDisposable
         var age = _exchange.LookAge;
         if (age > _options.LookAge / 2 && !_isInTrouble)
             WakeUp(isUrgent: true);
-        return age <= _options.LookAge;
+        return age < _options.LookAge;
     }
 
     public async ValueTask<LedgerAnswer> AskAsync(Spender spender, long worstCase, CancellationToken cancellationToken) =>

@@ -182,6 +182,15 @@ public sealed class BudgetTests
     }
 
     [Fact]
+    public async Task A_budget_has_spread_no_sooner_than_every_look_before_it_is_too_old_even_if_timers_are_early()
+    {
+        await using var ledger = new BudgetLedger(_store, new EarlyTimers());
+        var since = TimeProvider.System.GetTimestamp();
+        await ledger.SpreadAsync(Ct);
+        Assert.True(TimeProvider.System.GetElapsedTime(since) >= new LedgerOptions().LookAge);
+    }
+
+    [Fact]
     public async Task Prices_that_were_set_elsewhere_are_read_before_a_call_is_admitted()
     {
         var reading = new TaskCompletionSource();
@@ -247,6 +256,13 @@ public sealed class BudgetTests
 
     private async Task<IReadOnlyList<BudgetStanding>> StandingsAsync() =>
         [.. await _store.ListAsync(BudgetKey.Platform, _time.Now, Ct), .. await _store.ListAsync(Tenant, _time.Now, Ct)];
+
+    /// <summary>As the system's are, whose clock has another resolution than the one that times are taken with, only more so.</summary>
+    private sealed class EarlyTimers : TimeProvider
+    {
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
+            base.CreateTimer(callback, state, dueTime > TimeSpan.Zero ? dueTime / 2 : dueTime, period);
+    }
 
     /// <summary>A calendar that is set by the test; time itself passes as always.</summary>
     private sealed class MovableTime : TimeProvider
