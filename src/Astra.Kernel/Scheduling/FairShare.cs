@@ -73,7 +73,8 @@ internal sealed class FairOrder<T> where T : FairShare
 
     private void Move(T share, TimeSpan to)
     {
-        var isWaiting = _waiting.Remove(share);
+        // Whoever waits alone stays first.
+        var isWaiting = _waiting.Count > 1 && _waiting.Remove(share);
         share.VirtualTime = to;
         if (isWaiting)
             _waiting.Add(share);

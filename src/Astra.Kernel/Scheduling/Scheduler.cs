@@ -18,6 +18,8 @@ internal sealed partial class Scheduler(IClock clock, KernelLimits limits, Shard
     private static readonly TimeSpan BusyShardDelay = TimeSpan.FromMilliseconds(5);
     private static readonly TimeSpan RefusedClaimDelay = TimeSpan.FromMilliseconds(100);
 
+    private const int KeptSetMax = 16;
+
     private static readonly object DueTick = new();
     private static readonly object FillTick = new();
     private static readonly object TokenTick = new();
@@ -195,7 +197,8 @@ internal sealed partial class Scheduler(IClock clock, KernelLimits limits, Shard
         _queue.Remove(task);
         _laterById.Remove(task);
         var shard = task.Shard;
-        if (_byShard.TryGetValue(shard, out var tasks) && tasks.Remove(task) && tasks.Count == 0)
+        // The next task of the shard finds its set again, unless that has grown.
+        if (_byShard.TryGetValue(shard, out var tasks) && tasks.Remove(task) && tasks.Count == 0 && tasks.Capacity > KeptSetMax)
             _byShard.Remove(shard);
     }
 
@@ -309,6 +312,7 @@ internal sealed partial class Scheduler(IClock clock, KernelLimits limits, Shard
     {
         foreach (var task in _byShard.GetValueOrDefault(forget.Shard)?.ToList() ?? [])
             Drop(task);
+        _byShard.Remove(forget.Shard);
         foreach (var claim in _unanswered.Keys.Where(claim => claim.Task.Shard == forget.Shard).ToList())
             _unanswered.Remove(claim);
         foreach (var attempt in _adopted.Keys.Where(attempt => attempt.Task.Shard == forget.Shard).ToList())

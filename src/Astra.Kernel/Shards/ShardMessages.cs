@@ -100,6 +100,9 @@ internal sealed record ActivateShard(
 {
     /// <summary>Of each goal in quarantine, what the log has up to the watermark.</summary>
     public IReadOnlyList<IReadOnlyList<JournalEntry>> Histories { get; init; } = [];
+
+    /// <summary>There is nothing to restore: no goal is active, and none is kept from the tables.</summary>
+    public bool IsEmpty => Snapshot.Goals.Count == 0 && Snapshot.HeldBack.Count == 0 && Tail.Count == 0;
 }
 
 /// <summary>From the region: take nothing more, finish what is on its way to the log, answer <see cref="ShardHandedOver"/>.</summary>

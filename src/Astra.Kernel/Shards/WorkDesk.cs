@@ -153,15 +153,14 @@ internal sealed class WorkDesk(ShardId shard, ShardGoals goals, ShardLog log, Go
     public Action? EffectOf(Goal goal, TaskNode task, JournalEntry entry)
     {
         var effect = EffectOfMove(goal, task, entry);
-        if (entry.To != TaskState.Dead)
-            return effect;
-        var spec = task.Spec;
-        return () =>
-        {
-            parts.Metrics.Exhausted(spec);
-            effect?.Invoke();
-        };
+        return entry.To == TaskState.Dead ? EffectOfDeath(task.Spec, effect) : effect;
     }
+
+    private Action EffectOfDeath(TaskSpec spec, Action? move) => () =>
+    {
+        parts.Metrics.Exhausted(spec);
+        move?.Invoke();
+    };
 
     private Action? EffectOfMove(Goal goal, TaskNode task, JournalEntry entry)
     {

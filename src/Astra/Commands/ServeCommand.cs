@@ -26,7 +26,6 @@ public static class ServeCommand
             }
 
             TextWriter OpenLog() => log = parsed.GetValue(detached) ? NewLog(access.Data) : log;
-            NativeHeap.GiveBack();
             try
             {
                 await using var server = await access.ServeAsync(place.Of(parsed, surroundings), OpenLog, cancellationToken);

@@ -226,7 +226,7 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
         await host.DisposeAsync();
     }
 
-    /// <summary>Looks after what grows: the segments of the log, and what is recorded of goals.</summary>
+    /// <summary>Looks after what grows: the segments of the log, what is recorded of goals, and memory.</summary>
     private async Task KeepAsync(PostgresStore store, MoneyMetrics metrics)
     {
         var segments = new SegmentKeeper(store.Segments, options.HistoryKept, TimeProvider.System, Say);
@@ -238,6 +238,7 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
             {
                 await TryAsync("the log's segments", segments.LookAsync);
                 await TryAsync("recordings of goals", recordings.LookAsync);
+                NativeHeap.GiveBack();
             }
         }
         catch (OperationCanceledException)
