@@ -161,7 +161,7 @@ public sealed class FrameSocket<TIn, TOut> : IAsyncDisposable
             while (await _queue.Reader.WaitToReadAsync(_aborted.Token))
                 while (_queue.Reader.TryRead(out var first))
                 {
-                    Write(json, message, first);
+                    message = Write(json, message, first);
                     await _socket.SendAsync(message.WrittenMemory, WebSocketMessageType.Text, endOfMessage: true, _aborted.Token);
                 }
         }
@@ -180,19 +180,18 @@ public sealed class FrameSocket<TIn, TOut> : IAsyncDisposable
         }
     }
 
-    private void Write(Utf8JsonWriter json, ArrayBufferWriter<byte> message, Queued first)
+    private ArrayBufferWriter<byte> Write(Utf8JsonWriter json, ArrayBufferWriter<byte> before, Queued first)
     {
         // Room for the odd large frame is not kept.
-        if (message.Capacity > 16 * TogetherBytesMax)
-            message.Clear();
-        else
-            message.ResetWrittenCount();
+        var message = before.Capacity > 16 * TogetherBytesMax ? new ArrayBufferWriter<byte>() : before;
+        message.ResetWrittenCount();
         json.Reset(message);
         if (_sendsTogether && _queue.Reader.TryRead(out var second))
             JsonSerializer.Serialize(json, Together(json, first, second), AstraJson.Options);
         else
             JsonSerializer.Serialize(json, first.Get(), AstraJson.Options);
         json.Flush();
+        return message;
     }
 
     /// <summary>As many as have queued up, until what has been written of them is long enough.</summary>
