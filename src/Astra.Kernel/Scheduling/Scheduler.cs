@@ -234,7 +234,9 @@ internal sealed partial class Scheduler(IClock clock, KernelLimits limits, Shard
             switch (ready.Owner.TrySend(claim, turn.Self))
             {
                 case SendResult.Ok:
-                    _workers.Take(new TakenTask(ready, claim, now, charge));
+                    // A goal that goes on offers what is ready by what was decided, which may run ahead of the log.
+                    if (_workers.Take(new TakenTask(ready, claim, now, charge)) is { } over)
+                        End(over, now - over.Since);
                     _book.Enter(ready);
                     break;
                 case SendResult.Full:

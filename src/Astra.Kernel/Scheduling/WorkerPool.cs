@@ -93,8 +93,12 @@ internal sealed class WorkerPool
         return best?.Handle;
     }
 
-    public void Take(TakenTask taken)
+    /// <returns>What the worker had of the same task: an attempt that was decided to be over, and whose end is not durable yet.</returns>
+    public TakenTask? Take(TakenTask taken)
     {
+        var over = _members.GetValueOrDefault(taken.Claim.Worker.Id)?.Taken.GetValueOrDefault(taken.Ready.Task);
+        if (over is not null)
+            Release(taken.Claim.Worker.Id, over.Attempt);
         if (_members.TryGetValue(taken.Claim.Worker.Id, out var member))
         {
             var before = member.FreeSlots;
@@ -102,6 +106,7 @@ internal sealed class WorkerPool
             Recount(member, before);
         }
         TakenCount++;
+        return over;
     }
 
     public TakenTask? Confirm(ClaimTask claim)

@@ -104,6 +104,7 @@ public sealed class SimulationTests
     [InlineData(192099)] // an intent came once more after its outcome, and began the effect again
     [InlineData(979894)] // a failure was accepted of an attempt that had been given up, because the task had died of its deadline meanwhile
     [InlineData(990960)] // the same
+    [InlineData(83257)] // a goal went on and its task was claimed again before the end of the attempt before was durable, whose place below a limit was never free again
     [InlineData(718282)] // a task that had become due was handed out although the calendar had been set back to before its start
     [InlineData(684812)] // a claim was refused after its worker had left, and its task was never on offer again
     [InlineData(638565)] // the audit of waits held what a rate kept back against the bound
