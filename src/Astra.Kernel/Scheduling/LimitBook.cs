@@ -120,7 +120,7 @@ internal sealed class LimitBook(IClock clock, KernelLimits limits, Func<int> nod
         }
     }
 
-    /// <summary>Every task comes by here four times, so without an iterator.</summary>
+    /// <summary>Every attempt comes by here when it begins and when it ends, so without an iterator.</summary>
     private void Change(ReadyTask task, Action<Account> change)
     {
         Change((task.Tenant, LimitScope.Tenant, ""), change);

@@ -18,6 +18,7 @@ internal sealed partial class Scheduler(IClock clock, KernelLimits limits, Shard
     private static readonly TimeSpan BusyShardDelay = TimeSpan.FromMilliseconds(5);
     private static readonly TimeSpan RefusedClaimDelay = TimeSpan.FromMilliseconds(100);
 
+    // A shard's empty set is kept for its next task up to this capacity.
     private const int KeptSetMax = 16;
 
     private static readonly object DueTick = new();
