@@ -19,6 +19,7 @@ internal sealed class Attempt : IAsyncDisposable
     private const int AnswerBytesMax = 64 << 20;
 
     private const int ReadBytes = 16 << 10;
+    private const int ReadBytesMin = 1 << 10;
 
     private readonly RouterParts _parts;
     private readonly ModelCall _call;
@@ -243,7 +244,7 @@ internal sealed class Attempt : IAsyncDisposable
 
     private async ValueTask<bool> ReadAsync()
     {
-        var count = await _stream!.ReadAsync(_raw.GetMemory(ReadBytes), _patience.Token);
+        var count = await _stream!.ReadAsync(_raw.GetMemory(ReadBytesMin), _patience.Token);
         _raw.Advance(count);
         return count > 0;
     }

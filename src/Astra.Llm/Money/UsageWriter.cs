@@ -14,10 +14,11 @@ public sealed record UsageWriterOptions
     /// <summary>So many records wait for the store; who brings one more waits too.</summary>
     public int QueueMax { get; init; } = 10_000;
 
-    public int BatchMax { get; init; } = 1_000;
+    /// <summary>Few enough that the database is never busy with one for long: calls that are under way share its processors.</summary>
+    public int BatchMax { get; init; } = 250;
 
     /// <summary>How long records are gathered: each batch is one statement, and one commit.</summary>
-    public TimeSpan GatherTime { get; init; } = TimeSpan.FromMilliseconds(50);
+    public TimeSpan GatherTime { get; init; } = TimeSpan.FromMilliseconds(20);
 
     /// <summary>How long after a failure the store is asked again.</summary>
     public TimeSpan TroublePeriod { get; init; } = TimeSpan.FromSeconds(2);

@@ -2,10 +2,10 @@ using System.Buffers;
 
 namespace Astra.Llm.Wire;
 
-/// <summary>Bytes that grow in a rented array. One owner at a time; disposing it gives the array back.</summary>
+/// <summary>Bytes that grow in an array, rented with the first of them. One owner at a time; disposing it gives the array back.</summary>
 public sealed class PooledBuffer(int size = 4096) : IBufferWriter<byte>, IDisposable
 {
-    private byte[] _array = ArrayPool<byte>.Shared.Rent(size);
+    private byte[] _array = [];
     private int _start;
     private int _end;
 
@@ -44,9 +44,7 @@ public sealed class PooledBuffer(int size = 4096) : IBufferWriter<byte>, IDispos
 
     public void Dispose()
     {
-        var array = Interlocked.Exchange(ref _array, []);
-        if (array.Length > 0)
-            ArrayPool<byte>.Shared.Return(array);
+        GiveBack();
         Clear();
     }
 
@@ -60,9 +58,16 @@ public sealed class PooledBuffer(int size = 4096) : IBufferWriter<byte>, IDispos
             (_start, _end) = (0, Length);
             return;
         }
-        var larger = ArrayPool<byte>.Shared.Rent(Math.Max(Length + free, checked(_array.Length * 2)));
+        var larger = ArrayPool<byte>.Shared.Rent(_array.Length == 0 ? Math.Max(free, size) : Math.Max(Length + free, checked(_array.Length * 2)));
         Span.CopyTo(larger);
-        ArrayPool<byte>.Shared.Return(_array);
+        GiveBack();
         (_array, _start, _end) = (larger, 0, Length);
+    }
+
+    private void GiveBack()
+    {
+        var array = Interlocked.Exchange(ref _array, []);
+        if (array.Length > 0)
+            ArrayPool<byte>.Shared.Return(array);
     }
 }

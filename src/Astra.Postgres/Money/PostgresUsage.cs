@@ -11,8 +11,10 @@ public sealed class PostgresUsage : IUsageStore, IUsageReads
     private const string Insert = """
         INSERT INTO model_usage (tenant, attempt, request, at, goal, task, agent, api_key, provider, model, operation, outcome, source,
             input_tokens, cached_tokens, cache_write_tokens, output_tokens, reasoning_tokens, cost_nanos, price_valid_from, duration_ms, first_token_ms, calls)
-        SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::timestamptz[], $5::uuid[], $6::uuid[], $7::text[], $8::uuid[], $9::text[], $10::text[], $11::text[],
-            $12::smallint[], $13::smallint[], $14::bigint[], $15::bigint[], $16::bigint[], $17::bigint[], $18::bigint[], $19::bigint[], $20::timestamptz[], $21::integer[], $22::integer[], $23::bigint[])
+        SELECT unnest($1::uuid[]), unnest($2::uuid[]), unnest($3::uuid[]), unnest($4::timestamptz[]), unnest($5::uuid[]), unnest($6::uuid[]),
+            unnest($7::text[]), unnest($8::uuid[]), unnest($9::text[]), unnest($10::text[]), unnest($11::text[]), unnest($12::smallint[]), unnest($13::smallint[]),
+            unnest($14::bigint[]), unnest($15::bigint[]), unnest($16::bigint[]), unnest($17::bigint[]), unnest($18::bigint[]), unnest($19::bigint[]),
+            unnest($20::timestamptz[]), unnest($21::integer[]), unnest($22::integer[]), unnest($23::bigint[])
         ON CONFLICT (tenant, attempt) DO NOTHING
         """;
 
