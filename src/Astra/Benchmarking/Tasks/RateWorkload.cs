@@ -27,10 +27,13 @@ internal sealed class RateWorkload(TasksLoad load, int goalCount, IReadOnlyList<
     {
         var unblocked = plan.OfType<AddStep>().Count(step => step.After.Count > 0);
         var expected = 3 + (plan.Count * 3) + unblocked;
-        var found = 0;
-        await foreach (var _ in load.Client.FollowAsync(goal, cancellationToken: cancellationToken))
-            found++;
-        if (found != expected)
-            throw new InvalidOperationException($"The log holds {found} events of a goal that must have left {expected}.");
+        var found = new List<string>();
+        await foreach (var e in load.Client.FollowAsync(goal, cancellationToken: cancellationToken))
+            found.Add(e.Kind);
+        if (found.Count != expected)
+        {
+            var byKind = string.Join(", ", found.CountBy(kind => kind).Select(kind => $"{kind.Value} {kind.Key}"));
+            throw new InvalidOperationException($"The log holds {found.Count} events of a goal that must have left {expected}: {byKind}.");
+        }
     }
 }
