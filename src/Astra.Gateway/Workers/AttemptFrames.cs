@@ -52,9 +52,11 @@ internal sealed class AttemptFrames(FrameSocket<WorkerFrame, ServerFrame> socket
             socket.TrySend(new ServerFrame.Late(attempt.TaskId, attempt.Attempt, HeldTasks.NotHeld));
             return;
         }
+        task.IsReported = true;
         var answer = await WorkReports.SendAsync(link, task.Assignment, report);
         if (answer.Refusal is { Kind: RefusalKind.Invalid or RefusalKind.Conflict } bad)
         {
+            task.IsReported = false;
             socket.TrySend(new ServerFrame.Refused(attempt.TaskId, attempt.Attempt, bad.Reason));
             return;
         }
@@ -67,10 +69,13 @@ internal sealed class AttemptFrames(FrameSocket<WorkerFrame, ServerFrame> socket
     private async Task ReleaseAsync(TaskAttempt attempt, string? said)
     {
         var reason = Words.Clean(said) is { Length: > 0 } given ? given : "its worker gave it back";
-        var answer = held.Find(attempt) is null
-            ? new Refusal(RefusalKind.Late, HeldTasks.NotHeld)
-            : await link.ReleaseAsync(ToKernel(attempt), reason);
-        End(attempt, answer.Refusal);
+        if (held.Find(attempt) is not { } task)
+        {
+            End(attempt, new Refusal(RefusalKind.Late, HeldTasks.NotHeld));
+            return;
+        }
+        task.IsReported = true;
+        End(attempt, (await link.ReleaseAsync(ToKernel(attempt), reason)).Refusal);
     }
 
     private void End(TaskAttempt attempt, Refusal? late)

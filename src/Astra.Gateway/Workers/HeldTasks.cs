@@ -41,6 +41,9 @@ internal sealed class HeldTask(Assignment assignment)
 
     public Assignment Assignment => assignment;
 
+    /// <summary>The worker has said how it ended, and waits for the answer.</summary>
+    public bool IsReported { get; set; }
+
     /// <summary>Made when it is first asked for: most attempts call no tool.</summary>
     public CancellationToken Ending
     {

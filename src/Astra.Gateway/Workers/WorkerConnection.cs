@@ -20,6 +20,9 @@ internal sealed class WorkerConnection(FrameSocket<WorkerFrame, ServerFrame> soc
     private static readonly TimeSpan HelloTimeMax = TimeSpan.FromSeconds(10);
 
     private readonly HeldTasks _held = new();
+
+    // Of what the last heartbeat listed. Only the receiver looks at it.
+    private HashSet<TaskAttempt> _unheldBefore = [];
     private readonly MessageFrames _messages = new(socket);
 
     // The kernel may assign before Connect has returned the link.
@@ -160,11 +163,21 @@ internal sealed class WorkerConnection(FrameSocket<WorkerFrame, ServerFrame> soc
         }
     }
 
+    /// <summary>A list of attempts is as old as its way here is long. Those whose end is in hand or has been answered are in it too,
+    /// and nothing is revoked of them: a worker answers each revocation with the next list.</summary>
     private async Task BeatAsync(WorkerLink link, WorkerFrame.Heartbeat heartbeat)
     {
-        var lost = await link.HeartbeatAsync([.. heartbeat.Tasks.Select(task => new AttemptId(new TaskId(task.TaskId), task.Attempt))]);
+        var listed = heartbeat.Tasks.Select(task => new TaskAttempt(task.TaskId, task.Attempt)).ToList();
+        var unheld = listed.Where(attempt => _held.Find(attempt) is null).ToHashSet();
+        // By the next list the answer has arrived; what is listed again is nothing that was ever held here.
+        foreach (var attempt in unheld.Where(_unheldBefore.Contains))
+            Revoke(new TaskId(attempt.TaskId), attempt.Attempt, HeldTasks.NotHeld);
+        _unheldBefore = unheld;
+
+        var lost = await link.HeartbeatAsync([.. listed.Where(attempt => !unheld.Contains(attempt)).Select(attempt => new AttemptId(new TaskId(attempt.TaskId), attempt.Attempt))]);
         foreach (var attempt in lost)
-            Revoke(attempt.Task, attempt.Attempt, "Its lease was lost.");
+            if (_held.Find(attempt.Task.Value, attempt.Attempt) is { IsReported: false })
+                Revoke(attempt.Task, attempt.Attempt, "Its lease was lost.");
     }
 
     private void Publish(WorkerFrame.Progress progress)

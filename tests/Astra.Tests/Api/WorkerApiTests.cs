@@ -101,6 +101,35 @@ public sealed class WorkerApiTests
     }
 
     [Fact]
+    public async Task A_heartbeat_that_lists_an_attempt_behind_its_report_revokes_nothing()
+    {
+        await using var server = await ServerFixture.StartAsync();
+        var client = await server.ClientAsync();
+        await using var worker = await RawWorker.ConnectAsync(server);
+        await worker.HelloAsync();
+        for (var round = 0; round < 20; round++)
+        {
+            await client.SubmitAsync(new GoalSubmission { Agent = "raw" }, cancellationToken: Ct);
+            var task = (await worker.NextAsync<ServerFrame.Assign>()).Task;
+            worker.Send(new WorkerFrame.Complete(task.TaskId, task.Attempt, AstraJson.ToElement(null), null));
+            worker.Send(new WorkerFrame.Heartbeat([new TaskAttempt(task.TaskId, task.Attempt)]));
+            await worker.NextAsync<ServerFrame.Accepted>();
+        }
+    }
+
+    [Fact]
+    public async Task An_attempt_that_a_worker_goes_on_listing_and_does_not_hold_is_revoked()
+    {
+        await using var server = await ServerFixture.StartAsync();
+        await using var worker = await RawWorker.ConnectAsync(server);
+        await worker.HelloAsync();
+        var stranger = new TaskAttempt(Guid.CreateVersion7(), 1);
+        worker.Send(new WorkerFrame.Heartbeat([stranger]));
+        worker.Send(new WorkerFrame.Heartbeat([stranger]));
+        Assert.Equal(stranger.TaskId, (await worker.NextAsync<ServerFrame.Revoke>()).TaskId);
+    }
+
+    [Fact]
     public async Task Nothing_is_assigned_to_a_worker_that_drains()
     {
         await using var server = await ServerFixture.StartAsync();
