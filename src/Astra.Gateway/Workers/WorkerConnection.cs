@@ -169,7 +169,7 @@ internal sealed class WorkerConnection(FrameSocket<WorkerFrame, ServerFrame> soc
     {
         var listed = heartbeat.Tasks.Select(task => new TaskAttempt(task.TaskId, task.Attempt)).ToList();
         var unheld = listed.Where(attempt => _held.Find(attempt) is null).ToHashSet();
-        // By the next list the answer has arrived; what is listed again is nothing that was ever held here.
+        // By the next list the answer has been read. What is listed again is held by mistake.
         foreach (var attempt in unheld.Where(_unheldBefore.Contains))
             Revoke(new TaskId(attempt.TaskId), attempt.Attempt, HeldTasks.NotHeld);
         _unheldBefore = unheld;

@@ -22,6 +22,10 @@ internal sealed class BudgetCell(PeriodKey period)
     public long Drawn { get; set; }
     public long SettledReported { get; set; }
 
+    /// <summary>A report of it was sent and not answered. Said again until it is, also when there is nothing new to say: what went
+    /// back with it may still be held.</summary>
+    public bool IsUnanswered { get; set; }
+
     /// <summary>As the store had it when it was last asked; null before.</summary>
     public AccountSeen? Seen => Volatile.Read(ref _seen);
     private AccountSeen? _seen;
@@ -29,7 +33,7 @@ internal sealed class BudgetCell(PeriodKey period)
     public bool IsTight => Seen is { } seen && DrawRules.IsTight(seen.Account, LargestCall);
 
     /// <summary>Nothing of it is here and nothing is unsaid.</summary>
-    public bool IsClear => Drawn == 0 && AtHand == 0 && Settled == SettledReported;
+    public bool IsClear => !IsUnanswered && Drawn == 0 && AtHand == 0 && Settled == SettledReported;
 
     public bool TryTake(long amount)
     {

@@ -105,7 +105,7 @@ internal sealed class LedgerExchange(IBudgetStore store, TimeProvider clock, Led
     public async Task DrawAsync(List<WaitingCall> calls, Func<BudgetCell, bool> goesBack, CancellationToken cancellationToken)
     {
         var wanted = calls.SelectMany(call => call.Cells).ToHashSet();
-        var cells = _cells.Keys.Where(cell => wanted.Contains(cell) || cell.Settled != cell.SettledReported || _recalled.Contains(cell.Period.Budget) || (cell.AtHand != 0 && goesBack(cell))).ToList();
+        var cells = _cells.Keys.Where(cell => wanted.Contains(cell) || cell.IsUnanswered || cell.Settled != cell.SettledReported || _recalled.Contains(cell.Period.Budget) || (cell.AtHand != 0 && goesBack(cell))).ToList();
         var renews = _cells.Keys.Any(cell => cell.Drawn != 0) && clock.GetElapsedTime(_heardAt) > options.Lease / 3;
         if (cells.Count == 0 && !renews)
         {
@@ -124,6 +124,7 @@ internal sealed class LedgerExchange(IBudgetStore store, TimeProvider clock, Led
             if (!isWanted)
                 cell.Drawn -= atHand;
             var settled = cell.Settled;
+            cell.IsUnanswered = true;
             reports[i] = new LeaseReport(cell.Period, cell.Drawn - (settled - cell.SettledReported), settled, isWanted ? atHand : 0);
         }
         var indexOf = cells.Select((cell, index) => (cell, index)).ToDictionary(pair => pair.cell, pair => pair.index);
@@ -160,6 +161,7 @@ internal sealed class LedgerExchange(IBudgetStore store, TimeProvider clock, Led
             var cell = cells[i];
             cell.Drawn = outcome.Drawn[i];
             cell.SettledReported = reports[i].Settled;
+            cell.IsUnanswered = false;
             cell.See(outcome.Accounts[i]);
             cell.Give(outcome.AtHand[i]);
             reports[i] = reports[i] with { AtHand = 0 };

@@ -156,6 +156,22 @@ public abstract class CapTests
         await StopAsync(nodes);
     }
 
+    [Fact]
+    public async Task What_went_back_in_a_report_that_was_lost_is_not_held_for_ever()
+    {
+        var nodes = await StartAsync(1);
+        await SetAsync(nodes[0], OfTenant, 10 * Call);
+        var reservation = (await nodes[0].Ledger.ReserveAsync(Ada, new Nanodollars(Call), Ct)).Reservation;
+        Assert.NotNull(reservation);
+        nodes[0].Store.IsCutOff = true;
+        await reservation.SettleAsync(Nanodollars.Zero);
+        await Assert.ThrowsAsync<IOException>(() => nodes[0].Ledger.FlushAsync(Ct));
+        nodes[0].Store.IsCutOff = false;
+
+        await IsQuietAsync(nodes, spent: 0, lost: 0);
+        await StopAsync(nodes);
+    }
+
     private async Task<Node[]> StartAsync(int count, TimeSpan? lease = null)
     {
         var nodes = new Node[count];

@@ -13,6 +13,9 @@ public sealed class LossyStore(IBudgetStore inner) : IBudgetStore
     /// <summary>The process is gone: nothing that it says arrives any more.</summary>
     public void Die() => _isDead = true;
 
+    /// <summary>No question arrives while it is.</summary>
+    public bool IsCutOff { get; set; }
+
     public void LoseEvery(int every, int seed) => (_every, _dice) = (every, every == 0 ? null : new Random(seed));
 
     public ValueTask<BudgetChanges> ReadChangesAsync(long afterVersion, CancellationToken cancellationToken) => Through(() => inner.ReadChangesAsync(afterVersion, cancellationToken));
@@ -43,8 +46,8 @@ public sealed class LossyStore(IBudgetStore inner) : IBudgetStore
     private async ValueTask<T> Through<T>(Func<ValueTask<T>> ask)
     {
         ObjectDisposedException.ThrowIf(_isDead, this);
-        var (loses, asks) = (false, true);
-        if (_dice is { } dice)
+        var (loses, asks) = (IsCutOff, !IsCutOff);
+        if (!IsCutOff && _dice is { } dice)
         {
             lock (dice)
                 (loses, asks) = (dice.Next(_every) == 0, dice.Next(2) == 0);
