@@ -169,7 +169,7 @@ internal sealed class WorkerConnection(FrameSocket<WorkerFrame, ServerFrame> soc
     {
         var listed = heartbeat.Tasks.Select(task => new TaskAttempt(task.TaskId, task.Attempt)).ToList();
         var unheld = listed.Where(attempt => _held.Find(attempt) is null).ToHashSet();
-        // By the next list the answer has been read. What is listed again is held by mistake.
+        // By the next list the answer has been read, as a rule; to revoke what has ended does no harm, once.
         foreach (var attempt in unheld.Where(_unheldBefore.Contains))
             Revoke(new TaskId(attempt.TaskId), attempt.Attempt, HeldTasks.NotHeld);
         _unheldBefore = unheld;
