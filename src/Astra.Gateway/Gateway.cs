@@ -7,6 +7,7 @@ using Astra.Sdk;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Http.Json;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
@@ -73,10 +74,14 @@ public static class Gateway
         app.UseMiddleware<Authentication>(parts.Keys, parts.HomeTenant);
         app.Use(OwnerForwarding.KeepBody);
         app.UseMiddleware<MovingRequests>(options.MovingTimeMax, app.Lifetime.ApplicationStopping);
-        app.UseWebSockets(new WebSocketOptions { KeepAliveInterval = TimeSpan.FromSeconds(10), KeepAliveTimeout = TimeSpan.FromSeconds(10) });
+        app.UseWhen(MayOpenWebSocket, branch => branch.UseWebSockets(new WebSocketOptions { KeepAliveInterval = TimeSpan.FromSeconds(10), KeepAliveTimeout = TimeSpan.FromSeconds(10) }));
         Map(app, options, parts, metrics, new Replies(forwarding, options.AnswerTimeMax));
         return app;
     }
+
+    /// <summary>Of HTTP/1.1 or of HTTP/2. Every other request is spared what a handshake takes along.</summary>
+    private static bool MayOpenWebSocket(HttpContext http) =>
+        http.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true } || http.Features.Get<IHttpExtendedConnectFeature>() is { IsExtendedConnect: true };
 
     private static void Map(WebApplication app, GatewayOptions options, GatewayParts parts, Metrics metrics, Replies replies)
     {

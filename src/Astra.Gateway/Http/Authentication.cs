@@ -67,7 +67,7 @@ internal sealed class Authentication(RequestDelegate next, IApiKeyStore keys, Te
             await RefuseAsync(http, models, 403, refusal);
             return;
         }
-        http.Items[typeof(Principal)] = principal;
+        http.Features.Set(principal);
         await next(http);
     }
 
@@ -111,7 +111,7 @@ internal sealed record AccessRule(Access Access);
 internal static class AuthenticationExtensions
 {
     public static Principal Principal(this HttpContext http) =>
-        http.Items[typeof(Principal)] as Principal ?? throw new InvalidOperationException("The endpoint is open to anyone and has no principal.");
+        http.Features.Get<Principal>() ?? throw new InvalidOperationException("The endpoint is open to anyone and has no principal.");
 
     public static TBuilder For<TBuilder>(this TBuilder builder, Access access) where TBuilder : IEndpointConventionBuilder =>
         builder.WithMetadata(new AccessRule(access));

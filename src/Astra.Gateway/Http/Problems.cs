@@ -97,7 +97,7 @@ internal sealed class ProblemsForAll(RequestDelegate next, Action<string, Except
     private static LogIds IdsOf(HttpContext http)
     {
         var parts = http.Request.Path.Value?.Split('/') ?? [];
-        return new LogIds { Tenant = (http.Items[typeof(Principal)] as Principal)?.Tenant.Value, Goal = IdAfter("goals"), Task = IdAfter("tasks") };
+        return new LogIds { Tenant = http.Features.Get<Principal>()?.Tenant.Value, Goal = IdAfter("goals"), Task = IdAfter("tasks") };
 
         Guid? IdAfter(string word) => Array.IndexOf(parts, word) is var at and >= 0 && at + 1 < parts.Length && Guid.TryParse(parts[at + 1], out var id) ? id : null;
     }
