@@ -17,7 +17,7 @@ public sealed class PostgresUsage : IUsageStore, IUsageReads
             unnest($20::timestamptz[]), unnest($21::integer[]), unnest($22::integer[]), unnest($23::bigint[])
         """;
 
-    /// <summary>Looks for each row before it writes it, and writes into the log that it did: a third more work.</summary>
+    /// <summary>Looks for each row before it writes it, and writes into the log that it did: half as much work again.</summary>
     private const string InsertMissing = $"{Insert}\nON CONFLICT (tenant, attempt) DO NOTHING";
 
     private const string Sum = """
