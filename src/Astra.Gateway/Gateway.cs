@@ -79,9 +79,8 @@ public static class Gateway
         return app;
     }
 
-    /// <summary>Of HTTP/1.1 or of HTTP/2. Every other request is spared what a handshake takes along.</summary>
-    private static bool MayOpenWebSocket(HttpContext http) =>
-        http.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true } || http.Features.Get<IHttpExtendedConnectFeature>() is { IsExtendedConnect: true };
+    /// <summary>Every other request is spared what a handshake takes along. Without TLS all that is served is HTTP/1.1.</summary>
+    private static bool MayOpenWebSocket(HttpContext http) => http.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true };
 
     private static void Map(WebApplication app, GatewayOptions options, GatewayParts parts, Metrics metrics, Replies replies)
     {

@@ -104,8 +104,8 @@ public sealed class PrivateCluster : IAsyncDisposable
             Directory.Delete(making, recursive: true);
         await ClusterAccount.MakePrivateDirectoryAsync(making, _account, cancellationToken);
 
-        // The C collation orders by bytes: the same on every machine, and indexes outlive an upgrade of the C library. A file of the
-        // write-ahead log that cannot be used again is made, full of zeros, while a commit waits for it: so it is a small one.
+        // The C collation orders by bytes: the same on every machine, and indexes outlive an upgrade of the C library. Files of the
+        // write-ahead log are small (megabytes), because a commit that needs a new one waits until it is filled with zeros.
         var made = await ServerProgram.RunAsync(
             _binaries.Program("initdb"),
             ["-D", making, "-U", Superuser, "-E", "UTF8", "--locale=C", "--data-checksums", "--wal-segsize=4", "--auth=peer", "--no-sync", "--no-instructions"],
