@@ -76,6 +76,31 @@ public sealed partial class KernelNode
         await SummariseAsync();
     }
 
+    /// <summary>
+    /// Before a stop: drains, waits until the other nodes have the shards that were here, and until each of them knows it.
+    /// Nobody hands a request on to this node from then on. Does nothing where no other node takes shards.
+    /// </summary>
+    /// <param name="patience">For the shards to become free. Whatever is still here then is taken over when the node has
+    /// stopped.</param>
+    public async ValueTask HandOverAsync(TimeSpan patience)
+    {
+        if (!_map.HasTakers(Self.Node))
+            return;
+        try
+        {
+            await DrainAsync(true);
+            await _parts.Region.AskAsync<AllGivenBack>(GiveAllBack.Instance, patience);
+        }
+        catch (Exception e) when (e is AskTimeoutException or ActorStoppedException or MessageFailedException)
+        {
+            return;
+        }
+        // Whoever looks takes its share of what is free; who looked before it sees that only when looking again.
+        await _door.HaveOthersLookAsync();
+        await _actors.LookAtLeasesAsync();
+        await _door.HaveOthersLookAsync();
+    }
+
     // ---- Schedules --------------------------------------------------------------------------------------------------
 
     public async ValueTask<Answer<Schedule>> AddScheduleAsync(Caller caller, string name, string when, string timeZone, MisfirePolicy misfire, ReadOnlyMemory<byte> submission)

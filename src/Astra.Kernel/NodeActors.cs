@@ -19,6 +19,9 @@ internal sealed class NodeActors
     // The actors every shard talks to. What they are sent is bounded by what exists: shards, tasks, slots.
     private const int MailboxCapacityMax = 1 << 20;
 
+    // Below the patience of the node that asks for it over the bus.
+    private static readonly TimeSpan LookTimeout = TimeSpan.FromSeconds(3);
+
     private int _isUnfit;
 
     /// <summary>
@@ -61,6 +64,7 @@ internal sealed class NodeActors
         Parts.Agents = Spawn("agents", () => new AgentRegion(new AgentParts(Parts, Map, ports.Agents, saver, route)), AgentRegion.AgentSupervision);
         Controls = Spawn("controls", () => new ControlsKeeper(ports.Controls, Parts.Scheduler, limits, Notices));
         Door.ControlsChanged = () => Controls.TrySend(ReadControls.Instance);
+        Door.LooksAtLeases = LookAtLeasesAsync;
         var schedules = Spawn("schedules", () => new ScheduleRunner(ports.Schedules, Map, Parts.Ownership, ports.Clock, Notices, fire));
         Spawn("calendar", () => new CalendarWatch(ports.Clock, Map, [Parts.Scheduler, schedules]));
     }
@@ -81,6 +85,19 @@ internal sealed class NodeActors
     public KernelNotices Notices { get; }
     public CommitFeed Commits { get; } = new();
     public ProjectionProgress Projected { get; }
+
+    /// <summary>Ends when this node has looked, or is too busy to.</summary>
+    public async ValueTask LookAtLeasesAsync()
+    {
+        try
+        {
+            await Parts.Region.AskAsync<LeasesSeen>(LookAtLeases.Instance, LookTimeout);
+        }
+        catch (Exception e) when (e is AskTimeoutException or ActorStoppedException or MessageFailedException)
+        {
+            // It looks again by itself.
+        }
+    }
 
     private ActorRef Spawn(string name, Func<Actor> create, SupervisionPolicy? children = null) => System.Spawn(new ActorOptions
     {

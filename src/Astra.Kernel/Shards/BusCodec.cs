@@ -25,6 +25,7 @@ internal static class BusCodec
         Intended = 41,
         Settled = 42,
         ReadControls = 43,
+        LookAtLeases = 44,
         SeeGoals = 50,
         GoalsEnded = 51,
         Delegated = 52,
@@ -38,7 +39,7 @@ internal static class BusCodec
         GoalsSeen = 50,
     }
 
-    /// <param name="question">A <see cref="WorkerReport"/>, a <see cref="RenewLeases"/> or a <see cref="ReadControls"/>.</param>
+    /// <param name="question">A <see cref="WorkerReport"/>, a <see cref="RenewLeases"/>, a <see cref="ReadControls"/> or a <see cref="LookAtLeases"/>.</param>
     public static byte[] EncodeQuestion(object question)
     {
         var writer = new FieldWriter();
@@ -101,6 +102,9 @@ internal static class BusCodec
             case ReadControls:
                 writer.Byte((byte)QuestionKind.ReadControls);
                 break;
+            case LookAtLeases:
+                writer.Byte((byte)QuestionKind.LookAtLeases);
+                break;
             default:
                 throw new InvalidOperationException($"{question.GetType().Name} does not travel between nodes.");
         }
@@ -125,6 +129,7 @@ internal static class BusCodec
             QuestionKind.SeeGoals => new SeeGoals(reader.Goals(), reader.Int32() is var by and >= 0 ? new ShardId(by) : null),
             QuestionKind.GoalsEnded => new GoalsEnded(new ShardId(reader.Int32()), reader.Standings()),
             QuestionKind.ReadControls => ReadControls.Instance,
+            QuestionKind.LookAtLeases => LookAtLeases.Instance,
             _ => throw new InvalidDataException($"A question is of the unknown kind {(byte)kind}."),
         };
     }

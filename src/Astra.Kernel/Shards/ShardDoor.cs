@@ -21,6 +21,9 @@ internal sealed class ShardDoor(ShardMap map, NodeId self, BusLine bus, IDispatc
     /// <summary>Called when another node says that somebody has changed the controls.</summary>
     public Action? ControlsChanged { get; set; }
 
+    /// <summary>Called when another node wants this one to look at the leases; ends when it has.</summary>
+    public Func<ValueTask>? LooksAtLeases { get; set; }
+
     public async ValueTask<Answer<T>> AskAsync<T>(ShardId shard, object request)
     {
         if (map.Local(shard) is not { } actor)
@@ -94,6 +97,10 @@ internal sealed class ShardDoor(ShardMap map, NodeId self, BusLine bus, IDispatc
                 _ = AskOverBusAsync<LostLeases>(other.Node, ReadControls.Instance).AsTask();
     }
 
+    /// <summary>Has every other node look at the leases, and waits until all of them have, or have not answered in time.</summary>
+    public Task HaveOthersLookAsync() => Task.WhenAll(map.Nodes.Where(other => other.IsAlive && other.Node.Node != self)
+        .Select(other => AskOverBusAsync<LostLeases>(other.Node, LookAtLeases.Instance).AsTask()));
+
     /// <summary>What another node asks. Never asks on: two nodes that each take the other for the owner would not stop.</summary>
     public async ValueTask<ReadOnlyMemory<byte>> AnswerAsync(ReadOnlyMemory<byte> question)
     {
@@ -102,6 +109,8 @@ internal sealed class ShardDoor(ShardMap map, NodeId self, BusLine bus, IDispatc
             var asked = BusCodec.DecodeQuestion(question.Span);
             if (asked is ReadControls)
                 ControlsChanged?.Invoke();
+            if (asked is LookAtLeases && LooksAtLeases is { } look)
+                await look();
             return BusCodec.EncodeAnswer(asked switch
             {
                 WorkerReport report => Outcome(await AskAsync<TaskState>(report.Attempt.Task.Shard, report)),

@@ -41,6 +41,9 @@ internal sealed class ShardMap
     /// <summary>Under which epoch a shard of this node lives; null when it is not here, or not loaded yet.</summary>
     public Epoch? LocalEpoch(ShardId shard) => Volatile.Read(ref _epochs[shard.Value]) is var epoch and not 0 ? new Epoch(epoch) : null;
 
+    /// <summary>Whether there is another node that takes shards.</summary>
+    public bool HasTakers(NodeId self) => _nodes.Any(standing => standing is { IsAlive: true, Node.IsDraining: false } && standing.Node.Node != self);
+
     /// <param name="epoch">The first is 1; none when the shard is not here.</param>
     public void SetLocal(ShardId shard, ActorRef? actor, Epoch epoch = default)
     {

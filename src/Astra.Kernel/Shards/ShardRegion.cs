@@ -4,16 +4,6 @@ using Astra.Kernel.Scheduling;
 
 namespace Astra.Kernel.Shards;
 
-/// <summary>Asked once, at the start; answered with <see cref="RegionReady"/> or <see cref="RegionFailed"/>.</summary>
-internal sealed record BeginRegion;
-
-internal sealed record RegionReady;
-
-internal sealed record RegionFailed(Exception Why);
-
-/// <summary>The node has begun to drain, or does not any more: the next renewal says so, now.</summary>
-internal sealed record DrainChanged;
-
 /// <summary>
 /// Owns this node's shards: renews their lease, starts what was gained, hands over what is too much, rebuilds what
 /// crashed. It supervises the shard actors, and it alone decides under which epoch one comes to life.
@@ -39,6 +29,8 @@ internal sealed class ShardRegion(NodeParts parts, ShardMap map, IShardLeases le
     private readonly SortedDictionary<ShardId, Held> _held = [];
     private readonly SortedSet<ShardId> _release = [];
     private readonly Dictionary<ActorRef, ShardId> _stopping = [];
+    private readonly List<ActorRef> _looking = [];
+    private ActorRef? _leaving;
     private IReadOnlySet<Guid> _livingProcesses = new HashSet<Guid>();
     private bool _renewalAsked;
     private bool _hasMoreToLoad;
@@ -90,6 +82,14 @@ internal sealed class ShardRegion(NodeParts parts, ShardMap map, IShardLeases le
                 RenewSoon(turn);
                 break;
             case DrainChanged:
+                RenewSoon(turn);
+                break;
+            case LookAtLeases when turn.Sender is { } looking:
+                _looking.Add(looking);
+                RenewSoon(turn);
+                break;
+            case GiveAllBack:
+                _leaving = turn.Sender;
                 RenewSoon(turn);
                 break;
             case var again when ReferenceEquals(again, RenewNow):
@@ -145,6 +145,15 @@ internal sealed class ShardRegion(NodeParts parts, ShardMap map, IShardLeases le
         catch (Exception e)
         {
             notices.Publish(new KernelNotice.RenewalFailed(e.Message));
+            return;
+        }
+        foreach (var looking in _looking)
+            looking.TrySend(LeasesSeen.Instance);
+        _looking.Clear();
+        if (_leaving is { } leaving && (!map.HasTakers(parts.Self.Node) || _held.Count + _stopping.Count + _release.Count == 0))
+        {
+            leaving.TrySend(AllGivenBack.Instance);
+            _leaving = null;
         }
     }
 

@@ -111,7 +111,7 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
         await ListenAsync(gateway, cancellationToken);
         // The first shards are at work before the last ones are loaded.
         host.Start();
-        _started.Push(() => StopWorkAsync(host));
+        _started.Push(() => StopWorkAsync(host, node));
         await node.StartAsync();
         courier.Start();
         _keeping = KeepAsync(store, money.Metrics);
@@ -220,10 +220,13 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
         await gateway.DisposeAsync();
     }
 
-    private static async ValueTask StopWorkAsync(AgentHost host)
+    /// <summary>While the server still listens: what other nodes hand on to it until they know better is not lost.</summary>
+    private static async ValueTask StopWorkAsync(AgentHost host, KernelNode node)
     {
+        var handedOver = node.HandOverAsync(DrainTimeMax);
         await host.DrainAsync(DrainTimeMax);
         await host.DisposeAsync();
+        await handedOver;
     }
 
     /// <summary>Looks after what grows: the segments of the log, what is recorded of goals, and memory.</summary>

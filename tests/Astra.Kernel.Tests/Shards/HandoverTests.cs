@@ -82,10 +82,54 @@ public sealed class HandoverTests
     }
 
     [Fact]
+    public void A_node_that_hands_over_is_done_when_the_others_have_its_shards_and_all_know_it()
+    {
+        var world = World.With(nodes: 3);
+        var goals = Enumerable.Range(0, 20).Select(_ => world.Submit("a")).ToList();
+        var before = world.Now;
+        HandOver(world.Node);
+        Assert.Equal((0, before), (world.Node.ShardsOwned, world.Now));
+        Assert.Equal(4, world.Nodes[1].ShardsOwned + world.Nodes[2].ShardsOwned);
+        foreach (var goal in goals)
+        {
+            var answers = world.Nodes.Select(node => node.Ask(kernel => kernel.GetGoalAsync(world.Tenant, goal))).ToList();
+            Assert.Single(answers, answer => answer.IsOk);
+            Assert.DoesNotContain(answers, answer => answer.Refusal?.Address == "http://node-1");
+        }
+    }
+
+    [Fact]
+    public void A_node_that_nobody_can_replace_hands_nothing_over_and_goes_on()
+    {
+        var world = World.With(nodes: 2);
+        HandOver(world.Node);
+        HandOver(world.Nodes[1]);
+        Assert.Equal(4, world.Nodes[1].ShardsOwned);
+        Assert.True(world.Nodes[1].Ask(node => node.SubmitAsync(world.Caller, World.Request("a"))).IsOk);
+    }
+
+    [Fact]
+    public void A_node_that_hands_over_and_reaches_nobody_gives_its_shards_back_all_the_same()
+    {
+        var world = World.With(nodes: 2);
+        world.Bus.IsDown = true;
+        HandOver(world.Node);
+        Assert.Equal(0, world.Node.ShardsOwned);
+        world.Advance(seconds: 5);
+        Assert.Equal(4, world.Nodes[1].ShardsOwned);
+    }
+
+    [Fact]
     public void A_node_that_stops_takes_nothing_more()
     {
         var world = World.With();
         world.Node.StopCleanly();
         Assert.Equal(RefusalKind.Unavailable, world.Node.Refused(node => node.SubmitAsync(world.Caller, World.Request("a"))).Kind);
     }
+
+    private static void HandOver(TestNode node) => node.Do(async kernel =>
+    {
+        await kernel.HandOverAsync(TimeSpan.FromSeconds(10));
+        return true;
+    });
 }
