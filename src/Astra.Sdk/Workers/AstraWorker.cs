@@ -34,7 +34,7 @@ public sealed class AstraWorker
     /// <summary>How long tasks may go on after <see cref="RunAsync"/> was cancelled; then they are dropped.</summary>
     public TimeSpan DrainTimeMax { get; init; } = TimeSpan.FromMinutes(1);
 
-    /// <summary>1.1, or 2.0 where what is between here and the server takes nothing else. It is the same to the server.</summary>
+    /// <summary>1.1, or 2.0, for instance where a proxy in front of the server takes nothing else. It is the same to the server.</summary>
     public Version HttpVersion { get; init; } = System.Net.HttpVersion.Version11;
 
     /// <summary>Told about connections that were made and lost, in one line.</summary>

@@ -131,6 +131,31 @@ public sealed class Http2Tests
     }
 
     [Fact]
+    public async Task What_another_node_owns_is_answered_too()
+    {
+        var world = new ServerWorld();
+        await using var one = await ServerFixture.StartAsync(world, "one", TestAgent.Echo());
+        await using var two = await ServerFixture.StartAsync(world, "two", TestAgent.Echo());
+        while ((await one.SummariseAsync()).ShardsOwned != 2048 || (await two.SummariseAsync()).ShardsOwned != 2048)
+            Ct.ThrowIfCancellationRequested();
+        using var submitting = new AstraClient(one.Address, await one.NewKeyAsync());
+        using var connections = new CountedConnections();
+        using var http = await connections.ClientAsync(two);
+        for (var i = 0; i < 8; i++)
+        {
+            // The key decides the shard, and so the node.
+            var goal = await submitting.SubmitAsync(new GoalSubmission { Agent = "echo", Input = AstraJson.ToElement(i) }, $"key {i}", Ct);
+            using var request = new HttpRequestMessage(HttpMethod.Get, $"/api/v1/goals/{goal.Id}/events") { Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
+            request.Headers.Accept.ParseAdd("text/event-stream");
+            using var events = await http.SendAsync(request, Ct);
+            Assert.Contains("goal_completed", await events.Content.ReadAsStringAsync(Ct), StringComparison.Ordinal);
+            Assert.Equal(i, AstraJson.Read<GoalView>(await http.GetByteArrayAsync($"/api/v1/goals/{goal.Id}", Ct)).Result!.Value.GetInt32());
+        }
+
+        Assert.Equal(1, connections.Count);
+    }
+
+    [Fact]
     public async Task A_worker_without_a_right_key_is_refused_as_over_HTTP1()
     {
         await using var server = await ServerFixture.StartAsync();
