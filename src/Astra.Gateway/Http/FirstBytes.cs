@@ -35,7 +35,7 @@ internal sealed class FirstBytes(ConnectionDelegate next, Http2Listener http2, T
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(closing);
         patience.CancelAfter(silenceMax);
         var input = connection.Transport.Input;
-        var lookedAt = 0L;
+        var hasBegun = false;
         try
         {
             while (true)
@@ -44,14 +44,14 @@ internal sealed class FirstBytes(ConnectionDelegate next, Http2Listener http2, T
                 var beginning = Judge(read.Buffer);
                 if (beginning != Beginning.Open || read.IsCompleted)
                 {
-                    // What came last counts as not looked at. With a later position the next read, which is no longer ours,
-                    // would wait for more than the client has to say; an earlier one than before is none.
-                    input.AdvanceTo(read.Buffer.Start, read.Buffer.GetPosition(lookedAt));
+                    // Not even looked at: otherwise the next read, which is no longer ours, would wait for more than there is.
+                    input.AdvanceTo(read.Buffer.Start);
                     return beginning == Beginning.Http2 ? http2.ServeAsync : next;
                 }
-                if (lookedAt == 0)
+                // Once: a client that sends a byte now and then gets no longer.
+                if (!hasBegun)
                     patience.CancelAfter(prefaceTimeMax);
-                lookedAt = read.Buffer.Length;
+                hasBegun = true;
                 input.AdvanceTo(read.Buffer.Start, read.Buffer.End);
             }
         }
