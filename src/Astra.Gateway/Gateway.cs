@@ -5,11 +5,13 @@ using Astra.Agents;
 using Astra.Governance;
 using Astra.Sdk;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Http.Json;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 
@@ -21,8 +23,6 @@ namespace Astra.Gateway;
 /// </summary>
 public static class Gateway
 {
-    private static readonly TimeSpan RequestHeadTimeMax = TimeSpan.FromSeconds(15);
-
     /// <summary>Workers and streams are told at once that the server stops; this is for the requests that run.</summary>
     private static readonly TimeSpan StopTimeMax = TimeSpan.FromSeconds(5);
 
@@ -47,14 +47,22 @@ public static class Gateway
         // One for all who ask, and who is told of a revocation first.
         parts = parts with { Keys = new KnownKeys(parts.Keys, TimeProvider.System) };
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "Astra.Gateway", EnvironmentName = Environments.Production });
+        var http2 = new Http2Listener();
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = options.RequestBytesMax;
             kestrel.Limits.MaxConcurrentConnections = options.ConnectionsMax;
-            kestrel.Limits.RequestHeadersTimeout = RequestHeadTimeMax;
-            kestrel.Listen(options.Listen);
+            kestrel.Limits.RequestHeadersTimeout = options.RequestHeadTimeMax;
+            kestrel.Listen(options.Listen, listen =>
+            {
+                listen.Protocols = HttpProtocols.Http1;
+                listen.Use(next => new FirstBytes(next, http2, kestrel.Limits.KeepAliveTimeout, options.RequestHeadTimeMax).ServeAsync);
+            });
+            kestrel.Listen(http2.EndPoint, listen => listen.Protocols = HttpProtocols.Http2);
         });
+        // After Kestrel has added sockets: it adds none where there is a listener already.
+        builder.Services.AddSingleton<IConnectionListenerFactory>(http2);
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = StopTimeMax);
         builder.Services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true);
         builder.Services.Configure<JsonOptions>(json => Follow(AstraJson.Options, json.SerializerOptions));
@@ -79,8 +87,11 @@ public static class Gateway
         return app;
     }
 
-    /// <summary>Every other request is spared what a handshake takes along. Without TLS all that is served is HTTP/1.1.</summary>
-    private static bool MayOpenWebSocket(HttpContext http) => http.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true };
+    /// <summary>Every other request is spared what a handshake takes along. Over HTTP/1.1 it is an upgrade; over HTTP/2, where
+    /// the same feature is there and never upgradable, an extended CONNECT. The method is asked first: it costs nothing.</summary>
+    private static bool MayOpenWebSocket(HttpContext http) => HttpMethods.IsConnect(http.Request.Method)
+        ? http.Features.Get<IHttpExtendedConnectFeature>() is { IsExtendedConnect: true }
+        : http.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true };
 
     private static void Map(WebApplication app, GatewayOptions options, GatewayParts parts, Metrics metrics, Replies replies)
     {

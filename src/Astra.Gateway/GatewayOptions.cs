@@ -21,6 +21,9 @@ public sealed record GatewayOptions
 
     public int ConnectionsMax { get; init; } = 10_000;
 
+    /// <summary>How long a client that has begun to send the head of a request may take to finish it.</summary>
+    public TimeSpan RequestHeadTimeMax { get; init; } = TimeSpan.FromSeconds(15);
+
     /// <summary>How long a request waits for the kernel; the database is gone or overloaded by then.</summary>
     public TimeSpan AnswerTimeMax { get; init; } = TimeSpan.FromSeconds(30);
 

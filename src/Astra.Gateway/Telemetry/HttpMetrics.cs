@@ -42,7 +42,8 @@ internal sealed class HttpMetrics : IDisposable
     {
         var route = http.GetEndpoint() is { } endpoint ? _routes.GetOrAdd(endpoint, RouteOf) : _unknown;
         route.Count(http.Response.StatusCode);
-        var isStream = http.Response.StatusCode == StatusCodes.Status101SwitchingProtocols || http.Response.ContentType is "text/event-stream";
+        // A WebSocket is a 101 of HTTP/1.1 or a CONNECT of HTTP/2.
+        var isStream = http.Response.StatusCode == StatusCodes.Status101SwitchingProtocols || http.Response.ContentType is "text/event-stream" || HttpMethods.IsConnect(http.Request.Method);
         if (!isStream)
             _duration.Record(Stopwatch.GetElapsedTime(began).TotalSeconds, route.Tag);
     }

@@ -12,8 +12,15 @@ namespace Astra.Gateway;
 /// <summary>Where remote workers connect.</summary>
 internal sealed class WorkerEndpoint(GatewayParts parts, GatewayOptions options, CancellationToken stopping)
 {
-    public void Map(IEndpointRouteBuilder api) => api.MapGet("/workers/connect", (Delegate)Connect).For(Access.Content).WithTags("Workers")
-        .Produces(StatusCodes.Status101SwitchingProtocols).WithSummary("The worker protocol, over a WebSocket.");
+    private const string Path = "/workers/connect";
+
+    public void Map(IEndpointRouteBuilder api)
+    {
+        api.MapGet(Path, (Delegate)Connect).For(Access.Content).WithTags("Workers")
+            .Produces(StatusCodes.Status101SwitchingProtocols).WithSummary("The worker protocol, over a WebSocket.");
+        // How HTTP/2 opens a WebSocket. OpenAPI has no such operation.
+        api.MapMethods(Path, [HttpMethods.Connect], (Delegate)Connect).For(Access.Content).ExcludeFromDescription();
+    }
 
     private async Task<IResult> Connect(HttpContext http)
     {

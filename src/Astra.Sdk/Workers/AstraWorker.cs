@@ -12,6 +12,9 @@ public sealed class AstraWorker
     private static readonly TimeSpan ReconnectDelayMin = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan ReconnectDelayMax = TimeSpan.FromSeconds(15);
 
+    // What has been silent for that long is asked whether it lives, and has as long again to say so.
+    private static readonly TimeSpan KeepAlivePeriod = TimeSpan.FromSeconds(10);
+
     private readonly Uri _address;
     private readonly string _apiKey;
     private readonly List<Agent> _agents = [];
@@ -31,6 +34,9 @@ public sealed class AstraWorker
     /// <summary>How long tasks may go on after <see cref="RunAsync"/> was cancelled; then they are dropped.</summary>
     public TimeSpan DrainTimeMax { get; init; } = TimeSpan.FromMinutes(1);
 
+    /// <summary>1.1, or 2.0, for instance where a proxy in front of the server takes nothing else. It is the same to the server.</summary>
+    public Version HttpVersion { get; init; } = System.Net.HttpVersion.Version11;
+
     /// <summary>Told about connections that were made and lost, in one line.</summary>
     public Action<string> Log { get; init; } = static _ => { };
 
@@ -48,12 +54,13 @@ public sealed class AstraWorker
             throw new InvalidOperationException("A worker without agents has nothing to do; Add one first.");
         var runner = new AgentRunner(_agents);
         using var client = new AstraClient(_address, _apiKey);
+        using var connections = HttpVersion.Major > 1 ? NewConnections() : null;
         var delay = ReconnectDelayMin;
         while (!cancellationToken.IsCancellationRequested)
         {
             try
             {
-                await using var session = await ConnectAsync(runner, client, cancellationToken);
+                await using var session = await ConnectAsync(runner, client, connections, cancellationToken);
                 Log($"Connected to {_address} as {session.WorkerId}.");
                 delay = ReconnectDelayMin;
                 await session.RunAsync(DrainTimeMax, cancellationToken);
@@ -72,17 +79,23 @@ public sealed class AstraWorker
         }
     }
 
-    private async Task<WorkerSession> ConnectAsync(AgentRunner runner, AstraClient client, CancellationToken cancellationToken)
+    /// <summary>A WebSocket of HTTP/1.1 makes a connection of its own, one of HTTP/2 shares one. That asks, too, whether it lives:
+    /// a WebSocket that is tried anew would otherwise be tried on a connection that nobody hears.</summary>
+    private static HttpMessageInvoker NewConnections() => new(new SocketsHttpHandler { KeepAlivePingDelay = KeepAlivePeriod, KeepAlivePingTimeout = KeepAlivePeriod });
+
+    private async Task<WorkerSession> ConnectAsync(AgentRunner runner, AstraClient client, HttpMessageInvoker? connections, CancellationToken cancellationToken)
     {
         var socket = new ClientWebSocket();
         socket.Options.SetRequestHeader("Authorization", $"Bearer {_apiKey}");
+        socket.Options.HttpVersion = HttpVersion;
+        socket.Options.HttpVersionPolicy = HttpVersionPolicy.RequestVersionExact;
         socket.Options.CollectHttpResponseDetails = true;
-        socket.Options.KeepAliveInterval = TimeSpan.FromSeconds(10);
-        socket.Options.KeepAliveTimeout = TimeSpan.FromSeconds(10);
+        socket.Options.KeepAliveInterval = KeepAlivePeriod;
+        socket.Options.KeepAliveTimeout = KeepAlivePeriod;
         try
         {
             var scheme = _address.Scheme == Uri.UriSchemeHttps ? "wss" : "ws";
-            await socket.ConnectAsync(new UriBuilder(new Uri(_address, "/api/v1/workers/connect")) { Scheme = scheme }.Uri, cancellationToken);
+            await socket.ConnectAsync(new UriBuilder(new Uri(_address, "/api/v1/workers/connect")) { Scheme = scheme }.Uri, connections, cancellationToken);
         }
         catch (WebSocketException e)
         {

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.WebSockets;
 using System.Text;
 using Astra.Governance;
@@ -15,11 +16,20 @@ internal sealed class RawWorker : IAsyncDisposable
 
     private RawWorker(ClientWebSocket socket) => (_socket, _frames) = (socket, new FrameSocket<ServerFrame, WorkerFrame>(socket));
 
-    public static async Task<RawWorker> ConnectAsync(ServerFixture server, string? key = null)
+    public static async Task<RawWorker> ConnectAsync(ServerFixture server, string? key = null) =>
+        await ConnectAsync(server, new ClientWebSocket(), key ?? await server.NewKeyAsync(Role.Member), invoker: null);
+
+    /// <param name="invoker">Whose connection to use.</param>
+    public static async Task<RawWorker> ConnectOverHttp2Async(ServerFixture server, HttpMessageInvoker invoker)
     {
-        var socket = new ClientWebSocket();
-        socket.Options.SetRequestHeader("Authorization", $"Bearer {key ?? await server.NewKeyAsync(Role.Member)}");
-        await socket.ConnectAsync(new UriBuilder(server.Address) { Scheme = "ws", Path = "/api/v1/workers/connect" }.Uri, Ct);
+        var socket = new ClientWebSocket { Options = { HttpVersion = HttpVersion.Version20, HttpVersionPolicy = HttpVersionPolicy.RequestVersionExact } };
+        return await ConnectAsync(server, socket, await server.NewKeyAsync(Role.Member), invoker);
+    }
+
+    private static async Task<RawWorker> ConnectAsync(ServerFixture server, ClientWebSocket socket, string key, HttpMessageInvoker? invoker)
+    {
+        socket.Options.SetRequestHeader("Authorization", $"Bearer {key}");
+        await socket.ConnectAsync(new UriBuilder(server.Address) { Scheme = "ws", Path = "/api/v1/workers/connect" }.Uri, invoker, Ct);
         return new RawWorker(socket);
     }
 

@@ -73,6 +73,7 @@ public sealed class ServerApiTests
         Assert.Contains("/api/v1/dead-letters/{id}/replay", paths);
         Assert.Contains("/api/v1/why/{id}", paths);
         Assert.DoesNotContain("/health", paths);
+        Assert.Equal("get", Assert.Single(description.RootElement.GetProperty("paths").GetProperty("/api/v1/workers/connect").EnumerateObject()).Name);
         Assert.True(description.RootElement.GetProperty("components").GetProperty("securitySchemes").TryGetProperty("apiKey", out _));
     }
 

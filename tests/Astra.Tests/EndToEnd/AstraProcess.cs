@@ -12,6 +12,7 @@ internal sealed partial class AstraProcess : IDisposable
     public const int KillSignal = 9;
 
     private const int InterruptSignal = 2;
+    private const int TerminateSignal = 15;
 
     private readonly Process _process;
     private readonly string _commandLine;
@@ -85,6 +86,8 @@ internal sealed partial class AstraProcess : IDisposable
     }
 
     public void Interrupt() => Assert.Equal(0, Signal(_process.Id, InterruptSignal));
+
+    public void Terminate() => Assert.Equal(0, Signal(_process.Id, TerminateSignal));
 
     public void Dispose()
     {
