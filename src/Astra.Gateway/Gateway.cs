@@ -63,6 +63,7 @@ public static class Gateway
         });
         // After Kestrel has added sockets: it adds none where there is a listener already.
         builder.Services.AddSingleton<IConnectionListenerFactory>(http2);
+        builder.Services.AddSingleton<IHostLifetime, NoSignals>();
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = StopTimeMax);
         builder.Services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true);
         builder.Services.Configure<JsonOptions>(json => Follow(AstraJson.Options, json.SerializerOptions));
