@@ -11,7 +11,7 @@ internal static class RequestDigest
 {
     public static ulong Of(GoalRequest request)
     {
-        var bytes = new ArrayBufferWriter<byte>(256);
+        var bytes = new ArrayBufferWriter<byte>(256 + request.Plan.Count * 128);
         Add(bytes, request.Agent ?? "");
         Add(bytes, request.Title);
         Add(bytes, request.Input.Span);
@@ -41,9 +41,15 @@ internal static class RequestDigest
         return StableHash.Of(bytes.WrittenSpan);
     }
 
-    private static void Add(ArrayBufferWriter<byte> bytes, string text) => Add(bytes, Encoding.UTF8.GetBytes(text));
-
     // The length goes in front, so that no two lists of parts run together into the same bytes.
+    private static void Add(ArrayBufferWriter<byte> bytes, string text)
+    {
+        var to = bytes.GetSpan(sizeof(int) + Encoding.UTF8.GetByteCount(text));
+        var length = Encoding.UTF8.GetBytes(text, to[sizeof(int)..]);
+        BitConverter.TryWriteBytes(to, length);
+        bytes.Advance(sizeof(int) + length);
+    }
+
     private static void Add(ArrayBufferWriter<byte> bytes, ReadOnlySpan<byte> part)
     {
         BitConverter.TryWriteBytes(bytes.GetSpan(sizeof(int)), part.Length);

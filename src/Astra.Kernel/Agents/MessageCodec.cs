@@ -64,7 +64,7 @@ internal static class MessageCodec
                 writer.Text(cancel.Reason);
                 break;
         }
-        return writer.ToArray();
+        return writer.End();
     }
 
     /// <exception cref="InvalidDataException">The bytes are damaged.</exception>
@@ -104,7 +104,7 @@ internal static class MessageCodec
             default:
                 throw new InvalidOperationException($"{answer.GetType().Name} does not travel between nodes.");
         }
-        return writer.ToArray();
+        return writer.End();
     }
 
     /// <exception cref="InvalidDataException">The bytes are damaged, or of another version.</exception>

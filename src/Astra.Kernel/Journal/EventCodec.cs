@@ -169,7 +169,7 @@ public static class EventCodec
             default:
                 throw new InvalidOperationException($"No binary form for {kernelEvent.Kind}.");
         }
-        return writer.ToArray();
+        return writer.End();
     }
 
     public static KernelEvent Decode(EventKind kind, short version, ReadOnlySpan<byte> data)

@@ -84,7 +84,7 @@ public static class ExtrasCodec
             writer.Byte(TaskDelegations);
             writer.Delegations(delegations);
         }
-        return writer.ToArray();
+        return writer.End();
     }
 
     public static byte[] Encode(GoalExtras extras)
@@ -114,7 +114,7 @@ public static class ExtrasCodec
         writer.OptionalByte(GoalOnFailedGoal, (byte?)extras.OnFailedGoal);
         writer.OptionalByte(GoalOnCancelledParent, (byte?)extras.OnCancelledParent);
         writer.OptionalInt32(GoalDepth, extras.Depth == 0 ? null : extras.Depth);
-        return writer.ToArray();
+        return writer.End();
     }
 
     public static TaskExtras DecodeTask(ReadOnlySpan<byte> data)

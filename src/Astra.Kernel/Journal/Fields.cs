@@ -12,9 +12,29 @@ namespace Astra.Kernel.Journal;
 /// </summary>
 internal sealed class FieldWriter
 {
-    private readonly ArrayBufferWriter<byte> _buffer = new(64);
+    private const int CapacityMin = 256;
+    private const int CapacityKeptMax = 16 << 10;
 
-    public byte[] ToArray() => _buffer.WrittenSpan.ToArray();
+    // What one writer has written to serves the next one of the same thread.
+    [ThreadStatic]
+    private static ArrayBufferWriter<byte>? _spare;
+
+    private ArrayBufferWriter<byte> _buffer;
+
+    public FieldWriter() => (_buffer, _spare) = (_spare ?? new ArrayBufferWriter<byte>(CapacityMin), null);
+
+    /// <summary>What was written. Nothing can be written after it.</summary>
+    public byte[] End()
+    {
+        var (buffer, written) = (_buffer, _buffer.WrittenSpan.ToArray());
+        _buffer = null!;
+        if (buffer.Capacity <= CapacityKeptMax)
+        {
+            buffer.ResetWrittenCount();
+            _spare = buffer;
+        }
+        return written;
+    }
 
     public void Byte(byte value)
     {

@@ -92,11 +92,13 @@ internal sealed class FairQueue
 
     private (TenantShare Tenant, AgentShare Agent, TaskLine Line)? NextLine(Func<ReadyTask, bool> mayRun)
     {
-        // Nearly always whoever is first may run; going through a whole order costs an iterator.
+        // Nearly always whoever is first may run, or is the only one; going through a whole order costs an iterator.
         if (_order.First is not { } first)
             return null;
         if (first.Order.First is { } firstAgent && Best(firstAgent, mayRun) is { } firstLine)
             return (first, firstAgent, firstLine);
+        if (_order.WaitingCount == 1 && first.Order.WaitingCount == 1)
+            return null;
         foreach (var tenant in _order.Waiting)
             foreach (var agent in tenant.Order.Waiting)
                 if (Best(agent, mayRun) is { } line)

@@ -38,6 +38,10 @@ internal sealed partial class Scheduler(IClock clock, KernelLimits limits, Shard
 
     private readonly Dictionary<string, Longest> _longestOf = new(StringComparer.Ordinal);
     private readonly Longest _longest = new();
+    // Made once, and not for every look into the queue.
+    private Func<ReadyTask, bool>? _mayRun;
+    private Func<ReadyTask, TimeSpan>? _chargeOf;
+
     private DateTimeOffset? _dueTimer;
     private TimeSpan? _tokenTimer;
 
@@ -226,7 +230,8 @@ internal sealed partial class Scheduler(IClock clock, KernelLimits limits, Shard
     private void Fill(ActorTurn turn)
     {
         var now = clock.Elapsed;
-        while (_hasControls && !load.IsDraining && _workers.HasFreeSlot && _queue.Count > 0 && _queue.Take(MayRun, ChargeOf, _longest.At(now)) is { } ready)
+        var (mayRun, chargeOf) = (_mayRun ??= MayRun, _chargeOf ??= ChargeOf);
+        while (_hasControls && !load.IsDraining && _workers.HasFreeSlot && _queue.Count > 0 && _queue.Take(mayRun, chargeOf, _longest.At(now)) is { } ready)
         {
             Drop(ready.Task);
             var charge = ChargeOf(ready);

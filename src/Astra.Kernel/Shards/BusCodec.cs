@@ -108,7 +108,7 @@ internal static class BusCodec
             default:
                 throw new InvalidOperationException($"{question.GetType().Name} does not travel between nodes.");
         }
-        return writer.ToArray();
+        return writer.End();
     }
 
     public static object DecodeQuestion(ReadOnlySpan<byte> data)
@@ -163,7 +163,7 @@ internal static class BusCodec
             default:
                 throw new InvalidOperationException($"{answer.GetType().Name} does not travel between nodes.");
         }
-        return writer.ToArray();
+        return writer.End();
     }
 
     public static object DecodeAnswer(ReadOnlySpan<byte> data)

@@ -59,7 +59,7 @@ internal sealed partial class Goal
     public TaskRow ToRow(TaskNode node) => new()
     {
         Tenant = Tenant, Goal = Id, Id = node.Id, Spec = WithWantedOutcomes(node),
-        After = node.After.Count == 0 ? [] : [.. node.After.Select(edge => edge.ToDependency())],
+        After = node.After.Count == 0 ? [] : node.After.ConvertAll(static edge => edge.ToDependency()),
         State = node.State, Attempt = node.Attempt, FailureCount = node.FailureCount, ExpiryCount = node.ExpiryCount,
         CreatedAt = node.CreatedAt, DueAt = node.DueAt, StartedAt = node.StartedAt, EndedAt = node.EndedAt,
         Worker = node.Worker, WorkerName = node.WorkerName, WorkerProcess = node.WorkerProcess,

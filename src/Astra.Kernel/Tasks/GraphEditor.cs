@@ -67,7 +67,7 @@ internal sealed class GraphEditor(Goal goal, GoalDecisions decisions, IRecorder 
     private Refusal? Shape(IReadOnlyList<GraphEdit> edits) =>
         edits.Count > limits.EditsPerRequestMax
             ? Invalid($"A request takes at most {limits.EditsPerRequestMax} edits, and this one has {edits.Count}. Split it.")
-            : First(edits.OfType<GraphEdit.Add>(), AddNode)
+            : First(AddsOf(edits), AddNode)
                 ?? ArrangeAdded(edits)
                 ?? First(edits.OfType<GraphEdit.Rewire>(), Detach)
                 ?? First(edits, Connect)
@@ -90,6 +90,17 @@ internal sealed class GraphEditor(Goal goal, GoalDecisions decisions, IRecorder 
     }
 
     // ---- The shape -------------------------------------------------------------------------------------------------
+
+    private IEnumerable<GraphEdit.Add> AddsOf(IReadOnlyList<GraphEdit> edits)
+    {
+        var count = edits.Count(edit => edit is GraphEdit.Add);
+        goal.Graph.MakeRoom(count);
+        _added.EnsureCapacity(count);
+        _isAdded.EnsureCapacity(count);
+        _changed.EnsureCapacity(count);
+        _placed.EnsureCapacity(count);
+        return edits.OfType<GraphEdit.Add>();
+    }
 
     private Refusal? AddNode(GraphEdit.Add add)
     {
@@ -115,10 +126,7 @@ internal sealed class GraphEditor(Goal goal, GoalDecisions decisions, IRecorder 
     {
         if (_added.Count == 0)
             return null;
-        var after = edits.OfType<GraphEdit.Add>().ToDictionary(add => goal.Graph.Find(add.Spec.Name)!, add => add.After);
-        return goal.Graph.ArrangeAdded(_added, node => after[node].Select(dependency => goal.Graph.Find(dependency.Name)).OfType<TaskNode>()) is { } circular
-            ? Cycle(circular)
-            : null;
+        return goal.Graph.ArrangeAdded(_added, [.. edits.OfType<GraphEdit.Add>().Select(add => add.After)]) is { } circular ? Cycle(circular) : null;
     }
 
     /// <summary>Takes away what a step waited for, before any edit says what it waits for instead.</summary>
@@ -197,14 +205,16 @@ internal sealed class GraphEditor(Goal goal, GoalDecisions decisions, IRecorder 
 
     private Refusal? Find(TaskNode node, IReadOnlyList<NamedDependency> after, List<Edge> edges, bool isRepeatable)
     {
-        var seen = isRepeatable ? node.After.Select(edge => edge.Node).ToHashSet() : [];
-        if (after.Count + seen.Count > limits.TaskDependenciesMax)
-            return Invalid($"A step waits for at most {limits.TaskDependenciesMax} others, and {node.Spec.Name} for {after.Count + seen.Count}.");
+        var before = isRepeatable ? node.After.Count : 0;
+        if (after.Count + before > limits.TaskDependenciesMax)
+            return Invalid($"A step waits for at most {limits.TaskDependenciesMax} others, and {node.Spec.Name} for {after.Count + before}.");
+        // Nothing is named twice by whoever names one.
+        var seen = after.Count + before > 1 ? node.After.Take(before).Select(edge => edge.Node).ToHashSet() : null;
         foreach (var dependency in after)
         {
             if (goal.Graph.Find(dependency.Name) is not { } on)
                 return Invalid($"Step {node.Spec.Name} waits for {dependency.Name}, and there is no such step in this goal.");
-            if (!seen.Add(on))
+            if (seen?.Add(on) == false)
             {
                 if (isRepeatable)
                     continue;
@@ -339,7 +349,7 @@ internal sealed class GraphEditor(Goal goal, GoalDecisions decisions, IRecorder 
     private void RecordShaped(TaskNode node, KernelEvent kernelEvent, TaskState? to) =>
         goal.ApplyShaped(node, recorder.Record(goal, node, kernelEvent, null, null, to), kernelEvent);
 
-    private static IReadOnlyList<Dependency> ToDependencies(IReadOnlyList<Edge> edges) => [.. edges.Select(edge => edge.ToDependency())];
+    private static IReadOnlyList<Dependency> ToDependencies(List<Edge> edges) => edges.ConvertAll(static edge => edge.ToDependency());
 
     private static Refusal NoStep(string name) => new(RefusalKind.NotFound, $"There is no step named {name} in this goal.");
 

@@ -53,6 +53,13 @@ internal sealed class TaskGraph
         }
     }
 
+    /// <summary>So many tasks are about to be added.</summary>
+    public void MakeRoom(int count)
+    {
+        _byName.EnsureCapacity(Count + count);
+        _byId.EnsureCapacity(Count + count);
+    }
+
     public void Add(TaskNode node)
     {
         node.IsHeld = _isHeld;
@@ -88,16 +95,21 @@ internal sealed class TaskGraph
     /// <summary>Brings tasks that were just added, and that nothing is connected to yet, into an order that agrees with what
     /// they will wait for among themselves. A plan may be written in any order; without this, one written backwards would
     /// be mended edge by edge, each time across all that came before.</summary>
+    /// <param name="after">What each of them will wait for, in the same order; what is not there is passed over.</param>
     /// <returns>A task that would wait for itself, or null.</returns>
-    public TaskNode? ArrangeAdded(IReadOnlyList<TaskNode> added, Func<TaskNode, IEnumerable<TaskNode>> after)
+    public TaskNode? ArrangeAdded(IReadOnlyList<TaskNode> added, IReadOnlyList<IReadOnlyList<NamedDependency>> after)
     {
+        VisitCount += added.Count;
+        if (IsArranged(added, after))
+            return null;
+
         var waits = added.ToDictionary(node => node, _ => new List<TaskNode>());
         var dependents = added.ToDictionary(node => node, _ => new List<TaskNode>());
-        foreach (var node in added)
+        foreach (var (node, names) in added.Zip(after))
         {
-            foreach (var on in after(node))
+            foreach (var name in names)
             {
-                if (!dependents.TryGetValue(on, out var list))
+                if (Find(name.Name) is not { } on || !dependents.TryGetValue(on, out var list))
                     continue;
                 list.Add(node);
                 waits[node].Add(on);
@@ -115,7 +127,6 @@ internal sealed class TaskGraph
                 if (--left[dependent] == 0)
                     free.Enqueue(dependent);
         }
-        VisitCount += added.Count;
         if (left.Count == 0)
             return null;
 
@@ -125,6 +136,16 @@ internal sealed class TaskGraph
         while (seen.Add(next))
             next = waits[next].First(left.ContainsKey);
         return next;
+    }
+
+    /// <summary>Most plans name a step before they name what waits for it.</summary>
+    private bool IsArranged(IReadOnlyList<TaskNode> added, IReadOnlyList<IReadOnlyList<NamedDependency>> after)
+    {
+        for (var i = 0; i < added.Count; i++)
+            for (var j = 0; j < after[i].Count; j++)
+                if (Find(after[i][j].Name) is { } on && on.Order >= added[i].Order)
+                    return false;
+        return true;
     }
 
     /// <summary>Makes <paramref name="node"/> wait for exactly these. False when that would close a cycle; then it waits
@@ -187,11 +208,22 @@ internal sealed class TaskGraph
     private bool TryLink(TaskNode node, IReadOnlyList<Edge> after)
     {
         // From the latest in the order: behind that one the task is behind all the others too, and they cost nothing.
-        foreach (var edge in after.Count > 1 ? after.OrderByDescending(edge => edge.Node.Order) : (IEnumerable<Edge>)after)
-            if (!TryOrder(edge.Node, node))
-                return false;
+        if (!IsBehind(node, after))
+            foreach (var edge in after.OrderByDescending(edge => edge.Node.Order))
+                if (!TryOrder(edge.Node, node))
+                    return false;
         foreach (var edge in after)
             Link(node, edge);
+        return true;
+    }
+
+    /// <summary>Whether the order agrees with these edges as it is.</summary>
+    private bool IsBehind(TaskNode node, IReadOnlyList<Edge> after)
+    {
+        for (var i = 0; i < after.Count; i++)
+            if (after[i].Node.Order >= node.Order)
+                return false;
+        VisitCount += after.Count;
         return true;
     }
 
