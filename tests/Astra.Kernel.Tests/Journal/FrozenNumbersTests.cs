@@ -1,7 +1,9 @@
+using System.Text;
 using Astra.Kernel.Effects;
 using Astra.Kernel.Controls;
 using Astra.Kernel.Journal;
 using Astra.Kernel.Tasks;
+using Astra.Kernel.Tests.Simulation;
 using Astra.Kernel.Timers;
 using Xunit;
 
@@ -55,6 +57,24 @@ public sealed class FrozenNumbersTests
     [Fact]
     public void The_id_of_a_goal_that_a_task_submits() => Assert.Equal(
         "0198c5d7-1234-7abc-a7d4-a13cf99aa02c", Delegation.GoalOf(new TaskId(new Guid("0198c5d7-1234-7abc-8def-0123456789ab")), "#1").ToString());
+
+    /// <summary>It stands in a goal's row: a submission that is repeated after an update is still the same.</summary>
+    [Fact]
+    public void The_digest_of_a_submission()
+    {
+        var world = World.With();
+        var submitted = world.Node.Ask(node => node.SubmitAsync(world.Caller, new GoalRequest
+        {
+            Agent = "ada", Title = "Größe 🛰", Input = "{}"u8.ToArray(), Priority = -7, DeadTaskPolicy = DeadTaskPolicy.Wait,
+            Plan =
+            [
+                new GraphEdit.Add(new TaskSpec { Name = "fetch", Executor = "agent:ada", Kind = "fetch", Input = Encoding.UTF8.GetBytes($"\"{new string('x', 1_000)}\"") }, []),
+                new GraphEdit.Add(new TaskSpec { Name = "count", Executor = "agent:ada", Kind = "count" }, [new NamedDependency("fetch", DependencyKind.Outcome, "much")]),
+                new GraphEdit.Add(new TaskSpec { Name = "tell", Executor = "agent:ada", Kind = "tell" }, [new NamedDependency("count", DependencyKind.Ended)]),
+            ],
+        }));
+        Assert.Equal(3527937038980431277UL, submitted.Value.RequestDigest);
+    }
 
     [Fact]
     public void What_limits_are_about() => Check<LimitScope>("Tenant=1 Agent=2 Tool=3 Queue=4");
