@@ -135,12 +135,15 @@ public static class PlanTargets
         Deadline = task.Spec.Extras.Deadline,
         Queue = task.Spec.Extras.Queue,
         Requires = task.Spec.Extras.Requires is { } requires ? Capabilities.Split(requires) : null,
+        Approvals = task.Spec.Extras.Approval?.VotesNeeded,
     };
 
     private static bool IsSameWork(AddStep one, AddStep other) =>
         one.Executor == other.Executor && one.Kind == other.Kind && one.AttemptCountMax == other.AttemptCountMax && one.LeaseSeconds.Equals(other.LeaseSeconds) && one.Group == other.Group
         && one.Retry == other.Retry && one.WorkersLostMax == other.WorkersLostMax && one.EffectKeys == other.EffectKeys
         && one.NotBefore == other.NotBefore && one.Deadline == other.Deadline && one.Queue == other.Queue && Capabilities.Join(one.Requires) == Capabilities.Join(other.Requires)
+        // Approval that is asked for is not taken away, and some steps are given it by the server: fewer is no other work.
+        && (other.Approvals ?? 0) <= (one.Approvals ?? 0)
         && WorkMapping.ToBytes(one.Input).Span.SequenceEqual(WorkMapping.ToBytes(other.Input).Span)
         && FanOuts.ToBytes(one.FanOut ?? []).AsSpan().SequenceEqual(FanOuts.ToBytes(other.FanOut ?? []));
 

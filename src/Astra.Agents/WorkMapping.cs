@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Astra.Kernel;
+using Astra.Kernel.Approvals;
 using Astra.Kernel.Effects;
 using Astra.Kernel.Tasks;
 using Astra.Kernel.Workers;
@@ -69,7 +70,7 @@ public static class WorkMapping
     /// <summary>What a step asks for beyond what every step has.</summary>
     public static TaskExtras ExtrasOf(StepEdit step)
     {
-        if (step is { Retry: null, WorkersLostMax: null, EffectKeys: null, Group: null, FanOut: null or { Count: 0 }, NotBefore: null, Deadline: null, Queue: null, Requires: null or { Count: 0 } })
+        if (step is { Retry: null, WorkersLostMax: null, EffectKeys: null, Group: null, FanOut: null or { Count: 0 }, NotBefore: null, Deadline: null, Queue: null, Requires: null or { Count: 0 }, Approvals: null })
             return TaskExtras.None;
         return TaskExtras.None with
         {
@@ -87,6 +88,7 @@ public static class WorkMapping
             Deadline = step.Deadline?.ToUniversalTime(),
             Queue = step.Queue,
             Requires = Capabilities.Join(step.Requires),
+            Approval = step.Approvals is { } votes ? new Approval(votes) : null,
         };
     }
 

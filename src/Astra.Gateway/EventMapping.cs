@@ -56,6 +56,7 @@ internal static class EventMapping
         KernelEvent.EffectIntended e => e.What,
         KernelEvent.EffectSettled e => (e.State == EffectState.Sent ? "Sent" : "Not sent") + (e.By is { } by ? $", by {by}" : ""),
         KernelEvent.EffectLost e => e.Failure.Reason,
+        KernelEvent.ApprovalVoted e => $"{(e.IsFor ? "Approved" : "Denied")} by {e.By}{(e.Reason is { } why ? $": {why}" : "")}",
         KernelEvent.TaskFixed e => $"By {e.By}{(e.Executor is { } executor ? $", now {executor}" : "")}{(e.Input is null ? "" : ", with another input")}",
         _ => null,
     };

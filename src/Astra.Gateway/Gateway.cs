@@ -111,6 +111,7 @@ public static class Gateway
         var tasks = new TaskEndpoints(parts.Node, replies);
         tasks.Map(api);
         new DeadLetterEndpoints(parts.Node, parts.Catalog, replies, tasks).Map(api);
+        new ApprovalEndpoints(parts.Node, replies, tasks).Map(api);
         new QuarantineEndpoints(parts.Node, replies).Map(api);
         if (parts.Hooks is { } hooks)
             new HookEndpoints(hooks, replies).Map(api);

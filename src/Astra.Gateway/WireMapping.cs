@@ -1,6 +1,7 @@
 using Astra.Agents;
 using Astra.Governance;
 using Astra.Kernel;
+using Astra.Kernel.Approvals;
 using Astra.Kernel.Tasks;
 using Astra.Sdk;
 using KernelFailureKind = Astra.Kernel.Tasks.FailureKind;
@@ -60,6 +61,7 @@ public static class WireMapping
         Failure = task.Failure is { } failure ? ToView(failure) : null,
         Effect = task.Spec.Extras.Effect is { } effect
             ? new EffectView(WorkMapping.ToWire(effect.State), effect.Attempt, effect.What, effect.At, isInList ? null : WorkMapping.ToJson(effect.Output), effect.By) : null,
+        Approval = task.Spec.Extras.Approval is { } approval ? ToView(task, approval) : null,
         Outcome = task.Spec.Extras.Outcome,
         Group = task.Spec.Extras.Group,
         Reason = task.Reason,
@@ -69,6 +71,14 @@ public static class WireMapping
         Queue = task.Spec.Extras.Queue,
         Requires = task.Spec.Extras.Requires is { } requires ? Capabilities.Split(requires) : null,
     };
+
+    private static ApprovalView ToView(TaskRow task, Approval approval)
+    {
+        var digest = Approval.DigestOf(task.Id, task.Spec);
+        return new ApprovalView(
+            approval.VotesNeeded, approval.VotesFor(digest).Count(), digest, approval.AskedBy,
+            [.. approval.Votes.Select(vote => new VoteView(vote.By, vote.At, vote.Reason, Counts: vote.Digest == digest))]);
+    }
 
     public static TaskFailure ToView(Failure failure) => new(ToWire(failure.Kind), failure.Reason, failure.Fingerprint);
 

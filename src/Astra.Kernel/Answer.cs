@@ -25,6 +25,9 @@ public enum RefusalKind
 
     /// <summary>Somebody's code that was to do it failed; the same request may well fail again.</summary>
     Failed,
+
+    /// <summary>Whoever asks is known, and may not.</summary>
+    Forbidden,
 }
 
 /// <param name="Reason">One sentence for a person: what is the matter and what to do.</param>

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Astra.Kernel.Actors;
+using Astra.Kernel.Approvals;
 using Astra.Kernel.Effects;
 using Astra.Kernel.Scheduling;
 using Astra.Kernel.Shards;
@@ -36,6 +37,7 @@ internal sealed class Explainer(IClock clock, ActorRef scheduler, ShardDoor door
             _ when goal.Tasks.FirstOrDefault(task => task.State == TaskState.Ready) is { } ready =>
                 $"Task {ready.Spec.Name} waits to run. {(await ExplainReadyAsync(goal, ready, evidence))}",
             _ when goal.Tasks.FirstOrDefault(AwaitsResolution) is { } unknown => $"It waits for a decision. {ExplainUnknown(unknown, evidence)}",
+            _ when goal.Tasks.FirstOrDefault(task => task.AwaitsApproval && OpenBefore(goal, task).Count == 0) is { } asks => $"It waits for people. {ExplainApproval(row, asks, evidence)}",
             _ when goal.Tasks.FirstOrDefault(task => task.State == TaskState.Dead) is { } dead =>
                 $"It waits for a decision about dead task {dead.Spec.Name}: replay or discard it.",
             _ => "Every task waits for another.",
@@ -179,9 +181,42 @@ internal sealed class Explainer(IClock clock, ActorRef scheduler, ShardDoor door
     {
         if (goal.Goal.Extras.IsHeld)
             return $"Task {task.Spec.Name} waits for the goal it belongs to. {ExplainHeld(goal.Goal, evidence)}";
+        var open = OpenBefore(goal, task);
+        var approval = task.AwaitsApproval ? ExplainApproval(goal.Goal, task, evidence) : null;
+        if (open.Count == 0 && approval is not null)
+            return approval;
+        return approval is null ? ExplainOpen(task, open, evidence) : $"{ExplainOpen(task, open, evidence)} Beside that: {approval}";
+    }
+
+    private static string ExplainApproval(GoalRow goal, TaskRow task, Dictionary<string, string> evidence)
+    {
+        var approval = task.Spec.Extras.Approval!;
+        var digest = Approval.DigestOf(task.Id, task.Spec);
+        var votes = approval.VotesFor(digest).ToList();
+        var count = $"{votes.Count} of {approval.VotesNeeded}";
+        var askers = approval.AskedBy is { } asker && asker != goal.SubmittedBy && !asker.StartsWith(GraphEdit.ByTask, StringComparison.Ordinal)
+            ? $"{goal.SubmittedBy} and {asker}, who have" : $"{goal.SubmittedBy}, who has";
+        (evidence["approval"], evidence["digest"]) = (count, digest);
+        var agreed = string.Join(", ", votes.Select(vote => vote.By));
+        if (votes.Count > 0)
+            evidence["approvedBy"] = agreed;
+        var before = votes.Count > 0 ? $" ({agreed} agreed)"
+            : approval.Votes.Count > 0 ? $" (it has been changed since {string.Join(", ", approval.Votes.Select(vote => vote.By))} agreed, so that does not count)"
+            : "";
+        return $"Task {task.Spec.Name} waits for approval {count}{before}: `astra approvals show {task.Id}` shows what it would do and how to vote, "
+            + $"which any org admin may but {askers} asked for it.";
+    }
+
+    /// <summary>The tasks before it that have not ended as it needs.</summary>
+    private static List<TaskRow> OpenBefore(GoalSnapshot goal, TaskRow task)
+    {
         var byId = goal.Tasks.ToDictionary(other => other.Id);
-        var open = task.After.Where(dependency => byId.TryGetValue(dependency.On, out var on)
-            && on.Judge(dependency, DeadTaskPolicy.Wait) != DependencyVerdict.Met).Select(dependency => byId[dependency.On]).ToList();
+        return [.. task.After.Where(dependency => byId.TryGetValue(dependency.On, out var on)
+            && on.Judge(dependency, DeadTaskPolicy.Wait) != DependencyVerdict.Met).Select(dependency => byId[dependency.On])];
+    }
+
+    private static string ExplainOpen(TaskRow task, List<TaskRow> open, Dictionary<string, string> evidence)
+    {
         evidence["waitsFor"] = string.Join(", ", open.Take(10).Select(on => $"{on.Spec.Name} ({Word(on.State)})"));
         if (open.FirstOrDefault(on => on.State == TaskState.Dead) is { } dead)
             return $"Task {task.Spec.Name} waits for {dead.Spec.Name}, which is a dead letter: replay or discard that.";

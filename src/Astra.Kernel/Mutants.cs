@@ -75,6 +75,11 @@ internal static class Mutants
         EffectGuessed = false,
         IntentRepeated = false,
 
+        // People's approval.
+        ApprovalSkipped = false,
+        VoteForAnything = false,
+        RequesterVotes = false,
+
         // Time.
         TimerLost = false,
         RetryAtOnce = false,

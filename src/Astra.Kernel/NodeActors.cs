@@ -38,7 +38,7 @@ internal sealed class NodeActors
         var writer = new JournalWriter(ports.Journal, limits, ports.Clock, metrics, Commits);
         Parts = new NodeParts
         {
-            Clock = ports.Clock, Randomness = ports.Randomness, Ids = ports.Ids, Limits = limits, Self = self, Writer = writer,
+            Clock = ports.Clock, Randomness = ports.Randomness, Ids = ports.Ids, Limits = limits, VotesNeeded = ports.VotesNeeded, Self = self, Writer = writer,
             Events = new EventHub(), Ownership = new NodeOwnership(ports.Clock), Load = new NodeLoad(ports.Clock),
             Messages = new MessageDesk(ports.Dispatcher, limits),
             Metrics = metrics, Roster = new WorkerRoster(), AgentGoals = new AgentGoalRates(ports.Clock, limits),

@@ -17,6 +17,7 @@ internal sealed class NodeParts
     public required IIdSource Ids { get; init; }
     public required KernelLimits Limits { get; init; }
     public required NodeRegistration Self { get; init; }
+    public required ApprovalPolicy VotesNeeded { get; init; }
     public required JournalWriter Writer { get; init; }
     public required EventHub Events { get; init; }
     public required NodeOwnership Ownership { get; init; }

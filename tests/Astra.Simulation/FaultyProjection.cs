@@ -53,4 +53,7 @@ internal sealed class FaultyProjection(FaultyStore wire, Action crashSender, Act
 
     public ValueTask<IReadOnlyList<TitledTask>> ListUnknownEffectsAsync(TenantId tenant, TaskId? after, int countMax, CancellationToken cancellationToken) =>
         wire.CallAsync(() => _rows.ListUnknownEffectsAsync(tenant, after, countMax, CancellationToken.None), crashSender);
+
+    public ValueTask<IReadOnlyList<TitledTask>> ListApprovalsAsync(TenantId tenant, TaskId? after, int countMax, CancellationToken cancellationToken) =>
+        wire.CallAsync(() => _rows.ListApprovalsAsync(tenant, after, countMax, CancellationToken.None), crashSender);
 }

@@ -34,6 +34,12 @@ internal sealed class TaskModel(TaskId id, string name)
     public EffectState? Effect { get; set; }
     public HashSet<int> Intents { get; } = [];
     public bool AwaitsResolution => Effect == EffectState.Unknown;
+
+    /// <summary>Null for a task that asks nobody.</summary>
+    public ApprovalModel? Approval { get; set; }
+
+    /// <summary>It waits for a person.</summary>
+    public bool AwaitsPerson => AwaitsResolution || Approval is { IsGranted: false };
 }
 
 /// <summary>What a goal looked like after one entry of the log.</summary>
@@ -48,6 +54,10 @@ internal sealed class GoalModel(TenantId tenant, GoalId id, string? key, DeadTas
     public GoalId Id => id;
     public string? Key => key;
     public DeadTaskPolicy Policy => policy;
+    public required string SubmittedBy { get; init; }
+
+    /// <summary>Who has made the latest edit.</summary>
+    public string EditedBy { get; set; } = "";
 
     /// <summary>What it has to do with other goals, and how those that it comes after have ended, as far as it has taken note.</summary>
     public required GoalExtras Extras { get; init; }
@@ -105,7 +115,7 @@ internal sealed class GoalModel(TenantId tenant, GoalId id, string? key, DeadTas
 
     /// <summary>Only a person can move it on.</summary>
     public bool IsStuck => Count(TaskState.Ready) == 0 && Count(TaskState.Running) == 0
-        && ((policy == DeadTaskPolicy.Wait && Count(TaskState.Dead) > 0) || Tasks.Values.Any(task => task is { State: TaskState.Pending, AwaitsResolution: true }));
+        && ((policy == DeadTaskPolicy.Wait && Count(TaskState.Dead) > 0) || Tasks.Values.Any(task => task is { State: TaskState.Pending, AwaitsPerson: true }));
 
     public bool IsMet(Dependency dependency)
     {

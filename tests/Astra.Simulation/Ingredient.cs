@@ -39,6 +39,7 @@ internal sealed record Ingredient(string Word, Func<SimulationOptions, string?> 
         new("poison", o => Share(o.Workers.PoisonShare), o => o with { Workers = o.Workers with { PoisonShare = 0 } }),
         new("fan-out", o => Share(o.FanOutShare), o => o with { FanOutShare = 0 }),
         new("effects", o => Share(o.EffectShare), o => o with { EffectShare = 0 }),
+        new("approvals", o => Share(o.ApprovalShare), o => o with { ApprovalShare = 0 }),
         new("relations", o => Share(o.RelatedShare), o => o with { RelatedShare = 0 }),
         new("edits", o => o.HasEdits ? "" : null, o => o with { HasEdits = false }),
         new("agents", o => o.HasAgents ? "" : null, o => o with { HasAgents = false }),

@@ -17,6 +17,7 @@ internal sealed class JournalAudit(Verdict verdict, Trace trace, Coverage covera
     private readonly Dictionary<ShardId, Epoch> _epochs = [];
     private readonly Dictionary<(TenantId, string), GoalModel> _byKey = [];
     private readonly Dictionary<TaskId, GoalModel> _byTask = [];
+    private readonly Dictionary<TaskId, TaskSpec> _specs = [];
     private readonly List<GoalModel> _touched = [];
 
     public Dictionary<GoalId, GoalModel> Goals { get; } = [];
@@ -89,6 +90,7 @@ internal sealed class JournalAudit(Verdict verdict, Trace trace, Coverage covera
         verdict.Check(Find(entry.Goal) is null, $"Goal {entry.Goal} begins twice.");
         var goal = new GoalModel(entry.Tenant, entry.Goal, submitted.IdempotencyKey, submitted.DeadTaskPolicy)
         {
+            SubmittedBy = submitted.SubmittedBy,
             Extras = submitted.Extras,
             Predecessors = [.. (submitted.Extras.After ?? []).Select(dependency => Related(entry, dependency.On))],
             Parent = submitted.Extras.Parent is { } parent ? Related(entry, parent) : null,
@@ -118,7 +120,7 @@ internal sealed class JournalAudit(Verdict verdict, Trace trace, Coverage covera
         {
             case KernelEvent.PlanEdited edited:
                 verdict.Check(goal.State == GoalState.Active && edited.Revision == goal.Revision + 1, $"Goal {goal.Id} ({goal.State}) goes from revision {goal.Revision} to {edited.Revision}.");
-                goal.Revision = edited.Revision;
+                (goal.Revision, goal.EditedBy) = (edited.Revision, edited.By);
                 break;
             case KernelEvent.GoalCompleted completed:
                 End(goal, GoalState.Completed);
@@ -172,6 +174,7 @@ internal sealed class JournalAudit(Verdict verdict, Trace trace, Coverage covera
             case KernelEvent.TaskRemoved:
                 verdict.Check(task.Attempt == 0 && task.State is TaskState.Pending or TaskState.Ready, $"Task {task.Name} is removed though it is {task.State} after {task.Attempt} attempts.");
                 verdict.Check(!goal.Tasks.Values.Any(other => other.After.Any(dependency => dependency.On == id)), $"Task {task.Name} is removed though another waits for it.");
+                verdict.Check(task.Approval is null, $"Task {task.Name} is removed though people were asked about it.");
                 goal.Remove(task);
                 _byTask.Remove(id);
                 break;
@@ -186,12 +189,19 @@ internal sealed class JournalAudit(Verdict verdict, Trace trace, Coverage covera
             case KernelEvent.TaskReplaced replaced:
                 verdict.Check(task.Attempt == 0 && !task.State.IsFinal() && replaced.Spec.Name == task.Name, $"Task {task.Name} is replaced by {replaced.Spec.Name} though it is {task.State} after {task.Attempt} attempts.");
                 task.Priority = replaced.Spec.Priority;
+                Ask(goal, task, replaced.Spec);
                 break;
             case KernelEvent.TaskPrioritised prioritised:
                 task.Priority = prioritised.Priority;
                 break;
-            case KernelEvent.TaskFixed:
+            case KernelEvent.TaskFixed made:
                 verdict.Check(task.State == TaskState.Dead, $"Task {task.Name} is fixed though it is {task.State}.");
+                _specs[id] = _specs[id] with { Executor = made.Executor ?? _specs[id].Executor, Input = made.Input ?? _specs[id].Input };
+                task.Approval?.Change(task.Approval.Needed, ApprovalModel.WorkOf(_specs[id]), made.By);
+                break;
+            case KernelEvent.ApprovalVoted vote:
+                verdict.Check(task.Approval is not null, $"{vote.By} votes on task {task.Name}, which asks nobody.");
+                task.Approval!.Take(verdict, goal, task, vote);
                 break;
             case KernelEvent.GoalDelegated delegated:
                 var child = Find(Delegation.GoalOf(id, delegated.Name));
@@ -216,7 +226,22 @@ internal sealed class JournalAudit(Verdict verdict, Trace trace, Coverage covera
         goal.Add(task);
         _byTask.Add(id, goal);
         Connect(goal, task, added.After);
-        verdict.Check(task.State == (task.After.All(goal.IsMet) && !goal.IsHeld ? TaskState.Ready : TaskState.Pending), $"Task {task.Name} begins as {task.State}.");
+        Ask(goal, task, added.Spec);
+        verdict.Check(task.State == (task.After.All(goal.IsMet) && !goal.IsHeld && !task.AwaitsPerson ? TaskState.Ready : TaskState.Pending), $"Task {task.Name} begins as {task.State}.");
+    }
+
+    /// <summary>What a task asks of people is never less than before.</summary>
+    private void Ask(GoalModel goal, TaskModel task, TaskSpec spec)
+    {
+        _specs[task.Id] = spec;
+        var needed = spec.Extras.Approval?.VotesNeeded ?? 0;
+        verdict.Check(needed >= (task.Approval?.Needed ?? 0), $"An edit takes people's approval from task {task.Name}.");
+        if (needed == 0)
+            return;
+        if (task.Approval is { } approval)
+            approval.Change(needed, ApprovalModel.WorkOf(spec), goal.EditedBy);
+        else
+            task.Approval = new ApprovalModel(needed, ApprovalModel.WorkOf(spec), goal.EditedBy);
     }
 
     private void Connect(GoalModel goal, TaskModel task, IReadOnlyList<Dependency> after)
@@ -233,7 +258,7 @@ internal sealed class JournalAudit(Verdict verdict, Trace trace, Coverage covera
         verdict.Check(Moves.Contains((entry.From!.Value, command, entry.To!.Value)), $"{entry.From} {command} {entry.To} of task {task.Name} is not in the table.");
         verdict.Check(entry.Attempt == task.Attempt + (command == TaskCommand.Claim ? 1 : 0), $"{command} of task {task.Name} carries attempt {entry.Attempt}; the latest was {task.Attempt}.");
         // Nothing begins before the goals have ended that its own goal comes after.
-        var isFree = task.After.All(goal.IsMet) && !task.AwaitsResolution && !goal.IsHeld;
+        var isFree = task.After.All(goal.IsMet) && !task.AwaitsPerson && !goal.IsHeld;
         verdict.Check(task.Effect != EffectState.Intended || command is not (TaskCommand.Retry or TaskCommand.Exhaust or TaskCommand.Expire), $"{command} of task {task.Name}, and nobody knows what became of its effect.");
         switch (command)
         {
@@ -329,8 +354,8 @@ internal sealed class JournalAudit(Verdict verdict, Trace trace, Coverage covera
         verdict.Check(!goal.IsBroken, $"Goal {goal.Id} is active, and something it comes after did not complete.");
         foreach (var task in goal.Tasks.Values)
         {
-            verdict.Check(task.State != TaskState.Ready || (task.After.All(goal.IsMet) && !goal.IsHeld), $"Task {task.Name} of goal {goal.Id} is ready and waits for something.");
-            verdict.Check(task.State != TaskState.Pending || task.AwaitsResolution || goal.IsHeld || !task.After.All(goal.IsMet), $"Task {task.Name} of goal {goal.Id} is pending and waits for nothing.");
+            verdict.Check(task.State != TaskState.Ready || (task.After.All(goal.IsMet) && !goal.IsHeld && !task.AwaitsPerson), $"Task {task.Name} of goal {goal.Id} is ready and waits for something.");
+            verdict.Check(task.State != TaskState.Pending || task.AwaitsPerson || goal.IsHeld || !task.After.All(goal.IsMet), $"Task {task.Name} of goal {goal.Id} is pending and waits for nothing.");
             verdict.Check(task.State != TaskState.Pending || !task.After.Any(goal.IsHopeless), $"Task {task.Name} of goal {goal.Id} is pending and can never run.");
             verdict.Check(task.State != TaskState.Cancelled || !task.IsDoomed || task.After.Any(goal.IsHopeless), $"Task {task.Name} of goal {goal.Id} is doomed, and nothing dooms it any more.");
         }

@@ -1,4 +1,5 @@
 using Astra.Kernel;
+using Astra.Kernel.Approvals;
 using Astra.Kernel.Tasks;
 using Astra.Testing.Time;
 
@@ -62,8 +63,11 @@ internal sealed class PlanDice(SimulationOptions options)
         AttemptCountMax = dice.Between(1, 4),
         LeaseDuration = dice.Pick([TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1.5), TimeSpan.FromSeconds(4)]),
         Kind = dice.Chance(0.1) ? LastKind : "",
-        Extras = DrawExtras(dice),
+        Extras = DrawApproval(dice, DrawExtras(dice)),
     };
+
+    private TaskExtras DrawApproval(IRandomness dice, TaskExtras extras) =>
+        options.ApprovalShare > 0 && dice.Chance(options.ApprovalShare) ? extras with { Approval = new Approval(dice.Between(1, 2)) } : extras;
 
     private static TaskExtras DrawExtras(IRandomness dice)
     {

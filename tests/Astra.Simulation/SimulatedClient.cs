@@ -1,4 +1,5 @@
 using Astra.Kernel;
+using Astra.Kernel.Approvals;
 using Astra.Kernel.Effects;
 using Astra.Kernel.Controls;
 using Astra.Kernel.Tasks;
@@ -21,6 +22,7 @@ internal sealed class SimulatedClient
     private readonly List<GoalId> _goals = [];
     private readonly List<(string Key, GoalRequest Request, GoalId Goal)> _keyed = [];
     private int _requestCount;
+    private readonly Dictionary<TaskId, string> _seen = [];
     private ScheduleId? _schedule;
 
     public SimulatedClient(SimulationRun run, string name, TenantId tenant, IRandomness dice)
@@ -39,6 +41,8 @@ internal sealed class SimulatedClient
             await _run.Network.DelayAsync(RestMax * _dice.NextDouble());
             if (_run.Options.EffectShare > 0 && _dice.Chance(0.2))
                 await ResolveAsync();
+            else if (_run.Options.ApprovalShare > 0 && _dice.Chance(0.3))
+                await VoteAsync();
             else if (_run.Options.HasAgents && _dice.Chance(0.4))
                 await SendAsync();
             else
@@ -184,6 +188,19 @@ internal sealed class SimulatedClient
         if (await PlanOfAsync() is { } plan
             && _dice.PickOrNone([.. plan.Tasks.Where(task => task is { State: TaskState.Pending, Spec.Extras.Effect.State: EffectState.Unknown })]) is { } unknown
             && await CallAsync(node => node.ResolveEffectAsync(_caller, unknown.Id, _dice.Pick([EffectState.Sent, EffectState.NotSent]), default), patience: 1) is { IsOk: true } reply)
+            _run.Replies.Told(reply.Value);
+    }
+
+    /// <summary>Somebody says yes, or now and then no: to what a task is, or by mistake to what it was. The client itself has
+    /// asked for nearly all of it, and has to be refused.</summary>
+    private async Task VoteAsync()
+    {
+        if (await PlanOfAsync() is not { } plan || _dice.PickOrNone([.. plan.Tasks.Where(task => task.AwaitsApproval)]) is not { } asks)
+            return;
+        var voter = new Caller(_caller.Tenant, _dice.Chance(0.1) ? _name : _dice.Pick(["bob", "eve", "joe"]));
+        var isFor = _dice.Chance(0.9);
+        var digest = _seen.TryGetValue(asks.Id, out var before) && _dice.Chance(0.2) ? before : _seen[asks.Id] = Approval.DigestOf(asks.Id, asks.Spec);
+        if (await CallAsync(node => node.VoteAsync(voter, asks.Id, isFor, digest, null), patience: 2) is { IsOk: true } reply)
             _run.Replies.Told(reply.Value);
     }
 

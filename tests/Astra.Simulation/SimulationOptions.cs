@@ -64,6 +64,9 @@ public sealed record SimulationOptions
     /// <summary>Attempts that act on the outside world.</summary>
     public required double EffectShare { get; init; }
 
+    /// <summary>Steps that ask people.</summary>
+    public required double ApprovalShare { get; init; }
+
     /// <summary>Goals that have to do with other goals: they come after them, or are their children.</summary>
     public required double RelatedShare { get; init; }
 
@@ -144,6 +147,7 @@ public sealed record SimulationOptions
             HasEdits = dice.Chance(0.9),
             HasAgents = dice.Chance(0.3),
             HasSchedules = dice.Chance(0.2),
+            ApprovalShare = dice.Chance(0.3) ? dice.NextDouble() * 0.5 : 0,
         };
     }
 }

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Astra.Agents.Replaying;
 using Astra.Kernel;
+using Astra.Kernel.Approvals;
 using Astra.Kernel.Workers;
 using Astra.Sdk;
 using Astra.Tools.Catalog;
@@ -123,7 +124,10 @@ public sealed class AgentHost : IMessageWorker, IAsyncDisposable
             return RecordedStep.Run(AstraJson.Parse(assignment.Spec.Input.Span));
         var isProfile = _parts.Profiles is not null && assignment.Spec.Executor == ProfileExecutor;
         var subject = new ToolSubject(
-            assignment.Tenant, isProfile ? ProfileAgent.AgentOf(assignment) : assignment.Agent, assignment.Goal, assignment.GoalInput, new AttemptId(assignment.Task, assignment.Attempt));
+            assignment.Tenant, isProfile ? ProfileAgent.AgentOf(assignment) : assignment.Agent, assignment.Goal, assignment.GoalInput, new AttemptId(assignment.Task, assignment.Attempt))
+        {
+            Approved = ApprovedCallOf(assignment),
+        };
         // A tool that a profile's plan makes a step of is the profile's call, too.
         var tools = _parts.Profiles is { } profiles && (isProfile || IsToolOfAgent(assignment)) ? new ProfileGate(_parts.Tools, profiles.Profiles, subject) : _parts.Tools.For(subject);
         var effects = new LinkEffects(_link.Task, new AttemptId(assignment.Task, assignment.Attempt));
@@ -149,6 +153,11 @@ public sealed class AgentHost : IMessageWorker, IAsyncDisposable
             ? await ToolStep.RunOutsideAsync(tools, label, input, effects, WorkMapping.EffectOf(assignment), revoked)
             : await ToolStep.RunAsync(tools, label, input, revoked);
     }
+
+    /// <summary>What a step that is a tool's call would do, if people have agreed to exactly that.</summary>
+    private static ApprovedCall? ApprovedCallOf(Assignment assignment) =>
+        assignment.Spec is { Extras.Approval: not null } spec && spec.Executor.StartsWith(ToolPrefix, StringComparison.Ordinal) && !Approval.IsMissing(assignment.Task, spec)
+            ? new ApprovedCall(spec.Executor[ToolPrefix.Length..], AstraJson.Parse(spec.Input.Span)) : null;
 
     private static bool IsToolOfAgent(Assignment assignment) => assignment.Agent is not null && assignment.Spec.Executor.StartsWith(ToolPrefix, StringComparison.Ordinal);
 

@@ -59,6 +59,11 @@ public sealed class PlanFileEdit
             Retry = read.Retry,
             WorkersLostMax = read.WorkersLostMax,
             EffectKeys = read.EffectKeys,
+            Queue = read.Queue,
+            Requires = read.Requires,
+            NotBefore = read.NotBefore,
+            Deadline = read.Deadline,
+            Approvals = read.Approvals,
         };
     }
 

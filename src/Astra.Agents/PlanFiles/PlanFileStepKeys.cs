@@ -1,3 +1,4 @@
+using Astra.Kernel.Approvals;
 using Astra.Sdk;
 using YamlDotNet.RepresentationModel;
 
@@ -25,6 +26,7 @@ internal static class PlanFileStepKeys
     public const string Requires = "requires";
     public const string NotBefore = "notBefore";
     public const string Deadline = "deadline";
+    public const string Approvals = "approvals";
 
     public const string PerTask = "perTask";
     public const string PerAttempt = "perAttempt";
@@ -36,7 +38,7 @@ internal static class PlanFileStepKeys
     private const double SecondsMax = 1e9;
 
     public static IReadOnlyList<string> All { get; } =
-        [Name, Tool, Agent, Kind, Input, After, Retries, Priority, Lease, Retry, WorkersLostMax, EffectKeys, Queue, Requires, NotBefore, Deadline];
+        [Name, Tool, Agent, Kind, Input, After, Retries, Priority, Lease, Retry, WorkersLostMax, EffectKeys, Queue, Requires, NotBefore, Deadline, Approvals];
 
     public static string ReadExecutor(YamlMapping step, IReadOnlyCollection<string>? knownTools)
     {
@@ -64,6 +66,7 @@ internal static class PlanFileStepKeys
         Requires = step.Optional(Requires) is { } requires ? ReadRequires(requires) : null,
         NotBefore = step.Optional(NotBefore) is { } from ? YamlReading.Moment(from, NotBefore) : null,
         Deadline = step.Optional(Deadline) is { } until ? YamlReading.Moment(until, Deadline) : null,
+        Approvals = step.Optional(Approvals) is { } people ? YamlReading.Number(people, Approvals, 1, Approval.VotesNeededMax) : null,
     };
 
     private static List<string> ReadRequires(YamlNode node) => node is YamlSequenceNode list

@@ -67,6 +67,8 @@ internal static class PlanFileWriting
             node.Add(PlanFileStepKeys.NotBefore, Moment(from));
         if (step.Deadline is { } until)
             node.Add(PlanFileStepKeys.Deadline, Moment(until));
+        if (step.Approvals is { } people)
+            node.Add(PlanFileStepKeys.Approvals, Number(people));
         return node;
     }
 

@@ -80,8 +80,6 @@ internal sealed class ModelPlanner(LoopParts parts, string digest)
     private void CheckTool(AddStep step, string label, bool isPart)
     {
         var tool = parts.Catalog.Find(label)!.Definition;
-        if (tool.NeedsPerson)
-            throw Refused($"Step '{step.Name}' calls {label}, which needs a person's approval for every call, and there are no approvals yet.");
         // What a part of a fan-out gets is known when the list is there.
         if (!isPart && tool.InputSchema is { } schema && Tools.Catalog.InputSchema.Check(schema, step.Input ?? AstraJson.ToElement(null)) is { } problem)
             throw Refused($"The input of step '{step.Name}' is not what {label} takes. {problem}");
@@ -102,7 +100,7 @@ internal sealed class ModelPlanner(LoopParts parts, string digest)
         var options = new StepOptions
         {
             Priority = step.Priority, AttemptCountMax = step.AttemptCountMax, Lease = TimeSpan.FromSeconds(step.LeaseSeconds), Retry = step.Retry,
-            WorkersLostMax = step.WorkersLostMax, EffectKeys = step.EffectKeys, NotBefore = step.NotBefore, Deadline = step.Deadline, Queue = step.Queue, Requires = step.Requires,
+            WorkersLostMax = step.WorkersLostMax, EffectKeys = step.EffectKeys, NotBefore = step.NotBefore, Deadline = step.Deadline, Queue = step.Queue, Requires = step.Requires, Approvals = step.Approvals,
         };
         // A part without words of its own is told its item.
         return ToolOf(step) is { } tool

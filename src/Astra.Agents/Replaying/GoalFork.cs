@@ -1,4 +1,5 @@
 using Astra.Kernel;
+using Astra.Kernel.Approvals;
 using Astra.Kernel.Journal;
 using Astra.Kernel.Tasks;
 
@@ -101,7 +102,10 @@ public static class GoalFork
     /// <summary>As it was asked for, without what became of it.</summary>
     private static TaskSpec Fresh(TaskSpec spec) => spec with
     {
-        Extras = spec.Extras with { Outcome = null, IsSkipped = false, WantedOutcomes = null, Effect = null, FixCount = 0, Delegations = null, NotBefore = null, Deadline = null },
+        Extras = spec.Extras with
+        {
+            Approval = spec.Extras.Approval is { } asked ? new Approval(asked.VotesNeeded) : null, Outcome = null, IsSkipped = false, WantedOutcomes = null, Effect = null, FixCount = 0, Delegations = null, NotBefore = null, Deadline = null,
+        },
     };
 
     private static TaskSpec Recorded(TaskRow task) => new()

@@ -91,6 +91,7 @@ internal sealed class Replies(OwnerForwarding forwarding, TimeSpan answerTimeMax
         RefusalKind.Invalid => StatusCodes.Status422UnprocessableEntity,
         RefusalKind.Conflict or RefusalKind.Late => StatusCodes.Status409Conflict,
         RefusalKind.Overloaded => StatusCodes.Status429TooManyRequests,
+        RefusalKind.Forbidden => StatusCodes.Status403Forbidden,
         RefusalKind.Failed => StatusCodes.Status502BadGateway,
         _ => StatusCodes.Status503ServiceUnavailable,
     };

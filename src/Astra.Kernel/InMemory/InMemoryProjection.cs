@@ -106,6 +106,9 @@ public sealed class InMemoryProjection : IProjection
     public ValueTask<IReadOnlyList<TitledTask>> ListUnknownEffectsAsync(TenantId tenant, TaskId? after, int countMax, CancellationToken cancellationToken) =>
         ListTasksAsync(tenant, task => task is { State: TaskState.Pending, Failure.Kind: FailureKind.UnknownEffect }, after, countMax, cancellationToken);
 
+    public ValueTask<IReadOnlyList<TitledTask>> ListApprovalsAsync(TenantId tenant, TaskId? after, int countMax, CancellationToken cancellationToken) =>
+        ListTasksAsync(tenant, task => task.AwaitsApproval, after, countMax, cancellationToken);
+
     public ValueTask<IReadOnlyList<DeadGroup>> ListDeadGroupsAsync(TenantId tenant, int countMax, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();

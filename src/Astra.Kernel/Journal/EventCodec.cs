@@ -142,6 +142,12 @@ public static class EventCodec
                     writer.Bytes(input.Span);
                 writer.Text(e.By);
                 break;
+            case KernelEvent.ApprovalVoted e:
+                writer.Byte(e.IsFor ? (byte)1 : (byte)0);
+                writer.Text(e.Digest);
+                writer.Text(e.By);
+                writer.OptionalText(e.Reason);
+                break;
             case KernelEvent.PredecessorEnded e:
                 writer.Id(e.On.Value);
                 writer.Byte((byte)e.State);
@@ -223,6 +229,7 @@ public static class EventCodec
             EventKind.GoalReleased => new KernelEvent.GoalReleased(reader.Text()),
             EventKind.GoalDiscarded => new KernelEvent.GoalDiscarded(reader.Text(), reader.Text()),
             EventKind.TaskFixed => new KernelEvent.TaskFixed(reader.OptionalText(), reader.Byte() == 0 ? (ReadOnlyMemory<byte>?)null : reader.Bytes(), reader.Text()),
+            EventKind.ApprovalVoted => new KernelEvent.ApprovalVoted(reader.Byte() == 1, reader.Text(), reader.Text(), reader.OptionalText()),
             EventKind.GoalPaused => new KernelEvent.GoalPaused(reader.Text(), reader.OptionalText()),
             EventKind.GoalResumed => new KernelEvent.GoalResumed(reader.Text()),
             _ => throw new InvalidDataException($"An entry is of the unknown kind {(short)kind}. Run a newer build."),

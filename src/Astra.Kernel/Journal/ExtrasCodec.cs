@@ -25,6 +25,7 @@ public static class ExtrasCodec
     private const byte TaskQueue = 22;
     private const byte TaskRequires = 23;
     private const byte TaskDelegations = 60;
+    private const byte TaskApproval = 61;
 
     private const byte GoalParent = 1;
     private const byte GoalRetriesMax = 40;
@@ -84,6 +85,11 @@ public static class ExtrasCodec
             writer.Byte(TaskDelegations);
             writer.Delegations(delegations);
         }
+        if (extras.Approval is { } approval)
+        {
+            writer.Byte(TaskApproval);
+            writer.Approval(approval);
+        }
         return writer.End();
     }
 
@@ -140,6 +146,7 @@ public static class ExtrasCodec
                 TaskQueue => extras with { Queue = reader.Text() },
                 TaskRequires => extras with { Requires = reader.Text() },
                 TaskDelegations => extras with { Delegations = reader.Delegations() },
+                TaskApproval => extras with { Approval = reader.Approval() },
                 _ => throw Unknown(tag),
             };
         }

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Buffers.Binary;
 using System.Text;
+using Astra.Kernel.Approvals;
 using Astra.Kernel.Effects;
 using Astra.Kernel.Tasks;
 
@@ -111,6 +112,20 @@ internal sealed class FieldWriter
         OptionalText(value.By);
     }
 
+    public void Approval(Approval value)
+    {
+        Int32(value.VotesNeeded);
+        OptionalText(value.AskedBy);
+        Length(value.Votes.Count);
+        foreach (var vote in value.Votes)
+        {
+            Text(vote.By);
+            Text(vote.Digest);
+            Time(vote.At);
+            OptionalText(vote.Reason);
+        }
+    }
+
     /// <summary>A tag and the text behind it, or nothing.</summary>
     public void OptionalText(byte tag, string? value)
     {
@@ -184,6 +199,15 @@ internal ref struct FieldReader(ReadOnlySpan<byte> data)
     public TimeSpan Duration() => TimeSpan.FromTicks(Int64());
 
     public EffectRecord Effect() => new(Int32(), (EffectState)Byte(), Text(), Time(), Bytes(), OptionalText());
+
+    public Approval Approval()
+    {
+        var approval = new Approval(Int32()) { AskedBy = OptionalText() };
+        var votes = new Vote[Count(bytesEachMin: 11)];
+        for (var i = 0; i < votes.Length; i++)
+            votes[i] = new Vote(Text(), Text(), Time(), OptionalText());
+        return votes.Length == 0 ? approval : approval with { Votes = votes };
+    }
 
     public byte[] Bytes() => Take(Length()).ToArray();
 

@@ -41,6 +41,7 @@ public enum EventKind : short
     GoalDelegated = 61,
     GoalReleased = 62,
     GoalDiscarded = 63,
+    ApprovalVoted = 64,
 }
 
 /// <summary>
@@ -129,6 +130,10 @@ public abstract record KernelEvent(EventKind Kind)
 
     /// <summary>A person has changed a dead letter before replaying it.</summary>
     public sealed record TaskFixed(string? Executor, ReadOnlyMemory<byte>? Input, string By) : KernelEvent(EventKind.TaskFixed);
+
+    /// <summary>Somebody has said yes or no to a task that waits for approval. A no cancels it in the same commit.</summary>
+    /// <param name="Digest">What was voted on; see <see cref="Approvals.Approval.DigestOf"/>.</param>
+    public sealed record ApprovalVoted(bool IsFor, string Digest, string By, string? Reason) : KernelEvent(EventKind.ApprovalVoted);
 
     public sealed record GoalPaused(string By, string? Reason) : KernelEvent(EventKind.GoalPaused);
 

@@ -49,6 +49,9 @@ public interface IProjection
 
     /// <summary>Tasks that wait for a person's word on their effect, newest first.</summary>
     ValueTask<IReadOnlyList<TitledTask>> ListUnknownEffectsAsync(TenantId tenant, TaskId? after, int countMax, CancellationToken cancellationToken);
+
+    /// <summary>Tasks that wait for people's votes, newest first.</summary>
+    ValueTask<IReadOnlyList<TitledTask>> ListApprovalsAsync(TenantId tenant, TaskId? after, int countMax, CancellationToken cancellationToken);
 }
 
 /// <param name="Watermark">The rows are the shard's state as of this entry of its log.</param>

@@ -1,3 +1,4 @@
+using Astra.Kernel.Approvals;
 using Astra.Kernel.Effects;
 using Astra.Kernel.Tasks;
 
@@ -7,6 +8,7 @@ namespace Astra.Kernel.Shards;
 internal sealed class GoalDesk(ShardGoals goals, ShardLog log, GoalDecisions decisions, SubmissionDesk submissions, NodeParts parts)
 {
     private readonly EffectDesk _effects = new(decisions, parts.Limits);
+    private readonly ApprovalDesk _approvals = new(decisions);
 
     private static Answer<T> NoGoal<T>(GoalId goal) => new Refusal(RefusalKind.NotFound, $"There is no goal {goal} here.");
 
@@ -38,7 +40,7 @@ internal sealed class GoalDesk(ShardGoals goals, ShardLog log, GoalDecisions dec
 
     private Refusal? Edit(Goal goal, Func<GraphEditor, Refusal?> edit)
     {
-        var editor = new GraphEditor(goal, decisions, log, parts.Ids, parts.Clock, parts.Limits);
+        var editor = new GraphEditor(goal, decisions, log, parts);
         var refusal = edit(editor);
         parts.Load.AddGraphVisits(editor.VisitCount);
         return refusal;
@@ -76,6 +78,8 @@ internal sealed class GoalDesk(ShardGoals goals, ShardLog log, GoalDecisions dec
     public Answer<TaskRow> Fix(ShardRequest.Fix fix) => OnTask(fix.Tenant, fix.Task, (goal, task) => Fix(goal, task, fix));
 
     public Answer<TaskRow> Resolve(ShardRequest.ResolveEffect resolve) => OnTask(resolve.Tenant, resolve.Task, (goal, task) => _effects.Resolve(goal, task, resolve));
+
+    public Answer<TaskRow> Vote(ShardRequest.Vote vote) => OnTask(vote.Tenant, vote.Task, (goal, task) => _approvals.Take(goal, task, vote));
 
     public Answer<GoalRow> Read(ShardRequest.ReadGoal read) => OnGoal<GoalRow>(read.Tenant, read.Goal, goal => goal.ToRow());
 
@@ -134,6 +138,8 @@ internal sealed class GoalDesk(ShardGoals goals, ShardLog log, GoalDecisions dec
         var spec = task.Spec with { Executor = fix.Executor ?? task.Spec.Executor, Input = fix.Input ?? task.Spec.Input };
         if (SpecRules.Check(spec, parts.Limits) is { } refusal)
             return refusal;
+        if (parts.VotesNeeded(spec.Executor) > (spec.Extras.Approval?.VotesNeeded ?? 0))
+            return new Refusal(RefusalKind.Conflict, $"{spec.Executor} takes more people's approval than step {task.Spec.Name} asks for; add a step for it instead.");
         if (spec.Executor == task.Spec.Executor && spec.Input.Span.SequenceEqual(task.Spec.Input.Span))
             return fix.Executor is null && fix.Input is null
                 ? new Refusal(RefusalKind.Invalid, "A fix names another input, another executor, or both.")

@@ -50,6 +50,9 @@ internal sealed class RequestDesk(ShardGoals goals, ShardLog log, GoalDesk desk,
             case ShardRequest.ResolveEffect resolve:
                 log.DeferReply(sender, desk.Resolve(resolve));
                 break;
+            case ShardRequest.Vote vote:
+                log.DeferReply(sender, desk.Vote(vote));
+                break;
             case ShardRequest.Revive revive:
                 if (desk.Revive(revive) is { } refusal)
                     sender?.TrySend(refusal);

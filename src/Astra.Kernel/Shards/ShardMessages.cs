@@ -38,6 +38,8 @@ internal abstract record ShardRequest(TenantId Tenant)
 
     public sealed record ResolveEffect(Caller Caller, TaskId Task, EffectState Outcome, ReadOnlyMemory<byte> Output) : ShardRequest(Caller.Tenant);
 
+    public sealed record Vote(Caller Caller, TaskId Task, bool IsFor, string Digest, string? Reason) : ShardRequest(Caller.Tenant);
+
     public sealed record ReadGoal(TenantId Of, GoalId Goal) : ShardRequest(Of);
 
     public sealed record ReadPlan(TenantId Of, GoalId Goal) : ShardRequest(Of);

@@ -17,7 +17,7 @@ internal sealed class SubmissionDesk(ShardGoals goals, ShardLog log, GoalDecisio
         };
         var beginning = log.RecordSubmission(id, tenant, submitted);
         var goal = Goal.Begin(beginning, submitted);
-        var editor = new GraphEditor(goal, decisions, log, parts.Ids, parts.Clock, parts.Limits);
+        var editor = new GraphEditor(goal, decisions, log, parts);
         var refusal = editor.Apply(goods.Plan, by, reason: null);
         parts.Load.AddGraphVisits(editor.VisitCount);
         if (refusal is not null)

@@ -251,7 +251,7 @@ internal sealed class WorkDesk(ShardId shard, ShardGoals goals, ShardLog log, Go
 
     private Refusal? Apply(IReadOnlyList<GraphEdit> edits, Goal goal, TaskNode task)
     {
-        var editor = new GraphEditor(goal, decisions, log, parts.Ids, parts.Clock, parts.Limits);
+        var editor = new GraphEditor(goal, decisions, log, parts);
         var refusal = editor.Apply(edits, GraphEdit.ByTask + task.Spec.Name, reason: null);
         parts.Load.AddGraphVisits(editor.VisitCount);
         return refusal;

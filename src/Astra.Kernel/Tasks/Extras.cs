@@ -1,3 +1,4 @@
+using Astra.Kernel.Approvals;
 using Astra.Kernel.Effects;
 
 namespace Astra.Kernel.Tasks;
@@ -51,6 +52,9 @@ public sealed record TaskExtras
 
     /// <summary>What a worker must offer beside the executor's label; see <see cref="Capabilities"/>.</summary>
     public string? Requires { get; init; }
+
+    /// <summary>Who has to agree before it is handed out, and has; null for nobody. Changes while the task waits.</summary>
+    public Approval? Approval { get; init; }
 
     /// <summary>The goals it has submitted for other agents, in all its attempts; null when there are none.</summary>
     public IReadOnlyList<Delegation>? Delegations { get; init; }

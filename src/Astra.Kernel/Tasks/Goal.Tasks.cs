@@ -1,3 +1,4 @@
+using Astra.Kernel.Approvals;
 using Astra.Kernel.Effects;
 using Astra.Kernel.Journal;
 
@@ -22,6 +23,7 @@ internal sealed partial class Goal
                 return;
             case KernelEvent.TaskReplaced replaced:
                 Graph.Respecify(node, replaced.Spec);
+                CountVotes(node);
                 // What a row was made with never changes in place, so it is made anew.
                 _removedTasks.Add(new RemovedTask(Tenant, node.Id));
                 return;
@@ -31,6 +33,9 @@ internal sealed partial class Goal
             case KernelEvent.EffectIntended or KernelEvent.EffectSettled:
                 ApplyToEffect(node, entry, kernelEvent);
                 return;
+            case KernelEvent.ApprovalVoted voted:
+                ApplyVote(node, entry, voted);
+                return;
             case KernelEvent.GoalDelegated delegated:
                 node.Spec = node.Spec with { Extras = node.Spec.Extras with { Delegations = [.. node.Spec.Extras.Delegations ?? [], new Delegation(delegated.Name, delegated.Digest)] } };
                 return;
@@ -39,8 +44,12 @@ internal sealed partial class Goal
                 {
                     Executor = made.Executor ?? node.Spec.Executor,
                     Input = made.Input ?? node.Spec.Input,
-                    Extras = node.Spec.Extras with { FixCount = node.Spec.Extras.FixCount + 1 },
+                    Extras = node.Spec.Extras with
+                    {
+                        FixCount = node.Spec.Extras.FixCount + 1, Approval = node.Spec.Extras.Approval is { } asked ? asked with { AskedBy = made.By } : null,
+                    },
                 };
+                CountVotes(node);
                 return;
             case KernelEvent.TaskClaimed claimed:
                 (node.Attempt, node.StartedAt, node.DueAt) = (entry.Attempt, entry.At, null);
@@ -113,6 +122,24 @@ internal sealed partial class Goal
             : node.Failure is { Kind: FailureKind.UnknownEffect } ? null
             : node.Failure;
         node.OpenDependencies = TaskGraph.CountOpen(node);
+    }
+
+    /// <summary>Votes for what the task was before are forgotten with the first for what it is.</summary>
+    private static void ApplyVote(TaskNode node, JournalEntry entry, KernelEvent.ApprovalVoted voted)
+    {
+        if (!voted.IsFor)
+            return;
+        var approval = node.Spec.Extras.Approval!;
+        approval = approval with { Votes = [.. approval.VotesFor(voted.Digest), new Vote(voted.By, voted.Digest, entry.At, voted.Reason)] };
+        node.Spec = node.Spec with { Extras = node.Spec.Extras with { Approval = approval } };
+        CountVotes(node);
+    }
+
+    /// <summary>What the task is has changed, or who has agreed to it.</summary>
+    private static void CountVotes(TaskNode node)
+    {
+        if (node.Spec.Extras.Approval is not null)
+            node.OpenDependencies = TaskGraph.CountOpen(node);
     }
 
     private void Move(TaskNode node, TaskState to, DateTimeOffset at)

@@ -1,3 +1,4 @@
+using Astra.Kernel.Approvals;
 using Astra.Kernel.Effects;
 using Astra.Kernel.Journal;
 
@@ -72,6 +73,20 @@ internal sealed class GoalDecisions(IRecorder recorder, KernelLimits limits)
             Move(goal, node, TaskCommand.Resolve, new KernelEvent.TaskCompleted(output));
         else
             Settle(goal, node);
+    }
+
+    /// <summary>Somebody agrees. With the last vote that was needed the task waits no more for people.</summary>
+    public void Approve(Goal goal, TaskNode node, string digest, string by, string? reason)
+    {
+        Note(goal, node, new KernelEvent.ApprovalVoted(IsFor: true, digest, by, reason));
+        Settle(goal, node);
+    }
+
+    /// <summary>One no is enough, and is not asked again.</summary>
+    public void Deny(Goal goal, TaskNode node, string digest, string by, string? reason)
+    {
+        Note(goal, node, new KernelEvent.ApprovalVoted(IsFor: false, digest, by, reason));
+        Cancel(goal, node, Approval.DenialOf(by, reason));
     }
 
     /// <summary>A person changes what a dead letter will be tried again with.</summary>

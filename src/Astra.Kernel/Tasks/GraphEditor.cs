@@ -1,3 +1,4 @@
+using Astra.Kernel.Approvals;
 using Astra.Kernel.Journal;
 
 namespace Astra.Kernel.Tasks;
@@ -6,8 +7,9 @@ namespace Astra.Kernel.Tasks;
 /// Applies a list of edits to a goal's graph as one: the shape is changed first, with an undo for each step; only when
 /// every edit has been accepted is anything recorded.
 /// </summary>
-internal sealed class GraphEditor(Goal goal, GoalDecisions decisions, IRecorder recorder, IIdSource ids, IClock clock, KernelLimits limits)
+internal sealed class GraphEditor(Goal goal, GoalDecisions decisions, IRecorder recorder, NodeParts parts)
 {
+    private readonly KernelLimits _limits = parts.Limits;
     private readonly long _visitsBefore = goal.Graph.VisitCount;
     private readonly List<Action> _undo = [];
 
@@ -18,6 +20,7 @@ internal sealed class GraphEditor(Goal goal, GoalDecisions decisions, IRecorder 
     private readonly List<TaskNode> _added = [];
     private readonly HashSet<TaskNode> _isAdded = [];
     private readonly List<TaskNode> _suspended = [];
+    private readonly List<TaskNode> _replaced = [];
 
     /// <summary>What waits for something else than before. Null: for what its edges say, all of them; otherwise also for these.</summary>
     private readonly Dictionary<TaskNode, List<Edge>?> _rewired = [];
@@ -26,6 +29,8 @@ internal sealed class GraphEditor(Goal goal, GoalDecisions decisions, IRecorder 
 
     // After everything else: a cancellation takes others with it, and may end the goal.
     private readonly List<(TaskNode Node, string Reason)> _cancelled = [];
+
+    private string _by = "";
 
     /// <summary>How many tasks were looked at to see that there is no cycle.</summary>
     public long VisitCount => goal.Graph.VisitCount - _visitsBefore;
@@ -36,6 +41,7 @@ internal sealed class GraphEditor(Goal goal, GoalDecisions decisions, IRecorder 
         if (Shape(edits) is { } refusal)
             return Undo(refusal);
 
+        _by = by;
         recorder.RecordGoal(goal, new KernelEvent.PlanEdited(goal.Revision + 1, by, reason));
         foreach (var node in _suspended)
             decisions.Suspend(goal, node);
@@ -55,6 +61,8 @@ internal sealed class GraphEditor(Goal goal, GoalDecisions decisions, IRecorder 
                 decisions.Cancel(goal, node, why);
         foreach (var (node, _) in rewired)
             decisions.Settle(goal, node);
+        foreach (var node in _replaced)
+            decisions.Settle(goal, node);
         decisions.EndIfDone(goal);
         return null;
     }
@@ -65,8 +73,8 @@ internal sealed class GraphEditor(Goal goal, GoalDecisions decisions, IRecorder 
     /// <summary>Only the shape that all edits make together counts: a step may wait for one that stands further down in the
     /// same list, and two steps may change places.</summary>
     private Refusal? Shape(IReadOnlyList<GraphEdit> edits) =>
-        edits.Count > limits.EditsPerRequestMax
-            ? Invalid($"A request takes at most {limits.EditsPerRequestMax} edits, and this one has {edits.Count}. Split it.")
+        edits.Count > _limits.EditsPerRequestMax
+            ? Invalid($"A request takes at most {_limits.EditsPerRequestMax} edits, and this one has {edits.Count}. Split it.")
             : First(AddsOf(edits), AddNode)
                 ?? ArrangeAdded(edits)
                 ?? First(edits.OfType<GraphEdit.Rewire>(), Detach)
@@ -104,15 +112,15 @@ internal sealed class GraphEditor(Goal goal, GoalDecisions decisions, IRecorder 
 
     private Refusal? AddNode(GraphEdit.Add add)
     {
-        var spec = add.Spec;
-        if (SpecRules.Check(spec, limits) is { } refusal)
+        if (SpecRules.Check(add.Spec, _limits) is { } refusal)
             return refusal;
+        var spec = WithApproval(add.Spec, before: null);
         if (goal.Graph.Find(spec.Name) is not null)
             return Conflict($"There is a step named {spec.Name} in this goal already; names are unique within a goal.");
-        if (goal.Graph.Count >= limits.GoalTasksMax)
-            return Invalid($"A goal has at most {limits.GoalTasksMax} tasks.");
+        if (goal.Graph.Count >= _limits.GoalTasksMax)
+            return Invalid($"A goal has at most {_limits.GoalTasksMax} tasks.");
 
-        var node = new TaskNode(new TaskId(ids.NewId(goal.Id.Shard)), spec, clock.UtcNow);
+        var node = new TaskNode(new TaskId(parts.Ids.NewId(goal.Id.Shard)), spec, parts.Clock.UtcNow);
         goal.Graph.Add(node);
         _added.Add(node);
         _isAdded.Add(node);
@@ -206,8 +214,8 @@ internal sealed class GraphEditor(Goal goal, GoalDecisions decisions, IRecorder 
     private Refusal? Find(TaskNode node, IReadOnlyList<NamedDependency> after, List<Edge> edges, bool isRepeatable)
     {
         var before = isRepeatable ? node.After.Count : 0;
-        if (after.Count + before > limits.TaskDependenciesMax)
-            return Invalid($"A step waits for at most {limits.TaskDependenciesMax} others, and {node.Spec.Name} for {after.Count + before}.");
+        if (after.Count + before > _limits.TaskDependenciesMax)
+            return Invalid($"A step waits for at most {_limits.TaskDependenciesMax} others, and {node.Spec.Name} for {after.Count + before}.");
         // Nothing is named twice by whoever names one.
         var seen = after.Count + before > 1 ? node.After.Take(before).Select(edge => edge.Node).ToHashSet() : null;
         foreach (var dependency in after)
@@ -220,8 +228,8 @@ internal sealed class GraphEditor(Goal goal, GoalDecisions decisions, IRecorder 
                     continue;
                 return Invalid($"Step {node.Spec.Name} names {dependency.Name} twice among the steps it waits for.");
             }
-            if ((dependency.Kind == DependencyKind.Outcome) != dependency.Outcome is not null || SpecRules.CheckOutcome(dependency.Outcome, limits) is not null)
-                return Invalid($"Step {node.Spec.Name} waits for an outcome of {dependency.Name}, and what it says is none; an outcome has 1 to {limits.NameLengthMax} characters.");
+            if ((dependency.Kind == DependencyKind.Outcome) != dependency.Outcome is not null || SpecRules.CheckOutcome(dependency.Outcome, _limits) is not null)
+                return Invalid($"Step {node.Spec.Name} waits for an outcome of {dependency.Name}, and what it says is none; an outcome has 1 to {_limits.NameLengthMax} characters.");
             var edge = new Edge(on, dependency.Kind, dependency.Outcome);
             switch (on.Judge(edge, goal.DeadTaskPolicy))
             {
@@ -262,11 +270,13 @@ internal sealed class GraphEditor(Goal goal, GoalDecisions decisions, IRecorder 
     {
         if (node.HasStarted)
             return Conflict($"Step {node.Spec.Name} has started; what it does cannot be changed any more.");
-        if (SpecRules.Check(spec, limits) is { } refusal)
+        if (SpecRules.Check(spec, _limits) is { } refusal)
             return refusal;
+        var work = WithApproval(spec, node.Spec.Extras.Approval);
+        _replaced.Add(node);
         _others.Add(() =>
         {
-            var replaced = new KernelEvent.TaskReplaced(spec);
+            var replaced = new KernelEvent.TaskReplaced(AskedByEditor(work));
             goal.Apply(recorder.Record(goal, node, replaced, null, null, null), replaced);
         });
         return null;
@@ -276,6 +286,8 @@ internal sealed class GraphEditor(Goal goal, GoalDecisions decisions, IRecorder 
     {
         if (node.HasStarted)
             return Conflict($"Step {node.Spec.Name} has started; it can be cancelled but not removed.");
+        if (node.Spec.Extras.Approval is not null)
+            return Conflict($"Step {node.Spec.Name} asks for people's approval, which no edit takes away; it can be cancelled but not removed.");
         if (node.Dependents.Count > 0)
             return Conflict($"Step {node.Dependents[0].Node.Spec.Name} waits for {node.Spec.Name}; rewire or remove it first.");
         if (_rewired.ContainsKey(node))
@@ -314,7 +326,7 @@ internal sealed class GraphEditor(Goal goal, GoalDecisions decisions, IRecorder 
         var open = nodes.Where(node => !node.State.IsFinal()).OrderByDescending(node => node.Order).ToList();
         if (open.Count == 0)
             return Conflict(nothingLeft);
-        var words = PlainText.Clean(reason, limits.ReasonLengthMax);
+        var words = PlainText.Clean(reason, _limits.ReasonLengthMax);
         _cancelled.AddRange(open.Select(node => (node, words)));
         return null;
     }
@@ -342,9 +354,25 @@ internal sealed class GraphEditor(Goal goal, GoalDecisions decisions, IRecorder 
 
     // ---- The record ------------------------------------------------------------------------------------------------
 
-    private void RecordAdded(TaskNode node) => RecordShaped(
-        node, new KernelEvent.TaskAdded(node.Spec, ToDependencies(node.After)),
-        to: TaskGraph.CountOpen(node) == 0 ? TaskState.Ready : TaskState.Pending);
+    private void RecordAdded(TaskNode node)
+    {
+        if (node.Spec.Extras.Approval is not null)
+            node.Spec = AskedByEditor(node.Spec);
+        RecordShaped(
+            node, new KernelEvent.TaskAdded(node.Spec, ToDependencies(node.After)),
+            to: TaskGraph.CountOpen(node) == 0 ? TaskState.Ready : TaskState.Pending);
+    }
+
+    /// <summary>As many people have to agree as the step says, or as its executor needs, or as had to before, whichever is
+    /// most. Nobody's votes come with a step; those for the work before are not for this.</summary>
+    private TaskSpec WithApproval(TaskSpec spec, Approval? before)
+    {
+        var needed = Math.Max(parts.VotesNeeded(spec.Executor), Math.Max(spec.Extras.Approval?.VotesNeeded ?? 0, before?.VotesNeeded ?? 0));
+        return needed == 0 ? spec : spec with { Extras = spec.Extras with { Approval = new Approval(needed) { Votes = before?.Votes ?? [] } } };
+    }
+
+    private TaskSpec AskedByEditor(TaskSpec spec) =>
+        spec.Extras.Approval is { } approval ? spec with { Extras = spec.Extras with { Approval = approval with { AskedBy = _by } } } : spec;
 
     private void RecordShaped(TaskNode node, KernelEvent kernelEvent, TaskState? to) =>
         goal.ApplyShaped(node, recorder.Record(goal, node, kernelEvent, null, null, to), kernelEvent);

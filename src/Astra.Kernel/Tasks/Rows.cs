@@ -1,3 +1,5 @@
+using Astra.Kernel.Approvals;
+
 namespace Astra.Kernel.Tasks;
 
 /// <summary>A goal as of one moment: what a read answers, what the projection writes, what a restart reads back.</summary>
@@ -76,6 +78,9 @@ public sealed record TaskRow
 
     /// <summary>The task whose end doomed this one; a redrive of that one brings this one back.</summary>
     public TaskId? DoomedBy { get; init; }
+
+    /// <summary>It waits for people to agree to it, whatever else it waits for.</summary>
+    public bool AwaitsApproval => State == TaskState.Pending && Approval.IsMissing(Id, Spec);
 }
 
 /// <summary>A task as somebody asks for it: with what the tasks it waits for are called, in the order of its dependencies.</summary>

@@ -1,3 +1,5 @@
+using Astra.Kernel.Approvals;
+
 namespace Astra.Kernel.Tasks;
 
 /// <summary>What a task may be, before anybody asks where in the graph it stands.</summary>
@@ -29,6 +31,8 @@ internal static class SpecRules
             return Invalid($"Step {spec.Name}: {problem}");
         if (spec.Extras.WorkersLostMax is < 1 or > 100)
             return Invalid($"A step may take 1 to 100 workers down before it is given up; {spec.Name} has {spec.Extras.WorkersLostMax}.");
+        if (spec.Extras.Approval is { VotesNeeded: < 1 or > Approval.VotesNeededMax })
+            return Invalid($"A step asks 1 to {Approval.VotesNeededMax} people for their approval; {spec.Name} asks {spec.Extras.Approval.VotesNeeded}.");
         return SpecCheck.Of(spec);
     }
 

@@ -198,7 +198,7 @@ internal sealed class TaskGraph
 
     public static int CountOpen(TaskNode node)
     {
-        var open = (node.AwaitsResolution ? 1 : 0) + (node.IsHeld ? 1 : 0);
+        var open = (node.AwaitsResolution ? 1 : 0) + (node.AwaitsApproval ? 1 : 0) + (node.IsHeld ? 1 : 0);
         foreach (var edge in node.After)
             if (!edge.Node.IsMet(edge) && !(Mutants.DependencyCountOffByOne && open == 1))
                 open++;

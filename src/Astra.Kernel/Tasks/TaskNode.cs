@@ -1,3 +1,4 @@
+using Astra.Kernel.Approvals;
 using Astra.Kernel.Effects;
 
 namespace Astra.Kernel.Tasks;
@@ -38,6 +39,9 @@ internal sealed class TaskNode(TaskId id, TaskSpec spec, DateTimeOffset createdA
     /// <summary>It waits for a person to find out what became of its effect. Counts as an open dependency.</summary>
     public bool AwaitsResolution => Spec.Extras.Effect is { State: EffectState.Unknown };
 
+    /// <summary>It waits for people to agree to it. Counts as an open dependency.</summary>
+    public bool AwaitsApproval => Approval.IsMissing(Id, Spec) && !Mutants.ApprovalSkipped;
+
     /// <summary>Its goal waits for another goal. Counts as an open dependency.</summary>
     public bool IsHeld { get; set; }
 
@@ -57,7 +61,7 @@ internal sealed class TaskNode(TaskId id, TaskSpec spec, DateTimeOffset createdA
     public bool? WasPlain { get; set; }
 
     /// <summary>See <see cref="TaskRowChange"/>. What a row shows beyond its moves is named here, or belongs to the spec.</summary>
-    public bool IsPlain => FailureCount == 0 && ExpiryCount == 0 && DueAt is null && Failure is null && Reason is null && DoomedBy is null;
+    public bool IsPlain => FailureCount == 0 && ExpiryCount == 0 && DueAt is null && Failure is null && Reason is null && DoomedBy is null && Spec.Extras.Approval is null;
 
     /// <summary>Who runs it and until when, on this node's monotonic clock.</summary>
     public TaskLease? Lease { get; set; }

@@ -35,6 +35,7 @@ public sealed record TaskStory(TaskRow Task, GoalRow Goal, IReadOnlyList<Attempt
     {
         KernelEvent.TaskRedriven e => e.By,
         KernelEvent.TaskFixed e => e.By,
+        KernelEvent.ApprovalVoted e => e.By,
         KernelEvent.EffectSettled { By: { } by } => by,
         _ => null,
     };

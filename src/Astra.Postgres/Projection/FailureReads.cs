@@ -4,7 +4,7 @@ using Npgsql;
 
 namespace Astra.Postgres.Projection;
 
-/// <summary>Reads for the dead-letter desk and the effect ledger, as one tenant.</summary>
+/// <summary>Reads for people's desks, as one tenant: dead letters, the effect ledger, approvals.</summary>
 internal sealed class FailureReads(Database database)
 {
     // One text for each kind of list, because each has an index of its own and a plan is made once for a text.
@@ -13,6 +13,8 @@ internal sealed class FailureReads(Database database)
     private const string ListDead = $"{Select} WHERE t.tenant = $1 AND t.is_dead AND {Page}";
     private const string ListDeadOfCause = $"{Select} WHERE t.tenant = $1 AND t.is_dead AND t.failure_fingerprint = $4 AND {Page}";
     private const string ListUnknownEffects = $"{Select} WHERE t.tenant = $1 AND t.failure_kind = 4 AND t.state = 1 AND {Page}";
+
+    private const string ListApprovals = $"{Select} WHERE t.tenant = $1 AND t.asks_approval AND {Page}";
 
     private const string ListGroups = """
         SELECT t.failure_fingerprint, count(*)::integer, min(t.ended_at), max(t.ended_at),
@@ -40,6 +42,9 @@ internal sealed class FailureReads(Database database)
 
     public ValueTask<IReadOnlyList<TitledTask>> ListUnknownEffectsAsync(TenantId tenant, TaskId? after, int countMax, CancellationToken cancellationToken) =>
         ListAsync(ListUnknownEffects, tenant, null, after, countMax, cancellationToken);
+
+    public ValueTask<IReadOnlyList<TitledTask>> ListApprovalsAsync(TenantId tenant, TaskId? after, int countMax, CancellationToken cancellationToken) =>
+        ListAsync(ListApprovals, tenant, null, after, countMax, cancellationToken);
 
     public async ValueTask<IReadOnlyList<DeadGroup>> ListDeadGroupsAsync(TenantId tenant, int countMax, CancellationToken cancellationToken)
     {

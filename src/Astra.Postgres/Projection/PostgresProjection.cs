@@ -90,6 +90,9 @@ public sealed class PostgresProjection : IProjection
     public ValueTask<IReadOnlyList<TitledTask>> ListUnknownEffectsAsync(TenantId tenant, TaskId? after, int countMax, CancellationToken cancellationToken) =>
         _failures.ListUnknownEffectsAsync(tenant, after, countMax, cancellationToken);
 
+    public ValueTask<IReadOnlyList<TitledTask>> ListApprovalsAsync(TenantId tenant, TaskId? after, int countMax, CancellationToken cancellationToken) =>
+        _failures.ListApprovalsAsync(tenant, after, countMax, cancellationToken);
+
     /// <summary>One shard, goal by goal behind savepoints: a goal that is refused goes into quarantine and the next has its turn.</summary>
     /// <remarks>Several round trips with the shard's lock held. It is rare, and a process that stops half-way is thrown
     /// out by the server's limit on idle transactions.</remarks>

@@ -72,18 +72,19 @@ internal static class ProjectionSql
         INSERT INTO tasks AS t (
             tenant, goal, id, name, executor, kind, input, priority, attempt_count_max, lease_duration, after_tasks, after_kinds,
             state, attempt, failure_count, expiry_count, created_at, due_at, started_at, ended_at, worker, worker_name,
-            output, failure_kind, failure_reason, failure_fingerprint, reason, worker_process, doomed_by, extras)
+            output, failure_kind, failure_reason, failure_fingerprint, reason, worker_process, doomed_by, extras, asks_approval)
         SELECT e.tenant, e.goal, e.id, e.name, e.executor, e.kind, e.input, e.priority, e.attempt_count_max, e.lease_duration,
             ($16::uuid[])[e.after_start : e.after_start + e.after_count - 1], ($17::smallint[])[e.after_start : e.after_start + e.after_count - 1],
             e.state, e.attempt, e.failure_count, e.expiry_count, e.created_at, e.due_at, e.started_at, e.ended_at, e.worker, e.worker_name,
-            e.output, e.failure_kind, e.failure_reason, e.failure_fingerprint, e.reason, e.worker_process, e.doomed_by, e.extras
+            e.output, e.failure_kind, e.failure_reason, e.failure_fingerprint, e.reason, e.worker_process, e.doomed_by, e.extras, e.asks_approval
         FROM (SELECT
             unnest($3) AS shard, unnest($4) AS tenant, unnest($5) AS goal, unnest($6) AS id, unnest($7) AS name, unnest($8) AS executor,
             unnest($9) AS kind, unnest($10) AS input, unnest($11) AS priority, unnest($12) AS attempt_count_max, unnest($13) AS lease_duration,
             unnest($14) AS after_start, unnest($15) AS after_count, unnest($18) AS state, unnest($19) AS attempt, unnest($20) AS failure_count,
             unnest($21) AS expiry_count, unnest($22) AS created_at, unnest($23) AS due_at, unnest($24) AS started_at, unnest($25) AS ended_at,
             unnest($26) AS worker, unnest($27) AS worker_name, unnest($28) AS output, unnest($29) AS failure_kind, unnest($30) AS failure_reason,
-            unnest($31) AS failure_fingerprint, unnest($32) AS reason, unnest($33) AS worker_process, unnest($34) AS doomed_by, unnest($35) AS extras) AS e
+            unnest($31) AS failure_fingerprint, unnest($32) AS reason, unnest($33) AS worker_process, unnest($34) AS doomed_by, unnest($35) AS extras,
+            unnest($36) AS asks_approval) AS e
         WHERE {IsHeld}
           AND (e.tenant, e.goal) NOT IN {Quarantined}
         ON CONFLICT (tenant, id) DO UPDATE SET
@@ -93,7 +94,8 @@ internal static class ProjectionSql
             due_at = excluded.due_at, started_at = excluded.started_at, ended_at = excluded.ended_at,
             worker = excluded.worker, worker_name = excluded.worker_name, output = excluded.output,
             failure_kind = excluded.failure_kind, failure_reason = excluded.failure_reason, failure_fingerprint = excluded.failure_fingerprint,
-            reason = excluded.reason, worker_process = excluded.worker_process, doomed_by = excluded.doomed_by, extras = excluded.extras
+            reason = excluded.reason, worker_process = excluded.worker_process, doomed_by = excluded.doomed_by, extras = excluded.extras,
+            asks_approval = excluded.asks_approval
         """;
 
     /// <summary>The same for tasks that have no row yet and of which there is little to tell. Twelve columns fewer are

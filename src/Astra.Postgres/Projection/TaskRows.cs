@@ -80,7 +80,8 @@ internal static class TaskRows
             .Column(Of(task => task.Row.Reason), NpgsqlDbType.Text)
             .Column(Of(task => task.Row.WorkerProcess), NpgsqlDbType.Uuid)
             .Column(Of(task => task.Row.DoomedBy?.Value), NpgsqlDbType.Uuid)
-            .Column(Of(task => ExtrasCodec.Encode(task.Row.Spec.Extras)), NpgsqlDbType.Bytea);
+            .Column(Of(task => ExtrasCodec.Encode(task.Row.Spec.Extras)), NpgsqlDbType.Bytea)
+            .Column(Of(task => task.Row.AwaitsApproval), NpgsqlDbType.Boolean);
 
         T[] Of<T>(Func<(ShardId Shard, TaskRow Row), T> value) => ArrayOf(tasks, value);
     }

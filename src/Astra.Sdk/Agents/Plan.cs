@@ -45,6 +45,7 @@ public sealed class Plan
             Priority = step.Options.Priority, AttemptCountMax = step.Options.AttemptCountMax, LeaseSeconds = step.Options.Lease.TotalSeconds,
             Retry = step.Options.Retry, WorkersLostMax = step.Options.WorkersLostMax, EffectKeys = step.Options.EffectKeys,
             NotBefore = step.Options.NotBefore, Deadline = step.Options.Deadline, Queue = step.Options.Queue, Requires = step.Options.Requires,
+            Approvals = step.Options.Approvals,
         }, Join = join?.Name }] };
     }
 
@@ -120,6 +121,9 @@ public sealed record StepOptions
 
     /// <summary>Capabilities a worker must have, such as `gpu` or `os:linux`.</summary>
     public IReadOnlyList<string>? Requires { get; init; }
+
+    /// <summary>How many people have to agree before it is handed out, 1 to 10; nobody by default.</summary>
+    public int? Approvals { get; init; }
 }
 
 /// <summary>How a step ended well. To end badly, throw: <see cref="PermanentFailureException"/> is not tried again,

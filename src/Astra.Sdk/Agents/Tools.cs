@@ -80,7 +80,8 @@ public sealed record ToolDefinition
     /// (EX_TEMPFAIL) when it knows that it has sent nothing.</summary>
     public ToolEffects Effects { get; init; }
 
-    /// <summary>A run of it needs a person's word first. There is no way to give one yet, so every call is refused.</summary>
+    /// <summary>Every run of it needs a person's approval first: a step that calls it asks for it by itself, and a call from within
+    /// another step is refused.</summary>
     public bool NeedsPerson { get; init; }
 }
 

@@ -134,6 +134,12 @@ public sealed partial class AstraClient : IAstraClient, IDisposable
     public Task<TaskView> ResolveEffectAsync(Guid task, EffectResolution resolution, CancellationToken cancellationToken = default) =>
         _requests.SendAsync<TaskView>(HttpMethod.Post, $"effects/{task}/resolve", resolution, cancellationToken);
 
+    public Task<Page<ApprovalRequestView>> ListApprovalsAsync(string? cursor = null, int limit = 50, CancellationToken cancellationToken = default) =>
+        GetAsync<Page<ApprovalRequestView>>($"approvals?limit={limit}{Query("cursor", cursor)}", cancellationToken);
+
+    public Task<TaskView> VoteAsync(Guid task, ApprovalVote vote, CancellationToken cancellationToken = default) =>
+        _requests.SendAsync<TaskView>(HttpMethod.Post, $"approvals/{task}/votes", vote, cancellationToken);
+
     public Task<TaskView> ReplayAsync(Guid task, CancellationToken cancellationToken = default) =>
         _requests.SendAsync<TaskView>(HttpMethod.Post, $"dead-letters/{task}/replay", null, cancellationToken);
 

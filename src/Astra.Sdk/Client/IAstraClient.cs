@@ -78,6 +78,12 @@ public partial interface IAstraClient
     Task<TaskView> FixAsync(Guid task, DeadLetterFix fix, CancellationToken cancellationToken = default);
     Task<Page<UnknownEffectView>> ListUnknownEffectsAsync(string? cursor = null, int limit = 50, CancellationToken cancellationToken = default);
     Task<TaskView> ResolveEffectAsync(Guid task, EffectResolution resolution, CancellationToken cancellationToken = default);
+
+    /// <summary>Tasks that wait for people's votes, newest first.</summary>
+    Task<Page<ApprovalRequestView>> ListApprovalsAsync(string? cursor = null, int limit = 50, CancellationToken cancellationToken = default);
+
+    /// <summary>Says yes or no to a task, as the key's owner; takes a key with the role orgAdmin.</summary>
+    Task<TaskView> VoteAsync(Guid task, ApprovalVote vote, CancellationToken cancellationToken = default);
     Task<TaskView> ReplayAsync(Guid task, CancellationToken cancellationToken = default);
     Task<TaskView> DiscardAsync(Guid task, string reason, CancellationToken cancellationToken = default);
 
@@ -92,6 +98,15 @@ public partial interface IAstraClient
     /// <summary>Sends an agent a message and waits for its answer; null when it has nothing to say. A change of the agent's
     /// state is durable by then. The message gets there at most once: without an answer nobody knows.</summary>
     Task<JsonElement?> SendAsync(string agent, JsonElement message, CancellationToken cancellationToken = default);
+
+    /// <summary>The tenant's keys, revoked ones included; takes a key with the role orgAdmin, as do the next two.</summary>
+    Task<IReadOnlyList<ApiKeyView>> ListApiKeysAsync(CancellationToken cancellationToken = default);
+
+    /// <summary>The answer has the secret, which is shown this once.</summary>
+    Task<NewApiKey> CreateApiKeyAsync(ApiKeyRequest request, CancellationToken cancellationToken = default);
+
+    /// <summary>Returns when no server takes the key any more.</summary>
+    Task RevokeApiKeyAsync(Guid key, CancellationToken cancellationToken = default);
 
     /// <param name="limit">Of each actor's children at most so many are listed; the others are summed up.</param>
     /// <param name="node">Another node of the fleet; null is the one that is asked.</param>

@@ -134,6 +134,9 @@ public sealed record TaskView
     /// <summary>What the effect ledger knows, for a step that acted on the outside world.</summary>
     public EffectView? Effect { get; init; }
 
+    /// <summary>Who has to agree to it, and has, for a step that asks people.</summary>
+    public ApprovalView? Approval { get; init; }
+
     /// <summary>What the step said of itself when it completed.</summary>
     public string? Outcome { get; init; }
 

@@ -59,6 +59,9 @@ public abstract record StepEdit : PlanEdit
 
     /// <summary>Capabilities a worker must have, such as `gpu` or `os:linux`.</summary>
     public IReadOnlyList<string>? Requires { get; init; }
+
+    /// <summary>How many people have to agree before it is handed out, 1 to 10; nobody when left out. It can be raised and not lowered.</summary>
+    public int? Approvals { get; init; }
 }
 
 public sealed record AddStep : StepEdit

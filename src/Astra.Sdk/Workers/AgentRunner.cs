@@ -171,6 +171,7 @@ public sealed class AgentRunner
             Deadline = step.Options.Deadline,
             Queue = step.Options.Queue,
             Requires = step.Options.Requires,
+            Approvals = step.Options.Approvals,
             FanOut = step.FanOuts.Count == 0 ? null : [.. step.FanOuts.Select(part => part.Step.Executor != Plan.AgentExecutor ? part : part with { Step = part.Step with { Executor = ExecutorOf(agent) } })],
         }).ToList();
 

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Astra.Kernel;
 using Astra.Kernel.Workers;
 
@@ -10,7 +11,14 @@ public sealed record ToolSubject(TenantId Tenant, string? Agent, GoalId Goal, Re
     /// <summary>The tools that the agent's profile names at this moment; null for an agent without one. It narrows what may be
     /// granted and grants nothing by itself.</summary>
     public IReadOnlyCollection<string>? ProfileTools { get; init; }
+
+    /// <summary>The one call that people have agreed to for this task; null when nobody was asked.</summary>
+    public ApprovedCall? Approved { get; init; }
 }
+
+/// <param name="Tool">`name` or `name@version`, as the step says.</param>
+/// <param name="Input">What the call is given, as JSON.</param>
+public sealed record ApprovedCall(string Tool, JsonElement Input);
 
 /// <summary>What a subject may do with tools. Deny by default: what is not in here is refused.</summary>
 public sealed record ToolGrants

@@ -11,6 +11,8 @@ public sealed record CatalogTool(ToolDefinition Definition, IToolForm Form)
 /// <summary>The tools a server knows, by name and version. Filled before the server starts and not changed after.</summary>
 public sealed class ToolCatalog
 {
+    private const string StepPrefix = "tool:";
+
     private readonly Dictionary<string, CatalogTool> _byLabel = new(StringComparer.Ordinal);
 
     public IReadOnlyCollection<CatalogTool> Tools => [.. _byLabel.Values.Distinct()];
@@ -36,6 +38,10 @@ public sealed class ToolCatalog
 
     /// <param name="label">`name` or `name@version`.</param>
     public CatalogTool? Find(string label) => _byLabel.GetValueOrDefault(label);
+
+    /// <summary>How many people have to agree before a step of this executor is handed out: what the kernel asks when it is planned.</summary>
+    public int VotesNeeded(string executor) =>
+        executor.StartsWith(StepPrefix, StringComparison.Ordinal) && Find(executor[StepPrefix.Length..]) is { Definition.NeedsPerson: true } ? 1 : 0;
 
     /// <summary>Number by number, so that 10 comes after 9; what is no number is compared as text.</summary>
     private static int CompareVersions(string left, string right)

@@ -45,9 +45,9 @@ public sealed class ToolGate(ToolCatalog catalog, Func<ISandbox> sandbox, ToolAu
         var grants = authority(subject);
         if (!grants.Allows(tool))
             throw new ToolRefusedException($"{Describe(subject)} may not use the tool {tool.Label}.");
-        if (tool.Definition.NeedsPerson)
-            throw new ToolRefusedException($"{tool.Label} needs a person's approval for every call, and there are no approvals yet.");
         var input = AstraJson.ToElement(call.Input);
+        if (tool.Definition.NeedsPerson && !(subject.Approved is { } approved && catalog.Find(approved.Tool) == tool && JsonElement.DeepEquals(approved.Input, input)))
+            throw new ToolRefusedException($"{tool.Label} needs a person's approval for every call, and nobody has approved this one; make it a step of its own, and people are asked.");
         if (tool.Definition.InputSchema is { } schema && InputSchema.Check(schema, input) is { } problem)
             throw new ToolRefusedException($"The input of {tool.Label} is not of its schema. {problem}");
 

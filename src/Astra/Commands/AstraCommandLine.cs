@@ -64,6 +64,7 @@ public static class AstraCommandLine
             SendCommand.Create(surroundings, shared),
             DeadCommands.Create(surroundings, shared),
             EffectCommands.Create(surroundings, shared),
+            ApprovalCommands.Create(surroundings, shared),
             HookCommands.Create(surroundings, shared),
             ModelCommands.Create(surroundings, shared),
             LimitCommands.Create(surroundings, shared),
@@ -71,6 +72,7 @@ public static class AstraCommandLine
             UsageCommand.Create(surroundings, shared),
             PriceCommands.Create(surroundings, shared),
             SecretCommands.Create(surroundings, shared),
+            TokenCommands.Create(surroundings, shared),
             ScheduleCommands.Create(surroundings, shared),
             TenantCommands.Create(surroundings, shared),
             DrainCommand.Create(surroundings, shared),
@@ -84,6 +86,7 @@ public static class AstraCommandLine
         };
         root.Options.Add(shared.Data);
         root.Options.Add(shared.Database);
+        root.Options.Add(shared.KeyFile);
         root.Options.Add(shared.Verbose);
         root.WithExamples(
             "run audit .               # what do the packages this project uses do?",

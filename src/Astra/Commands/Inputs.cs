@@ -1,6 +1,7 @@
 using System.CommandLine.Parsing;
 using System.Globalization;
 using System.Text.Json;
+using Astra.Governance;
 using Astra.Hosting;
 
 namespace Astra.Commands;
@@ -42,6 +43,21 @@ public static class Inputs
         if (!File.Exists(full))
             throw new CommandException($"There is no file {full}; check the path.");
         return full;
+    }
+
+    /// <summary>A file that holds an API key and nothing else but line ends.</summary>
+    /// <remarks>What is no key of Astra's may be somebody else's, so it is not sent anywhere to find out.</remarks>
+    public static KeyFile KeyFile(string path)
+    {
+        if (path.Length == 0)
+            throw new CommandException("--key-file names no file; leave it out to act with the admin.key of the data directory.", ExitCodes.Usage);
+        if (Directory.Exists(path))
+            throw new CommandException($"{Path.GetFullPath(path)} is a directory; --key-file takes a file with an API key.");
+        var full = ExistingFile(path);
+        var key = Read(full).Trim();
+        return ApiKeys.HashOf(key) is not null
+            ? new KeyFile(full, key)
+            : throw new CommandException($"{full} holds no API key; `astra token create NAME --out FILE` makes a file that does.");
     }
 
     /// <summary>JSON as given, from a file (`@FILE`) or from standard input (`@-`).</summary>

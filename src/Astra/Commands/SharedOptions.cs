@@ -20,6 +20,13 @@ public sealed class SharedOptions
         Recursive = true,
     };
 
+    public Option<string?> KeyFile { get; } = new("--key-file")
+    {
+        Description = "A file with the API key to act with (default: the admin.key of the data directory).",
+        HelpName = "FILE",
+        Recursive = true,
+    };
+
     public Option<bool> Verbose { get; } = new("--verbose")
     {
         Description = "Say more, and show where an error came from.",
@@ -48,7 +55,10 @@ public sealed class SharedOptions
     {
         var database = parsed.GetValue(Database) ?? surroundings.Environment("ASTRA_DATABASE");
         return new ServerAccess(
-            surroundings, DataOf(parsed, surroundings), string.IsNullOrWhiteSpace(database) ? null : database, parsed.GetValue(Verbose));
+            surroundings, DataOf(parsed, surroundings), string.IsNullOrWhiteSpace(database) ? null : database, parsed.GetValue(Verbose))
+        {
+            Key = parsed.GetValue(KeyFile) is { } file ? Inputs.KeyFile(file) : null,
+        };
     }
 
     /// <summary>A command line that reaches the same server as this one did: the verb, and what this one had to say to get there.</summary>
@@ -59,6 +69,8 @@ public sealed class SharedOptions
             line += " --data " + Quoted(data);
         if (parsed.GetValue(Database) is { } database)
             line += " --database " + Quoted(database);
+        if (parsed.GetValue(KeyFile) is { } key)
+            line += " --key-file " + Quoted(key);
         return line;
     }
 

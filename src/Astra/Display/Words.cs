@@ -23,6 +23,14 @@ public static class Words
         _ => "cancelled",
     };
 
+    /// <summary>As the API and `--role` have it.</summary>
+    public static string Of(KeyRole role) => role switch
+    {
+        KeyRole.PlatformAdmin => "platformAdmin",
+        KeyRole.OrgAdmin => "orgAdmin",
+        _ => "member",
+    };
+
     public static string Elapsed(TimeSpan time) => time switch
     {
         { TotalSeconds: < 10 } => $"{Math.Max(0, time.TotalSeconds):0.0} s",

@@ -144,7 +144,7 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
             clock, randomness, new IdSource(clock, randomness), Owned(new ThreadPoolDispatcher()), store.Journal, store.Projection, store.Leases, bus,
             store.Agents)
         {
-            Controls = store.Controls, Schedules = store.Schedules, ReadSubmission = new Submissions(BuiltIn.Catalog()).ReadAsync,
+            Controls = store.Controls, Schedules = store.Schedules, ReadSubmission = new Submissions(BuiltIn.Catalog()).ReadAsync, VotesNeeded = BuiltIn.Catalog().VotesNeeded,
         };
         var node = Owned(new KernelNode(ports, LimitsOf(options), new NodeRegistration(held.Node, _address.ToString().TrimEnd('/'), Guid.NewGuid())));
         node.OnNotice = notice => Hear(notice, node.Self.Node);

@@ -3,9 +3,9 @@ using Astra.Sdk;
 namespace Astra.Hosting;
 
 /// <summary>A server over HTTP, on this machine or another.</summary>
-public sealed class HttpServerLink(Uri address, string adminKey) : IServerLink
+public sealed class HttpServerLink(Uri address, string apiKey) : IServerLink
 {
-    private readonly AstraClient _client = new(address, adminKey);
+    private readonly AstraClient _client = new(address, apiKey);
 
     public IAstraClient Client => _client;
 

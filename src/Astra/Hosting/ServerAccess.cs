@@ -26,6 +26,9 @@ public sealed class ServerAccess(Surroundings surroundings, DataDirectory data, 
 
     public DataDirectory Data => data;
 
+    /// <summary>Whom the command acts as; null is the administrator, by the key in the data directory.</summary>
+    public KeyFile? Key { get; init; }
+
     /// <summary>What a server of this process runs beside the agents the binary ships with.</summary>
     public IReadOnlyList<Agent> Agents { get; init; } = [];
 
@@ -36,7 +39,7 @@ public sealed class ServerAccess(Surroundings surroundings, DataDirectory data, 
             return null;
         if (!data.IsLocked())
             return null;
-        var link = surroundings.Connect(file.Address, data.ReadAdminKey() ?? "");
+        var link = Connect(file.Address);
         try
         {
             var status = await AskAsync(link, cancellationToken);
@@ -108,10 +111,10 @@ public sealed class ServerAccess(Surroundings surroundings, DataDirectory data, 
         if (await Task.WhenAny(starting, Task.Delay(UnexplainedTimeMax, surroundings.Clock, CancellationToken.None)) != starting)
             await surroundings.Terminal.Error.WriteLineAsync($"Starting Astra for this command (data in {data.Path}) ...");
         var own = await starting;
-        var link = surroundings.Connect(own.Address, data.ReadAdminKey() ?? "");
+        var link = Connect(own.Address);
         try
         {
-            var status = await link.Client.GetStatusAsync(cancellationToken);
+            var status = await StatusAsync(link, cancellationToken);
             return new ServerSession(link, own.File, status, own);
         }
         catch
@@ -158,14 +161,7 @@ public sealed class ServerAccess(Surroundings surroundings, DataDirectory data, 
         patience.CancelAfter(AnswerTimeMax);
         try
         {
-            return await link.Client.GetStatusAsync(patience.Token);
-        }
-        catch (AstraException e) when (e.Status is 401 or 403)
-        {
-            throw new CommandException(
-                $"The server on {data.Path} does not accept the key in {data.Path}/admin.key; "
-                + "restart the server, or restore the key it was started with.",
-                cause: e);
+            return await StatusAsync(link, patience.Token);
         }
         catch (Exception e) when (e is HttpRequestException or AstraException
             || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
@@ -173,6 +169,26 @@ public sealed class ServerAccess(Surroundings surroundings, DataDirectory data, 
             return null;
         }
     }
+
+    /// <summary>What any key is told that the server knows.</summary>
+    private async Task<StatusView> StatusAsync(IServerLink link, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await link.Client.GetStatusAsync(cancellationToken);
+        }
+        catch (AstraException e) when (e.Status is 401 or 403)
+        {
+            throw new CommandException(
+                Key is { } given
+                    ? $"The server on {data.Path} does not accept the key in {given.Path}: {e.Message}"
+                    : $"The server on {data.Path} does not accept the key in {data.Path}/admin.key; "
+                        + "restart the server, or restore the key it was started with.",
+                cause: e);
+        }
+    }
+
+    private IServerLink Connect(Uri address) => surroundings.Connect(address, Key?.Secret ?? data.ReadAdminKey() ?? "");
 
     /// <remarks>Answering from another database than the one asked for would be a wrong answer that looks right.</remarks>
     private async Task RefuseOtherDatabaseAsync(ServerSession running)
@@ -188,6 +204,9 @@ public sealed class ServerAccess(Surroundings surroundings, DataDirectory data, 
     private static string? FingerprintOf(string? url) =>
         url is null ? null : Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(url)))[..16];
 }
+
+/// <summary>An API key and the file that somebody named it by.</summary>
+public sealed record KeyFile(string Path, string Secret);
 
 /// <summary>A server of this process. The file that others find it by goes first, the lock that keeps others away last.</summary>
 public sealed class OwnServer(IServerHost host, DataDirectory data, ServerFile file, IDisposable held) : IAsyncDisposable

@@ -1,4 +1,5 @@
 using System.Text;
+using Astra.Kernel.Approvals;
 using Astra.Kernel.Controls;
 using Astra.Kernel.Tasks;
 using Astra.Kernel.Tests.Simulation;
@@ -63,6 +64,12 @@ public sealed class BlockedTests
         ["a silent worker, as its own answer"] = s => { var w = s.World.Worker(slots: 1); w.IsHung = true; s.Task(); s.World.Advance(seconds: 40); s.Says(w.Link.Id.Value, "Worker worker has been silent for 10.0 seconds and is given nothing until it is heard"); w.Heartbeat(); s.Runs(attempt: 2); },
         ["one worker that drains and one that has fallen silent"] = s => { var w = s.World.Worker(slots: 1); w.IsHung = true; s.Task(); s.World.Advance(seconds: 40); var d = s.World.Worker(); Assert.Equal([Subject], d.Given); d.Link.Drain(); s.World.RunUntilQuiet(); d.Disconnect(); var e = s.World.Worker(); e.Link.Drain(); s.World.RunUntilQuiet(); e.Complete(Subject); s.World.Submit("other"); s.Task(); s.Says("Every worker that could take it drains or has fallen silent (worker, for"); s.World.Worker(); s.Runs(); },
         ["a worker that left"] = s => { var w = s.World.Worker(); s.Task(); w.Disconnect(); s.Says("No connected worker offers agent:test"); s.World.Worker(); s.Runs(attempt: 2); },
+        ["an approval that nobody has given"] = s => { s.World.Worker(); s.Asks(1); s.Says("Task a waits for approval 0 of 1: `astra approvals show "); s.Says("which any org admin may but ada, who has asked for it."); s.Approve("bob"); s.Runs(); },
+        ["an approval that one of two has given"] = s => { s.World.Worker(); s.Asks(2); s.Approve("bob"); s.Says("Task a waits for approval 1 of 2 (bob agreed): "); s.Approve("eve"); s.Runs(); },
+        ["an approval for what the step was before"] = s => { s.World.Worker(); s.Asks(2); s.Approve("bob"); s.Change(); s.Says("approval 0 of 2 (it has been changed since bob agreed, so that does not count)"); s.Approve("bob"); s.Approve("eve"); s.Runs(); },
+        ["an approval, as the goal's answer"] = s => { s.World.Worker(); s.Asks(1); s.GoalSays("It waits for people. Task a waits for approval 0 of 1: "); s.Approve("bob"); s.Runs(); },
+        ["an approval and another step"] = s => { var w = s.World.Worker(); s.Asks(1, "b", "a after b"); s.Says("Task a waits for b, which is running. Beside that: Task a waits for approval 0 of 1: "); s.Approve("bob"); s.Says("Task a waits for b, which is running."); w.Complete("b"); s.Runs(); },
+        ["an approval that was denied"] = s => { s.World.Worker(); s.Asks(1); s.Deny("bob"); s.Says("Task a was cancelled: Denied by bob: not today"); s.Is(TaskState.Cancelled); },
         ["a deadline that passed"] = s => { s.Task(new TaskExtras { Deadline = s.World.Now.AddSeconds(10) }); s.World.Advance(seconds: 11); s.Says("Task a is a dead letter (permanent): Its deadline passed at"); s.World.Redrive(s.Id, Subject); s.World.Worker(); s.Runs(); },
         ["poison"] = s => { s.With(new KernelLimits { ExpiryCountMax = 1 }); var w = s.World.Worker(); s.Task(); w.Disconnect(); s.World.RunUntilQuiet(); s.Says("It lost 1 workers"); s.World.Redrive(s.Id, Subject); s.World.Worker(); s.Runs(attempt: 2); },
         ["cancelled"] = s => { s.Task(); s.World.Cancel(s.Id); s.Says("Task a was cancelled: changed my mind"); s.GoalSays("The goal was cancelled: changed my mind"); s.Is(TaskState.Cancelled); },
@@ -116,6 +123,27 @@ public sealed class BlockedTests
         public void Queued(string name = Subject) => Remember(World.Submit(name, spec => spec with { Extras = new TaskExtras { Queue = "emails" } }), name);
 
         public void Tool(string name = Subject) => Remember(World.Submit(name, spec => spec with { Executor = "tool:shell@1" }), name);
+
+        /// <summary>The steps of a goal, of which the last asks people.</summary>
+        public void Asks(int votes, params string[] steps)
+        {
+            var edits = Steps.Of(steps.Length == 0 ? [Subject] : steps).Cast<GraphEdit.Add>().ToList();
+            edits[^1] = edits[^1] with { Spec = edits[^1].Spec with { Extras = new TaskExtras { Approval = new Approval(votes) } } };
+            Remember(World.Node.Ask(node => node.SubmitAsync(World.Caller, World.Request() with { Plan = edits })).Value.Id);
+        }
+
+        public void Approve(string by) => Vote(by, isFor: true);
+
+        public void Deny(string by) => Vote(by, isFor: false);
+
+        /// <summary>Has the step do something else.</summary>
+        public void Change() => Assert.True(World.Edit(Id, new GraphEdit.Replace(World.Task(Id, Subject).Spec with { Input = new byte[] { 1 } })).IsOk);
+
+        private void Vote(string by, bool isFor)
+        {
+            var task = World.Task(Id, Subject);
+            Assert.True(World.Node.Ask(node => node.VoteAsync(new Caller(World.Tenant, by), task.Id, isFor, Approval.DigestOf(task.Id, task.Spec), "not today")).IsOk);
+        }
 
         public void Able(params string[] capabilities) => World.Node.Worker(1, null, false, capabilities, []);
 

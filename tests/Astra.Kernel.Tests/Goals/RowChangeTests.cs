@@ -13,7 +13,7 @@ public sealed class RowChangeTests
         string[] fixedAtTheStart = ["Tenant", "Goal", "Id", "CreatedAt"];
         string[] reshapes = ["Spec", "After"];
         string[] moved = ["State", "Attempt", "StartedAt", "EndedAt", "Worker", "WorkerName", "WorkerProcess", "Output"];
-        string[] notPlain = ["FailureCount", "ExpiryCount", "DueAt", "Failure", "Reason", "DoomedBy"];
+        string[] notPlain = ["FailureCount", "ExpiryCount", "DueAt", "Failure", "Reason", "DoomedBy", "AwaitsApproval"];
 
         var shown = typeof(TaskRow).GetProperties().Select(property => property.Name);
 

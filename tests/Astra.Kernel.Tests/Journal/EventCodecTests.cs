@@ -1,4 +1,5 @@
 using System.Text;
+using Astra.Kernel.Approvals;
 using Astra.Kernel.Effects;
 using Astra.Kernel.Journal;
 using Astra.Kernel.Tasks;
@@ -53,6 +54,7 @@ public sealed class EventCodecTests
         { EventKind.GoalDelegated, "04746578742C01000000000000" },
         { EventKind.GoalReleased, "0474657874" },
         { EventKind.GoalDiscarded, "04746578740474657874" },
+        { EventKind.ApprovalVoted, "010474657874047465787400" },
     };
 
     [Fact]
@@ -108,6 +110,7 @@ public sealed class EventCodecTests
     [InlineData("2C02000000", "fixes")]
     [InlineData("1606656D61696C73", "queue")]
     [InlineData("170C677075206F733A6C696E7578", "requires")]
+    [InlineData("3D02000000" + "0103616461" + "00", "approval")]
     public void An_extra_of_a_task_is_still_written_and_read_as_it_was(string hex, string field)
     {
         var at = new DateTimeOffset(2030, 1, 2, 3, 4, 5, TimeSpan.Zero);
@@ -125,6 +128,7 @@ public sealed class EventCodecTests
             "fixes" => new TaskExtras { FixCount = 2 },
             "queue" => new TaskExtras { Queue = "emails" },
             "requires" => new TaskExtras { Requires = "gpu os:linux" },
+            "approval" => new TaskExtras { Approval = new Approval(2) { AskedBy = "ada" } },
             _ => throw new ArgumentOutOfRangeException(nameof(field)),
         };
         Assert.Equal(hex, Convert.ToHexString(ExtrasCodec.Encode(extras)));
@@ -195,6 +199,15 @@ public sealed class EventCodecTests
         };
         Assert.Equal(hex, Convert.ToHexString(ExtrasCodec.Encode(extras)));
         Assert.Equal(extras, ExtrasCodec.DecodeGoal(Convert.FromHexString(hex)));
+    }
+
+    [Fact]
+    public void Votes_are_still_written_and_read_as_they_were()
+    {
+        var vote = new Vote("bob", "ab", new DateTimeOffset(2030, 1, 2, 3, 4, 5, TimeSpan.Zero), null);
+        var written = ExtrasCodec.Encode(new TaskExtras { Approval = new Approval(2) { AskedBy = "ada", Votes = [vote] } });
+        Assert.Equal("3D02000000" + "0103616461" + "01" + "03626F62" + "026162" + "80C03BA4BAC5E208" + "00", Convert.ToHexString(written));
+        Assert.Equal(vote, Assert.Single(ExtrasCodec.DecodeTask(written).Approval!.Votes));
     }
 
     [Fact]
@@ -271,6 +284,7 @@ public sealed class EventCodecTests
         EventKind.GoalDelegated => new KernelEvent.GoalDelegated(text, (ulong)number),
         EventKind.GoalReleased => new KernelEvent.GoalReleased(text),
         EventKind.GoalDiscarded => new KernelEvent.GoalDiscarded(text, text),
+        EventKind.ApprovalVoted => new KernelEvent.ApprovalVoted(number % 2 == 0, text, text, number % 3 == 0 ? null : text),
         EventKind.GoalPaused => new KernelEvent.GoalPaused(text, number % 2 == 0 ? null : text),
         EventKind.GoalResumed => new KernelEvent.GoalResumed(text),
         _ => throw new InvalidOperationException($"Give {kind} a sample here and a frozen one above."),

@@ -52,7 +52,7 @@ public sealed class FrozenNumbersTests
         "GoalSubmitted=1 PlanEdited=2 TaskAdded=3 TaskRemoved=4 TaskRewired=5 TaskPrioritised=6 TaskUnblocked=7 TaskBlocked=8 TaskDoomed=9 TaskClaimed=10 "
         + "TaskCompleted=11 TaskRetried=12 TaskDied=13 TaskExpired=14 TaskSuspended=15 TaskCancelled=16 TaskRedriven=17 "
         + "GoalCompleted=20 GoalFailed=21 GoalCancelled=22 GoalReopened=23 TaskSkipped=30 TaskReplaced=31 TaskExtended=32 GoalPaused=40 GoalResumed=41 "
-        + "TaskReleased=50 EffectIntended=51 EffectSettled=52 EffectLost=53 TaskFixed=54 PredecessorEnded=60 GoalDelegated=61 GoalReleased=62 GoalDiscarded=63");
+        + "TaskReleased=50 EffectIntended=51 EffectSettled=52 EffectLost=53 TaskFixed=54 PredecessorEnded=60 GoalDelegated=61 GoalReleased=62 GoalDiscarded=63 ApprovalVoted=64");
 
     [Fact]
     public void The_id_of_a_goal_that_a_task_submits() => Assert.Equal(

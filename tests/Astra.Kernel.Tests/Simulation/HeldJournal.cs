@@ -139,6 +139,9 @@ internal sealed class SlowProjection(IProjection rows) : IProjection
     public ValueTask<IReadOnlyList<TitledTask>> ListUnknownEffectsAsync(TenantId tenant, TaskId? after, int countMax, CancellationToken cancellationToken) =>
         Up(_ => rows.ListUnknownEffectsAsync(tenant, after, countMax, cancellationToken), tenant, cancellationToken);
 
+    public ValueTask<IReadOnlyList<TitledTask>> ListApprovalsAsync(TenantId tenant, TaskId? after, int countMax, CancellationToken cancellationToken) =>
+        Up(_ => rows.ListApprovalsAsync(tenant, after, countMax, cancellationToken), tenant, cancellationToken);
+
     private ValueTask<TResult> Up<T, TResult>(Func<T, CancellationToken, ValueTask<TResult>> call, T argument, CancellationToken cancellationToken) =>
         IsDown ? throw new JournalUnavailableException("The database is down.") : call(argument, cancellationToken);
 

@@ -9,6 +9,9 @@ namespace Astra.Kernel.Tests.Simulation;
 /// <summary>A server of a <see cref="World"/>: it can crash, stop in good order, and come back.</summary>
 internal sealed class TestNode
 {
+    /// <summary>The one executor whose steps ask a person, whoever plans them.</summary>
+    public const string NeedsPerson = "tool:deploy@1";
+
     // Longer than any patience inside the kernel.
     private static readonly TimeSpan AnswerMax = TimeSpan.FromSeconds(60);
 
@@ -64,7 +67,7 @@ internal sealed class TestNode
         var clock = _world.Virtual.Clock;
         var ports = new KernelPorts(clock, _world.Dice, new IdSource(clock, _world.Dice), Process, Journal, Rows, _world.Store.Leases, _world.Bus, _world.Store.Agents)
         {
-            Controls = _world.Store.Controls, Schedules = _world.Store.Schedules,
+            Controls = _world.Store.Controls, Schedules = _world.Store.Schedules, VotesNeeded = executor => executor == NeedsPerson ? 1 : 0,
             // A schedule's goal is its steps, one a line.
             ReadSubmission = (steps, _) => new(World.Request(Encoding.UTF8.GetString(steps.Span).Split('\n'))),
         };

@@ -1,4 +1,5 @@
 using Astra.Kernel;
+using Astra.Kernel.Approvals;
 using Astra.Kernel.Tasks;
 using Xunit;
 
@@ -23,6 +24,7 @@ public abstract class RowListsContract : RowsContract
         Assert.Empty(await Store.Projection.ListDeadTasksAsync(other, null, null, 10, None));
         Assert.Empty(await Store.Projection.ListDeadGroupsAsync(other, 10, None));
         Assert.Empty(await Store.Projection.ListUnknownEffectsAsync(other, null, 10, None));
+        Assert.Empty(await Store.Projection.ListApprovalsAsync(other, null, 10, None));
 
         Assert.Equal(goal.Id, await Store.Projection.FindGoalOfTaskAsync(Tenant, task.Id, None));
         Assert.Single(await Store.Projection.ListGoalsAsync(Tenant, null, null, null, 10, None));
@@ -155,5 +157,29 @@ public abstract class RowListsContract : RowsContract
 
         Assert.Equal(["parked"], (await Store.Projection.ListUnknownEffectsAsync(Tenant, null, 10, None)).Select(listed => listed.Task.Spec.Name));
         Assert.Empty(await Store.Projection.ListUnknownEffectsAsync(Tenant, parked.Id, 10, None));
+    }
+
+    [Fact]
+    public async Task Tasks_that_wait_for_votes_are_listed_until_they_have_them()
+    {
+        var goal = NewGoal(7);
+        TaskRow Asking(string name, int votes) => Minimal(Sample.Task(goal, name)) is var row
+            ? row with { State = TaskState.Pending, Spec = row.Spec with { Extras = new TaskExtras { Approval = new Approval(votes) } } } : row;
+        TaskRow Voted(TaskRow row) => row with
+        {
+            Spec = row.Spec with { Extras = new TaskExtras { Approval = row.Spec.Extras.Approval! with { Votes = [new Vote("bob", Approval.DigestOf(row.Id, row.Spec), goal.CreatedAt, "fine")] } } },
+        };
+        TaskRow[] tasks = [Asking("one", 1), Asking("two", 2), Minimal(Sample.Task(goal, "plain")) with { State = TaskState.Pending }];
+        await ProjectAsync(7, 1, [goal], tasks);
+        Assert.Equal(["two", "one"], await ListAsync());
+        Assert.Equal(["one"], (await Store.Projection.ListApprovalsAsync(Tenant, tasks[1].Id, 10, None)).Select(listed => listed.Task.Spec.Name));
+
+        await ProjectAsync(7, 2, [goal], [Voted(tasks[0]) with { State = TaskState.Ready }, Voted(tasks[1])]);
+        Assert.Equal(["two"], await ListAsync());
+        Assert.Equal("bob", Assert.Single((await Store.Projection.ListApprovalsAsync(Tenant, null, 1, None))[0].Task.Spec.Extras.Approval!.Votes).By);
+        await ProjectAsync(7, 3, [goal], [Voted(tasks[1]) with { State = TaskState.Cancelled, EndedAt = goal.CreatedAt, Reason = "Denied by eve." }]);
+        Assert.Empty(await ListAsync());
+
+        async Task<IEnumerable<string>> ListAsync() => (await Store.Projection.ListApprovalsAsync(Tenant, null, 10, None)).Select(listed => listed.Task.Spec.Name);
     }
 }

@@ -17,7 +17,7 @@ public sealed class PlanFileEditTests
             Step("everything") with
             {
                 Executor = "tool:shell@1", Kind = "build", Priority = -7, AttemptCountMax = 1, LeaseSeconds = 42.5, Retry = new RetryDelays(0.5, 60, 3), WorkersLostMax = 9,
-                EffectKeys = EffectKeys.PerAttempt, After = [On("plain"), On("odd: name", "ended"), On("yes", "passed"), On("12", "approved")],
+                EffectKeys = EffectKeys.PerAttempt, Queue = "slow", Requires = ["gpu", "os:linux"], NotBefore = DateTimeOffset.UnixEpoch, Deadline = DateTimeOffset.UnixEpoch.AddDays(1), Approvals = 2, After = [On("plain"), On("odd: name", "ended"), On("yes", "passed"), On("12", "approved")],
             },
             Step("odd: name") with { Input = JsonElement.Parse("""{"a":"true","b":true,"c":"1","d":1,"e":null,"f":"","g":[],"h":{},"i":"#no","j":"a\nb\n","k":" x\n","l":"\"\\\u0007ü🛰","m":[1.5,[2]],"${item}":"~"}""") },
             Step("yes") with { Input = JsonElement.Parse("\"text\"") },
@@ -29,6 +29,14 @@ public sealed class PlanFileEditTests
         Assert.Equal(Text(steps), Text(edit.Read("# whatever\n" + edit.Text)));
         // What is as it would be anyway is not said.
         Assert.StartsWith("steps:\n- name: plain\n  agent: nobody\n- name: everything", edit.Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Whatever_a_file_says_of_a_step_is_changed_by_changing_the_file()
+    {
+        var before = Step("a") with { Queue = "slow", Requires = ["gpu"], NotBefore = DateTimeOffset.UnixEpoch, Deadline = DateTimeOffset.UnixEpoch.AddDays(1), Approvals = 1 };
+        var after = before with { Queue = "fast", Requires = ["tpu"], NotBefore = DateTimeOffset.UnixEpoch.AddHours(1), Deadline = DateTimeOffset.UnixEpoch.AddDays(2), Approvals = 3 };
+        Assert.Equal(Text([after]), Text(new PlanFileEdit([before]).Read(new PlanFileEdit([after]).Text)));
     }
 
     [Fact]

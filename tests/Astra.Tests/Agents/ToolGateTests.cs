@@ -30,6 +30,20 @@ public sealed class ToolGateTests : IDisposable
         await RefusedAsync(new ToolCall("shell", new { comand = "x" }), "command");
 
     [Fact]
+    public async Task A_tool_that_needs_a_person_is_called_with_exactly_what_was_approved()
+    {
+        var call = new ToolCall("deploy", new { version = 3, where = "here" });
+        await RefusedAsync(call, "nobody has approved this one");
+        var approved = new ApprovedCall("deploy@1", AstraJson.ToElement(new { where = "here", version = 3 }));
+        await Gate(approved: approved).CallAsync(call, CancellationToken.None);
+        await RefusedAsync(call with { Input = new { version = 4, where = "here" } }, "nobody has approved this one", Gate(approved: approved));
+        await RefusedAsync(call, "nobody has approved this one", Gate(approved: approved with { Tool = "json" }));
+        _grants = ToolGrants.None;
+        await RefusedAsync(call, "may not use", Gate(approved: approved));
+        Assert.Single(_sandbox.Runs);
+    }
+
+    [Fact]
     public async Task A_machine_without_a_sandbox_refuses_with_the_remedy()
     {
         var gate = Gate(() => throw new SandboxUnavailableException("No sandbox. Remedy: apt install bubblewrap"));
@@ -163,11 +177,12 @@ public sealed class ToolGateTests : IDisposable
 
     private static ToolCall Reading(string path) => new("json", null) { Reads = [new ToolMount(path, "/work")] };
 
-    private IToolGate Gate(Func<ISandbox>? sandbox = null, ToolGateOptions? options = null)
+    private IToolGate Gate(Func<ISandbox>? sandbox = null, ToolGateOptions? options = null, ApprovedCall? approved = null)
     {
-        var catalog = new ToolCatalog().Add(Tool("json", "2")).Add(Tool("own", "1", "astra", "verb")).Add(ShellForm.Definition, new ShellForm());
+        var catalog = new ToolCatalog().Add(Tool("json", "2")).Add(Tool("own", "1", "astra", "verb")).Add(ShellForm.Definition, new ShellForm())
+            .Add(Tool("deploy", "1") with { NeedsPerson = true });
         return new ToolGate(catalog, sandbox ?? (() => _sandbox), _ => _grants, options ?? new ToolGateOptions())
-            .For(new ToolSubject(new TenantId(Guid.NewGuid()), "tester", new GoalId(Guid.NewGuid()), default));
+            .For(new ToolSubject(new TenantId(Guid.NewGuid()), "tester", new GoalId(Guid.NewGuid()), default) { Approved = approved });
     }
 
     private async Task<ToolResult> CallAsync(ToolCall call) => await Gate().CallAsync(call, CancellationToken.None);

@@ -83,7 +83,7 @@ internal sealed class ServerFixture : IAsyncDisposable
                 clock, randomness, new IdSource(clock, randomness), _dispatcher, world.Postgres?.Journal ?? (IJournal)world.Store.Journal,
                 world.Postgres?.Projection ?? (IProjection)world.Store.Projection, world.Postgres?.Leases ?? (IShardLeases)world.Store.Leases, _bus, world.Agents)
             {
-                Controls = world.Postgres?.Controls ?? (IControls)world.Store.Controls, Schedules = world.Postgres?.Schedules ?? (ISchedules)world.Store.Schedules, ReadSubmission = new Submissions(catalog).ReadAsync,
+                Controls = world.Postgres?.Controls ?? (IControls)world.Store.Controls, Schedules = world.Postgres?.Schedules ?? (ISchedules)world.Store.Schedules, ReadSubmission = new Submissions(catalog).ReadAsync, VotesNeeded = catalog.VotesNeeded,
             },
             world.Limits with { RetryDelayMin = TimeSpan.FromMilliseconds(1), RetryDelayMax = TimeSpan.FromMilliseconds(5), LeaseRenewalInterval = TimeSpan.FromMilliseconds(100) },
             new NodeRegistration(new NodeId(nodeId), Address.ToString(), Guid.NewGuid()));
@@ -153,17 +153,17 @@ internal sealed class ServerFixture : IAsyncDisposable
 
     public Task<string> NewKeyAsync(Role role = Role.OrgAdmin) => NewKeyAsync(_world.Home, role);
 
-    public async Task<string> NewKeyAsync(TenantId tenant, Role role)
+    public async Task<string> NewKeyAsync(TenantId tenant, Role role, string name = "test")
     {
         var secret = ApiKeys.NewSecret();
         await _world.Governance.AddAsync(
-            new ApiKeyRecord(Guid.NewGuid(), tenant, "test", role, DateTimeOffset.UtcNow, null), ApiKeys.HashOf(secret)!, CancellationToken.None);
+            new ApiKeyRecord(Guid.NewGuid(), tenant, name, role, DateTimeOffset.UtcNow, null), ApiKeys.HashOf(secret)!, CancellationToken.None);
         return secret;
     }
 
-    public async Task<AstraClient> ClientAsync(TenantId? tenant = null, Role role = Role.OrgAdmin)
+    public async Task<AstraClient> ClientAsync(TenantId? tenant = null, Role role = Role.OrgAdmin, string name = "test")
     {
-        var client = new AstraClient(Address, await NewKeyAsync(tenant ?? _world.Home, role));
+        var client = new AstraClient(Address, await NewKeyAsync(tenant ?? _world.Home, role, name));
         _clients.Add(client);
         return client;
     }

@@ -76,6 +76,16 @@ public sealed partial class FakeServer
             return this;
         }
 
+        /// <summary>A step becomes something else, as by an edit.</summary>
+        public TaskView Change(Guid task, Func<TaskView, TaskView> change)
+        {
+            lock (_gate)
+            {
+                var index = _tasks.FindIndex(view => view.Id == task);
+                return _tasks[index] = change(_tasks[index]);
+            }
+        }
+
         public Goal Complete(object? result = null) => End(GoalState.Completed, result);
 
         public Goal End(GoalState state, object? result = null, string? reason = null)

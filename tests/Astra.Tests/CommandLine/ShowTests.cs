@@ -149,6 +149,7 @@ public sealed class ShowTests : IDisposable
             ["goal", "show"], ["goal", "cancel"], ["goal", "events"], ["plan"], ["plan", "show"], ["plan", "edit"], ["task"], ["task", "show"],
             ["agent"], ["agent", "list"], ["agent", "create"], ["agent", "show"], ["agent", "remove"], ["send"], ["bench"],
             ["dead"], ["dead", "rates"], ["dead", "events"], ["hook"], ["hook", "add"], ["hook", "list"], ["hook", "show"], ["hook", "test"], ["hook", "remove"], ["dead", "list"], ["dead", "show"], ["dead", "replay"], ["dead", "discard"], ["why"], ["version"],
+            ["approvals"], ["approvals", "list"], ["approvals", "show"], ["approvals", "approve"], ["approvals", "deny"], ["token"], ["token", "create"], ["token", "list"], ["token", "revoke"],
         ];
         foreach (var command in commands)
         {

@@ -147,6 +147,7 @@ public sealed class DifferentialTests(PostgresFixture postgres)
             all[$"dead letters {tenant}"] = Sample.Text(await projection.ListDeadTasksAsync(tenant, null, null, PageMax, None));
             all[$"causes {tenant}"] = Sample.Text(await projection.ListDeadGroupsAsync(tenant, PageMax, None));
             all[$"unknown effects {tenant}"] = Sample.Text(await projection.ListUnknownEffectsAsync(tenant, null, PageMax, None));
+            all[$"approvals {tenant}"] = Sample.Text(await projection.ListApprovalsAsync(tenant, null, PageMax, None));
             foreach (var cause in _causes)
                 all[$"dead letters {tenant} {cause}"] = Sample.Text((await projection.ListDeadTasksAsync(tenant, cause, null, PageMax, None)).Select(listed => listed.Task.Id));
         }

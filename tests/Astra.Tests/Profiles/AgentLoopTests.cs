@@ -86,7 +86,7 @@ public sealed class AgentLoopTests
             Writer with { Tools = ["deploy"] }, (count, _) => count == 1 ? ModelScript.Calls(("deploy", "{}")) : ModelScript.Chat("well"),
             tools: new ToolDefinition { Name = "deploy", Version = "1", Command = ["/bin/deploy"], NeedsPerson = true });
         Assert.Equal(GoalState.Completed, (await world.RunAsync()).State);
-        Assert.Equal("Refused: deploy@1 needs a person's approval for every call, and there are no approvals yet.", Assert.Single(world.Told(2)));
+        Assert.Equal("Refused: deploy@1 needs a person's approval for every call, and nobody has approved this one; make it a step of its own, and people are asked.", Assert.Single(world.Told(2)));
         Assert.Empty(world.Sandbox.Runs);
     }
 

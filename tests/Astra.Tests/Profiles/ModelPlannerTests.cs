@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Astra.Llm.Money;
 using Astra.Sdk;
+using Astra.Tests.EndToEnd;
 using Astra.Tests.Api;
 using Astra.Tests.Models;
 
@@ -105,7 +106,6 @@ public sealed class ModelPlannerTests
         { """{"steps": [{"name": "a", "agent": "auditor"}]}""", "Step 'a' names another agent" },
         { """{"steps": [{"name": "a", "tool": "axe"}]}""", "There is no tool 'axe'" },
         { """{"steps": [{"name": "a", "tool": "shell", "input": {"cmd": "wc"}}]}""", "The input of step 'a' is not what shell takes. The input lacks 'command'." },
-        { """{"steps": [{"name": "a", "tool": "deploy"}]}""", "needs a person's approval for every call" },
         { """{"steps": [{"name": "plan", "agent": "writer"}]}""", "A step cannot be named 'plan'" },
         { """{"steps": [{"name": "a", "agent": "writer"}], "priority": 9}""", "neither a priority nor an onDeadTask" },
         { """{"steps": [{"name": "a", "agent": "writer", "requires": ["not a capability!"]}]}""", "requires something that cannot be a capability" },
@@ -123,6 +123,15 @@ public sealed class ModelPlannerTests
         Assert.StartsWith("The model's plan is refused: ", step.Failure.Reason, StringComparison.Ordinal);
         Assert.Contains(sentence, step.Failure.Reason, StringComparison.Ordinal);
         Assert.Equal(2, world.Model.Seen.Count);
+        Assert.Empty(world.Sandbox.Runs);
+    }
+
+    [Fact]
+    public async Task A_step_of_a_models_plan_asks_a_person_where_its_tool_needs_one()
+    {
+        await using var world = await ProfileWorld.StartAsync(Planner with { Tools = ["deploy"] }, (_, _) => ModelScript.Chat("""{"steps": [{"name": "a", "tool": "deploy"}]}"""), tools: Deploy);
+        await world.Client.SubmitAsync(new GoalSubmission { Agent = "writer" }, cancellationToken: Ct);
+        await Eventually.HoldsAsync("somebody is asked", async () => (await world.Client.ListApprovalsAsync(cancellationToken: Ct)).Items.Count == 1);
         Assert.Empty(world.Sandbox.Runs);
     }
 
