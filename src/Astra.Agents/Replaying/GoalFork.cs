@@ -104,7 +104,8 @@ public static class GoalFork
     {
         Extras = spec.Extras with
         {
-            Approval = spec.Extras.Approval is { } asked ? new Approval(asked.VotesNeeded) : null, Outcome = null, IsSkipped = false, WantedOutcomes = null, Effect = null, FixCount = 0, Delegations = null, NotBefore = null, Deadline = null,
+            Approval = spec.Extras.Approval is { } asked ? new Approval(asked.VotesNeeded) : null,
+            Outcome = null, IsSkipped = false, WantedOutcomes = null, Effect = null, FixCount = 0, Delegations = null, NotBefore = null, Deadline = null,
         },
     };
 

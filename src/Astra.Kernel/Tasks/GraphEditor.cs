@@ -30,6 +30,7 @@ internal sealed class GraphEditor(Goal goal, GoalDecisions decisions, IRecorder 
     // After everything else: a cancellation takes others with it, and may end the goal.
     private readonly List<(TaskNode Node, string Reason)> _cancelled = [];
 
+    // Who makes the edits, once they are taken.
     private string _by = "";
 
     /// <summary>How many tasks were looked at to see that there is no cycle.</summary>

@@ -1,6 +1,6 @@
 namespace Astra.Sdk;
 
-/// <summary>What a key may do: a member works with goals, an organisation's admin also manages its keys, a platform admin
+/// <summary>What a key may do: a member works with goals, an organisation's admin also votes on approvals and manages its keys, a platform admin
 /// runs the server and sees counts and health, never content.</summary>
 public enum KeyRole { PlatformAdmin, OrgAdmin, Member }
 
