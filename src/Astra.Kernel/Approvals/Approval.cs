@@ -14,8 +14,8 @@ public sealed record Approval(int VotesNeeded)
 {
     public const int VotesNeededMax = 10;
 
-    /// <summary>Who has asked for the action as it is, if not the goal's submitter; has no vote on it. A step that was added
-    /// by another one has no such person.</summary>
+    /// <summary>Who planned, changed or fixed the task last, and has no vote on it; neither has the goal's submitter. What a
+    /// task has planned was asked for by <see cref="GraphEdit.ByTask"/> and its name, which is nobody who votes.</summary>
     public string? AskedBy { get; init; }
 
     /// <summary>In the order in which they were given, at most one of each person for the same action.</summary>
