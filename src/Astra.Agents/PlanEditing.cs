@@ -14,7 +14,7 @@ public static class PlanEditing
 
     /// <summary>The kernel's edits, or why there are none.</summary>
     public static Answer<IReadOnlyList<GraphEdit>> ToGraph(IReadOnlyList<PlanEdit> edits) =>
-        Check(edits) is { } refusal ? refusal : Answer.Of<IReadOnlyList<GraphEdit>>([.. edits.SelectMany(ToKernel)]);
+        Check(edits) is { } refusal ? refusal : Answer.Of(ToKernel(edits));
 
     private static Refusal? Check(IReadOnlyList<PlanEdit> edits)
     {
@@ -77,26 +77,41 @@ public static class PlanEditing
         executor.StartsWith("agent:", StringComparison.Ordinal) && executor.Length > "agent:".Length
         || executor.StartsWith("tool:", StringComparison.Ordinal) && executor.Length > "tool:".Length;
 
-    private static IEnumerable<GraphEdit> ToKernel(PlanEdit edit) => edit switch
+    private static IReadOnlyList<GraphEdit> ToKernel(IReadOnlyList<PlanEdit> edits)
     {
-        AddStep add => [new GraphEdit.Add(ToSpec(add), ToKernel(add.After))],
-        ReplaceStep replace => [new GraphEdit.Replace(ToSpec(replace))],
-        RemoveStep remove => [new GraphEdit.Remove(remove.Name)],
-        RewireStep rewire => [new GraphEdit.Rewire(rewire.Name, ToKernel(rewire.After))],
-        ExtendStep extend => [new GraphEdit.Extend(extend.Name, ToKernel(extend.After))],
-        SuspendStep suspend => [new GraphEdit.Suspend(suspend.Name, ToKernel(suspend.After))],
-        PrioritiseStep prioritise => [new GraphEdit.Prioritise(prioritise.Name, prioritise.Priority)],
-        CancelStep cancel => [new GraphEdit.Cancel(cancel.Name, cancel.Reason ?? CancelledByEdit)],
-        CancelSubtree cancel => [new GraphEdit.CancelSubtree(cancel.Name, cancel.Reason ?? CancelledByEdit)],
-        CancelGroup cancel => [new GraphEdit.CancelGroup(cancel.Group, cancel.Reason ?? CancelledByEdit)],
-        AttachGroup attach => Attach(attach),
-        ReflectAfter reflect => [new GraphEdit.ExtendKind(AgentRunner.ReflectKind, ToKernel(reflect.After))],
+        if (edits.Count == 0)
+            return [];
+        var words = new HashSet<string>(StringComparer.Ordinal);
+        var into = new List<GraphEdit>(edits.Count);
+        foreach (var edit in edits)
+        {
+            if (edit is AttachGroup attach)
+                Attach(attach, words, into);
+            else
+                into.Add(ToKernel(edit, words));
+        }
+        return into;
+    }
+
+    private static GraphEdit ToKernel(PlanEdit edit, HashSet<string> words) => edit switch
+    {
+        AddStep add => new GraphEdit.Add(ToSpec(add, words), ToKernel(add.After)),
+        ReplaceStep replace => new GraphEdit.Replace(ToSpec(replace, words)),
+        RemoveStep remove => new GraphEdit.Remove(remove.Name),
+        RewireStep rewire => new GraphEdit.Rewire(rewire.Name, ToKernel(rewire.After)),
+        ExtendStep extend => new GraphEdit.Extend(extend.Name, ToKernel(extend.After)),
+        SuspendStep suspend => new GraphEdit.Suspend(suspend.Name, ToKernel(suspend.After)),
+        PrioritiseStep prioritise => new GraphEdit.Prioritise(prioritise.Name, prioritise.Priority),
+        CancelStep cancel => new GraphEdit.Cancel(cancel.Name, cancel.Reason ?? CancelledByEdit),
+        CancelSubtree cancel => new GraphEdit.CancelSubtree(cancel.Name, cancel.Reason ?? CancelledByEdit),
+        CancelGroup cancel => new GraphEdit.CancelGroup(cancel.Group, cancel.Reason ?? CancelledByEdit),
+        ReflectAfter reflect => new GraphEdit.ExtendKind(AgentRunner.ReflectKind, ToKernel(reflect.After)),
         _ => throw new InvalidOperationException($"No such edit: {edit.GetType().Name}."),
     };
 
     /// <summary>A group is tasks whose names begin alike. Its first ones wait for what the group waits for, and what comes
     /// behind the group waits for its last ones.</summary>
-    private static IEnumerable<GraphEdit> Attach(AttachGroup attach)
+    private static void Attach(AttachGroup attach, HashSet<string> words, List<GraphEdit> into)
     {
         var own = attach.Steps.Select(step => step.Name).ToHashSet(StringComparer.Ordinal);
         var waitedFor = attach.Steps.SelectMany(step => step.After).Select(after => after.Step).ToHashSet(StringComparer.Ordinal);
@@ -104,25 +119,25 @@ public static class PlanEditing
         {
             var after = step.After.Select(dependency => own.Contains(dependency.Step) ? dependency with { Step = NameIn(attach.Group, dependency.Step) } : dependency);
             var isFirst = !step.After.Any(dependency => own.Contains(dependency.Step));
-            var spec = ToSpec(step with
+            var renamed = step with
             {
                 Name = NameIn(attach.Group, step.Name), Group = attach.Group,
                 FanOut = step.FanOut is null ? null : [.. step.FanOut.Select(part => part.Join is { } join && own.Contains(join) ? part with { Join = NameIn(attach.Group, join) } : part)],
-            });
-            yield return new GraphEdit.Add(spec, ToKernel([.. after, .. isFirst ? attach.After : []]));
+            };
+            into.Add(new GraphEdit.Add(ToSpec(renamed, words), ToKernel([.. after, .. isFirst ? attach.After : []])));
         }
         var last = attach.Steps.Where(step => !waitedFor.Contains(step.Name)).Select(step => new NamedDependency(NameIn(attach.Group, step.Name), DependencyKind.Completed)).ToList();
-        foreach (var behind in attach.Before)
-            yield return new GraphEdit.Extend(behind, last);
+        into.AddRange(attach.Before.Select(behind => new GraphEdit.Extend(behind, last)));
     }
 
     private static string NameIn(string group, string step) => $"{group}/{step}";
 
-    private static TaskSpec ToSpec(StepEdit step) => new()
+    /// <param name="words">The labels so far: the steps of a plan have few, and keep them for as long as the goal lives.</param>
+    private static TaskSpec ToSpec(StepEdit step, HashSet<string> words) => new()
     {
         Name = step.Name,
-        Executor = step.Executor,
-        Kind = step.Kind,
+        Executor = OneOf(words, step.Executor),
+        Kind = OneOf(words, step.Kind),
         Input = WorkMapping.ToBytes(step.Input),
         Priority = step.Priority,
         AttemptCountMax = step.AttemptCountMax,
@@ -130,7 +145,23 @@ public static class PlanEditing
         Extras = WorkMapping.ExtrasOf(step),
     };
 
-    private static List<NamedDependency> ToKernel(IReadOnlyList<StepDependency> after) => [.. after.Select(WorkMapping.ToKernel)];
+    private static string OneOf(HashSet<string> words, string word)
+    {
+        if (words.TryGetValue(word, out var known))
+            return known;
+        words.Add(word);
+        return word;
+    }
+
+    private static IReadOnlyList<NamedDependency> ToKernel(IReadOnlyList<StepDependency> after)
+    {
+        if (after.Count == 0)
+            return [];
+        var dependencies = new NamedDependency[after.Count];
+        for (var i = 0; i < dependencies.Length; i++)
+            dependencies[i] = WorkMapping.ToKernel(after[i]);
+        return dependencies;
+    }
 
     // What no TimeSpan can hold becomes zero, which the kernel refuses with the range that is allowed.
     private static TimeSpan ToLease(double seconds) => seconds is > 0 and < 1e9 ? TimeSpan.FromSeconds(seconds) : TimeSpan.Zero;

@@ -8,6 +8,8 @@ public static class AstraJson
 {
     public static JsonSerializerOptions Options { get; } = Create();
 
+    internal static JsonElement Null { get; } = JsonElement.Parse("null"u8);
+
     public static JsonElement ToElement(object? value) => value switch
     {
         null => Null,
@@ -31,8 +33,6 @@ public static class AstraJson
         var reader = new Utf8JsonReader(utf8);
         return JsonElement.ParseValue(ref reader);
     }
-
-    private static readonly JsonElement Null = JsonElement.Parse("null"u8);
 
     private static JsonSerializerOptions Create()
     {

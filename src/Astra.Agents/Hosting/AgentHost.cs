@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Astra.Agents.Replaying;
 using Astra.Kernel;
@@ -188,6 +189,7 @@ public sealed class AgentHost : IMessageWorker, IAsyncDisposable
 /// <summary>Takes a worker's report to the kernel.</summary>
 public static class WorkReports
 {
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public static async ValueTask<Answer<KernelTaskState>> SendAsync(WorkerLink link, Assignment assignment, TaskReport report)
     {
         var attempt = new AttemptId(assignment.Task, assignment.Attempt);
@@ -203,6 +205,7 @@ public static class WorkReports
         };
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private static async ValueTask<Answer<KernelTaskState>> CompleteAsync(WorkerLink link, AttemptId attempt, TaskReport.Completed done, IReadOnlyList<PlanEdit> edits)
     {
         var graph = PlanEditing.ToGraph(edits);

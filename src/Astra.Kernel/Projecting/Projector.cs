@@ -28,7 +28,10 @@ internal sealed record CaughtUp
 internal sealed class Projector(IProjection projection, KernelLimits limits, KernelNotices notices, ProjectionProgress progress) : Actor
 {
     // A transaction of this many rows keeps its locks for tens of milliseconds, and has amortised its commit long before.
-    private const int RowsPerCommitMax = 4_000;
+    private const int RowsPerCommitMax = 2_000;
+
+    // Of different shards. While one waits for the disk or for a core the other goes on.
+    private const int CommitsAtOnce = 2;
 
     // Under load the rows are written less often: what changes again meanwhile is written once. Whoever asks to be caught
     // up with does not wait for it.
@@ -82,7 +85,7 @@ internal sealed class Projector(IProjection projection, KernelLimits limits, Ker
                 break;
         }
 
-        if (_images.Count > 0 && (_awaited.Count == 0 || _images.Sum(RowCount) >= RowsPerCommitMax))
+        if (_images.Count > 0 && (_awaited.Count == 0 || _images.Sum(RowCount) >= CommitsAtOnce * RowsPerCommitMax))
             await WriteAsync();
         // A shard whose mailbox is full is told with the next message or tick.
         _untold.RemoveAll(untold => untold.Shard.TrySend(untold.Told) != SendResult.Full);
@@ -127,35 +130,58 @@ internal sealed class Projector(IProjection projection, KernelLimits limits, Ker
     {
         while (_images.Count > 0)
         {
-            // Two images of one shard, because the first could not be written in its round, go one after the other.
-            var batch = new List<ShardImage>();
-            var shards = new HashSet<ShardId>();
-            for (var rows = 0; rows < RowsPerCommitMax && batch.Count < _images.Count && shards.Add(_images[batch.Count].Image.Shard); rows += RowCount(batch[^1]))
-                batch.Add(_images[batch.Count]);
-            _images.RemoveRange(0, batch.Count);
-
-            IReadOnlyList<ProjectionOutcome> outcomes;
-            try
-            {
-                outcomes = await projection.ProjectAsync([.. batch.Select(image => image.Image)], CancellationToken.None);
-            }
-            catch (Exception e)
-            {
-                // The images are of this moment and cannot be taken again, so they are kept and written with the next
-                // round; meanwhile the backlog grows and pushes back on submission.
-                if (!Mutants.RowsLostOnError)
-                    _images.InsertRange(0, batch);
-                notices.Publish(new KernelNotice.ProjectionDelayed(e.Message));
+            var written = await Task.WhenAll(TakeBatches().Select(WriteAsync).ToList());
+            if (written.Contains(false))
                 return;
-            }
-            for (var i = 0; i < batch.Count; i++)
-            {
-                foreach (var quarantined in outcomes[i].Quarantined)
-                    notices.Publish(new KernelNotice.GoalQuarantined(quarantined.Goal, quarantined.Reason));
-                if (!outcomes[i].IsFenced)
-                    _untold.Add((batch[i].Actor, new Projected(batch[i].Image.Watermark, [.. outcomes[i].Quarantined.Select(refused => refused.Goal)], batch[i].Image.Released)));
-            }
         }
+    }
+
+    /// <summary>Two images of one shard, because the first could not be written in its round, go one after the other.</summary>
+    private List<List<ShardImage>> TakeBatches()
+    {
+        var batches = new List<List<ShardImage>>();
+        var shards = new HashSet<ShardId>();
+        var taken = 0;
+        while (batches.Count < CommitsAtOnce && taken < _images.Count && !shards.Contains(_images[taken].Image.Shard))
+        {
+            var batch = new List<ShardImage>();
+            for (var rows = 0; rows < RowsPerCommitMax && taken < _images.Count && shards.Add(_images[taken].Image.Shard); taken++)
+            {
+                batch.Add(_images[taken]);
+                rows += RowCount(_images[taken]);
+            }
+            batches.Add(batch);
+        }
+        _images.RemoveRange(0, taken);
+        return batches;
+    }
+
+    /// <summary>One transaction.</summary>
+    /// <returns>Whether anybody knows how it ended.</returns>
+    private async Task<bool> WriteAsync(List<ShardImage> batch)
+    {
+        IReadOnlyList<ProjectionOutcome> outcomes;
+        try
+        {
+            outcomes = await projection.ProjectAsync([.. batch.Select(image => image.Image)], CancellationToken.None);
+        }
+        catch (Exception e)
+        {
+            // The images are of this moment and cannot be taken again, so they are kept and written with the next
+            // round; meanwhile the backlog grows and pushes back on submission.
+            if (!Mutants.RowsLostOnError)
+                _images.InsertRange(0, batch);
+            notices.Publish(new KernelNotice.ProjectionDelayed(e.Message));
+            return false;
+        }
+        for (var i = 0; i < batch.Count; i++)
+        {
+            foreach (var quarantined in outcomes[i].Quarantined)
+                notices.Publish(new KernelNotice.GoalQuarantined(quarantined.Goal, quarantined.Reason));
+            if (!outcomes[i].IsFenced)
+                _untold.Add((batch[i].Actor, new Projected(batch[i].Image.Watermark, [.. outcomes[i].Quarantined.Select(refused => refused.Goal)], batch[i].Image.Released)));
+        }
+        return true;
     }
 
     private static TimeSpan Max(TimeSpan one, TimeSpan other) => one > other ? one : other;

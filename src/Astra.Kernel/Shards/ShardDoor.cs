@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Astra.Kernel.Actors;
 using Astra.Kernel.Controls;
 using Astra.Kernel.Tasks;
@@ -24,6 +25,8 @@ internal sealed class ShardDoor(ShardMap map, NodeId self, BusLine bus, IDispatc
     /// <summary>Called when another node wants this one to look at the leases; ends when it has.</summary>
     public Func<ValueTask>? LooksAtLeases { get; set; }
 
+    // Every report comes this way and waits for its commit: what it waits in is used again.
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<Answer<T>> AskAsync<T>(ShardId shard, object request)
     {
         if (map.Local(shard) is not { } actor)

@@ -162,36 +162,46 @@ internal sealed class WorkDesk(ShardId shard, ShardGoals goals, ShardLog log, Go
         move?.Invoke();
     };
 
+    // Each effect in a method of its own, so that it holds on to no more than it needs.
     private Action? EffectOfMove(Goal goal, TaskNode task, JournalEntry entry)
     {
         if (entry.Command == TaskCommand.Claim)
-        {
-            // What it waited for is handed over as it is now: by the time the claim is durable some of it may have been redriven.
-            var (lease, assignment) = (task.Lease!, AssignmentOf(goal, task, entry));
-            return () => lease.Worker?.Assign(assignment);
-        }
+            return EffectOfClaim(task.Lease!.Worker, AssignmentOf(goal, task, entry));
         if (entry.From == TaskState.Running && task.Lease is { } held)
         {
             _running.Remove(task.Id);
             task.Lease = null;
-            var isRevoked = entry.Command is TaskCommand.Cancel or TaskCommand.Expire or TaskCommand.Suspend or TaskCommand.Lapse
-                || entry is { Command: TaskCommand.Exhaust, Event: KernelEvent.TaskDied { Failure.Kind: FailureKind.Poison } };
-            return () =>
-            {
-                if (isRevoked)
-                    held.Worker?.Revoke(task.Id, entry.Attempt, entry.Command == TaskCommand.Lapse ? "The deadline of the task has passed." : $"The attempt is over: {entry.Kind}.");
-                if (!Mutants.SlotLeaked)
-                    parts.Scheduler.TrySend(new SlotFreed(new AttemptId(task.Id, entry.Attempt), held.WorkerId));
-                if (entry.To == TaskState.Ready)
-                    Offer(goal, task);
-            };
+            return EffectOfEnd(goal, task, entry, held);
         }
         if (entry.To == TaskState.Ready || entry.Kind is EventKind.TaskPrioritised or EventKind.TaskReplaced)
-            return () => Offer(goal, task);
+            return EffectOfReadiness(goal, task);
         if (entry.From == TaskState.Ready || entry.Kind == EventKind.TaskRemoved)
-            return () => parts.Scheduler.TrySend(new Withdraw(task.Id));
+            return EffectOfWithdrawal(task.Id);
         return null;
     }
+
+    /// <param name="assignment">What the task waited for is handed over as it is now: by the time the claim is durable some of
+    /// it may have been redriven.</param>
+    private static Action EffectOfClaim(IWorker? worker, Assignment assignment) => () => worker?.Assign(assignment);
+
+    private Action EffectOfEnd(Goal goal, TaskNode task, JournalEntry entry, TaskLease held)
+    {
+        var isRevoked = entry.Command is TaskCommand.Cancel or TaskCommand.Expire or TaskCommand.Suspend or TaskCommand.Lapse
+            || entry is { Command: TaskCommand.Exhaust, Event: KernelEvent.TaskDied { Failure.Kind: FailureKind.Poison } };
+        return () =>
+        {
+            if (isRevoked)
+                held.Worker?.Revoke(task.Id, entry.Attempt, entry.Command == TaskCommand.Lapse ? "The deadline of the task has passed." : $"The attempt is over: {entry.Kind}.");
+            if (!Mutants.SlotLeaked)
+                parts.Scheduler.TrySend(new SlotFreed(new AttemptId(task.Id, entry.Attempt), held.WorkerId));
+            if (entry.To == TaskState.Ready)
+                Offer(goal, task);
+        };
+    }
+
+    private Action EffectOfReadiness(Goal goal, TaskNode task) => () => Offer(goal, task);
+
+    private Action EffectOfWithdrawal(TaskId task) => () => parts.Scheduler.TrySend(new Withdraw(task));
 
     private void Hold(Goal goal, TaskNode task, TaskLease lease)
     {

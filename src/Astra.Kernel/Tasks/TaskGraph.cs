@@ -212,6 +212,9 @@ internal sealed class TaskGraph
             foreach (var edge in after.OrderByDescending(edge => edge.Node.Order))
                 if (!TryOrder(edge.Node, node))
                     return false;
+        // Most are connected once: no room for more than that. What is extended later doubles by itself.
+        if (node.After.Capacity == 0)
+            node.After.Capacity = after.Count;
         foreach (var edge in after)
             Link(node, edge);
         return true;
@@ -231,7 +234,11 @@ internal sealed class TaskGraph
     {
         node.IsReshaped = true;
         node.After.Add(edge);
-        edge.Node.Dependents.Add(edge with { Node = node });
+        var dependents = edge.Node.Dependents;
+        // Many have one dependent, and a list that is empty begins with room for four.
+        if (dependents.Capacity == 0)
+            dependents.Capacity = 1;
+        dependents.Add(edge with { Node = node });
     }
 
     // From the end: what was connected last is what is taken back most often.

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Astra.Kernel.Effects;
 using Astra.Kernel.Scheduling;
 using Astra.Kernel.Shards;
@@ -109,6 +110,7 @@ public sealed class WorkerLink : IAsyncDisposable
         return lost;
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<Answer<TaskState>> ReportAsync(AttemptId attempt, WorkerReport report, bool endsAttempt = true, bool waitsOutOverload = true)
     {
         Heard();

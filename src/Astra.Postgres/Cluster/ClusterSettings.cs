@@ -13,7 +13,8 @@ internal static class ClusterSettings
 
     /// <summary>
     /// For a desk machine that does other things too. Memory is modest because the operating system caches the files as
-    /// well; the write-ahead log is generous, because a checkpoint every few seconds would write every page in full again.
+    /// well. The write-ahead log is large enough that a checkpoint does not come every few seconds and write every page in
+    /// full again, and small enough that its files are soon used again: a new one is filled with zeros first, inside a commit.
     /// </summary>
     public static string Server(string socketDirectory) => $"""
         # Written by Astra at every start. Your own settings go to local.conf in this directory.
@@ -28,7 +29,7 @@ internal static class ClusterSettings
         full_page_writes = on
         wal_buffers = 16MB
         min_wal_size = 256MB
-        max_wal_size = 2GB
+        max_wal_size = 512MB
         checkpoint_timeout = 15min
         checkpoint_completion_target = 0.9
         {FlushMethod}

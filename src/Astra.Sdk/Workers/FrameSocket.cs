@@ -138,12 +138,17 @@ public sealed class FrameSocket<TIn, TOut> : IAsyncDisposable
 
     private TIn Parse(ReadOnlySpan<byte> utf8)
     {
+        var json = new Utf8JsonReader(utf8);
         try
         {
-            if (utf8.TrimStart(" \t\r\n"u8) is not [(byte)'[', ..])
-                return AstraJson.Read<TIn>(utf8);
-            foreach (var frame in AstraJson.Read<TIn?[]>(utf8))
-                _parsed.Enqueue(frame ?? throw new BadFrameException("One of the frames of a message is null."));
+            json.Read();
+            if (json.TokenType != JsonTokenType.StartArray)
+                _parsed.Enqueue(ReadFrame(ref json) ?? throw new JsonException("Expected a frame, found null."));
+            else
+                while (json.Read() && json.TokenType != JsonTokenType.EndArray)
+                    _parsed.Enqueue(ReadFrame(ref json) ?? throw new BadFrameException("One of the frames of a message is null."));
+            // Nothing may follow, and reading on would find it.
+            json.Read();
             return _parsed.TryDequeue(out var first) ? first : throw new BadFrameException("A message holds at least one frame.");
         }
         catch (Exception e) when (e is JsonException or NotSupportedException)
@@ -151,6 +156,9 @@ public sealed class FrameSocket<TIn, TOut> : IAsyncDisposable
             throw new BadFrameException($"The frame is not one of the protocol: {FailureCause.Sentence(e)}");
         }
     }
+
+    private static TIn? ReadFrame(ref Utf8JsonReader json) =>
+        FrequentFrames.TryRead<TIn>(ref json) ?? JsonSerializer.Deserialize<TIn>(ref json, AstraJson.Options);
 
     private async Task SendQueuedAsync()
     {
@@ -187,20 +195,29 @@ public sealed class FrameSocket<TIn, TOut> : IAsyncDisposable
         message.ResetWrittenCount();
         json.Reset(message);
         if (_sendsTogether && _queue.Reader.TryRead(out var second))
-            JsonSerializer.Serialize(json, Together(json, first, second), AstraJson.Options);
+            WriteTogether(json, first, second);
         else
-            JsonSerializer.Serialize(json, first.Get(), AstraJson.Options);
+            WriteFrame(json, first);
         json.Flush();
         return message;
     }
 
     /// <summary>As many as have queued up, until what has been written of them is long enough.</summary>
-    private IEnumerable<TOut> Together(Utf8JsonWriter json, Queued first, Queued next)
+    private void WriteTogether(Utf8JsonWriter json, Queued first, Queued next)
     {
-        yield return first.Get();
+        json.WriteStartArray();
+        WriteFrame(json, first);
         do
-            yield return next.Get();
+            WriteFrame(json, next);
         while (json.BytesCommitted + json.BytesPending < TogetherBytesMax && _queue.Reader.TryRead(out next));
+        json.WriteEndArray();
+    }
+
+    private static void WriteFrame(Utf8JsonWriter json, Queued queued)
+    {
+        var frame = queued.Get();
+        if (!FrequentFrames.TryWrite(json, frame))
+            JsonSerializer.Serialize(json, frame, AstraJson.Options);
     }
 
     // RFC 6455: a close reason has at most 123 bytes.
