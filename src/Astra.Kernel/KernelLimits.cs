@@ -61,6 +61,10 @@ public sealed record KernelLimits
     /// first of them wait.</summary>
     public int EntriesPerCommitMax { get; init; } = 4_000;
 
+    /// <summary>One transaction of rows takes about this many: it keeps its locks for tens of milliseconds, and has amortised
+    /// its commit long before.</summary>
+    public int RowsPerCommitMax { get; init; } = 2_000;
+
     /// <summary>How often rows catch up with the log, so that a task's states coalesce; under load up to a second.</summary>
     public TimeSpan ProjectionInterval { get; init; } = TimeSpan.FromMilliseconds(200);
 

@@ -92,7 +92,7 @@ public sealed record SimulationOptions
         RetryDelayMin = TimeSpan.FromMilliseconds(100), RetryDelayMax = TimeSpan.FromSeconds(1), ExpiryCountMax = 4,
         LeaseRenewalInterval = ShardLease / 3, RunningTasksPerTenantMax = 6, RunningTasksPerAgentMax = 4,
         GoalWatchInterval = TimeSpan.FromSeconds(2), AgentIdleTimeout = TimeSpan.FromSeconds(3), AgentMessageDeadline = TimeSpan.FromSeconds(10),
-        SubmissionsPerSecondPerTenantMax = 1,
+        SubmissionsPerSecondPerTenantMax = 1, RowsPerCommitMax = 4,
     };
 
     /// <summary>No node, worker or commit is ever lost; attempts may fail, and goals are edited.</summary>

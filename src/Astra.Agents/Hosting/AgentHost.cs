@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Astra.Agents.Replaying;
 using Astra.Kernel;
@@ -189,32 +188,33 @@ public sealed class AgentHost : IMessageWorker, IAsyncDisposable
 /// <summary>Takes a worker's report to the kernel.</summary>
 public static class WorkReports
 {
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public static async ValueTask<Answer<KernelTaskState>> SendAsync(WorkerLink link, Assignment assignment, TaskReport report)
+    public static ValueTask<Answer<KernelTaskState>> SendAsync(WorkerLink link, Assignment assignment, TaskReport report)
     {
         var attempt = new AttemptId(assignment.Task, assignment.Attempt);
         return report switch
         {
-            TaskReport.Completed done when assignment.Spec.Extras.FanOut.IsEmpty => await CompleteAsync(link, attempt, done, done.Edits),
-            TaskReport.Completed done => await FanOutAsync(link, assignment, attempt, done),
-            TaskReport.Suspended waits => PlanEditing.ToGraph([.. waits.Edits, new SuspendStep(assignment.Spec.Name, waits.After)]) is { Refusal: { } refusal }
-                ? refusal
-                : await link.SuspendAsync(attempt, [.. waits.After.Select(WorkMapping.ToKernel)], PlanEditing.ToGraph(waits.Edits).Value),
-            TaskReport.Failed failed => await link.FailAsync(attempt, WorkMapping.ToKernel(failed.Kind, failed.Reason, failed.Fingerprint)),
+            TaskReport.Completed done when assignment.Spec.Extras.FanOut.IsEmpty => CompleteAsync(link, attempt, done, done.Edits),
+            TaskReport.Completed done => FanOutAsync(link, assignment, attempt, done),
+            TaskReport.Suspended waits => SuspendAsync(link, assignment, attempt, waits),
+            TaskReport.Failed failed => link.FailAsync(attempt, WorkMapping.ToKernel(failed.Kind, failed.Reason, failed.Fingerprint)),
             _ => throw new ArgumentException("A dropped attempt is not reported.", nameof(report)),
         };
     }
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private static async ValueTask<Answer<KernelTaskState>> CompleteAsync(WorkerLink link, AttemptId attempt, TaskReport.Completed done, IReadOnlyList<PlanEdit> edits)
+    private static ValueTask<Answer<KernelTaskState>> CompleteAsync(WorkerLink link, AttemptId attempt, TaskReport.Completed done, IReadOnlyList<PlanEdit> edits)
     {
         var graph = PlanEditing.ToGraph(edits);
         if (graph.Refusal is { } refusal)
-            return refusal;
+            return ValueTask.FromResult<Answer<KernelTaskState>>(refusal);
         if (done.Outcome is { } outcome && !StepDependency.IsOutcome(outcome))
-            return new Refusal(RefusalKind.Invalid, $"'{outcome}' cannot be an outcome: it means something of its own.");
-        return await link.CompleteAsync(attempt, WorkMapping.ToBytes(done.Output), graph.Value, done.Outcome);
+            return ValueTask.FromResult<Answer<KernelTaskState>>(new Refusal(RefusalKind.Invalid, $"'{outcome}' cannot be an outcome: it means something of its own."));
+        return link.CompleteAsync(attempt, WorkMapping.ToBytes(done.Output), graph.Value, done.Outcome);
     }
+
+    private static ValueTask<Answer<KernelTaskState>> SuspendAsync(WorkerLink link, Assignment assignment, AttemptId attempt, TaskReport.Suspended waits) =>
+        PlanEditing.ToGraph([.. waits.Edits, new SuspendStep(assignment.Spec.Name, waits.After)]) is { Refusal: { } refusal }
+            ? ValueTask.FromResult<Answer<KernelTaskState>>(refusal)
+            : link.SuspendAsync(attempt, [.. waits.After.Select(WorkMapping.ToKernel)], PlanEditing.ToGraph(waits.Edits).Value);
 
     /// <summary>The parts are in the commit that completes the step. What does not fit would not fit the next time either.</summary>
     private static async ValueTask<Answer<KernelTaskState>> FanOutAsync(WorkerLink link, Assignment assignment, AttemptId attempt, TaskReport.Completed done)

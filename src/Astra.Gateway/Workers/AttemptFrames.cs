@@ -10,40 +10,31 @@ namespace Astra.Gateway;
 /// meanwhile. Each is answered with one frame.</summary>
 internal sealed class AttemptFrames(FrameSocket<WorkerFrame, ServerFrame> socket, GatewayParts parts, WorkerLink link, HeldTasks held)
 {
-    public async Task AnswerAsync(WorkerFrame frame)
+    public Task AnswerAsync(WorkerFrame frame) => frame switch
     {
-        switch (frame)
-        {
-            case WorkerFrame.Complete complete:
-                await ReportAsync(new TaskAttempt(complete.TaskId, complete.Attempt), new TaskReport.Completed(complete.Output, complete.Edits ?? [], Words.Clean(complete.Outcome)));
-                break;
-            case WorkerFrame.Suspend suspend:
-                await ReportAsync(new TaskAttempt(suspend.TaskId, suspend.Attempt), new TaskReport.Suspended(suspend.After, suspend.Edits ?? []));
-                break;
-            case WorkerFrame.Fail fail:
-                await ReportAsync(new TaskAttempt(fail.TaskId, fail.Attempt), new TaskReport.Failed(fail.Kind, Words.Clean(fail.Reason)!, Words.Clean(fail.Fingerprint) ?? ""));
-                break;
-            case WorkerFrame.Release release:
-                await ReleaseAsync(new TaskAttempt(release.TaskId, release.Attempt), release.Reason);
-                break;
-            case WorkerFrame.EffectIntent intent:
-                await RecordEffectAsync(new TaskAttempt(intent.TaskId, intent.Attempt), attempt => link.IntendAsync(attempt, Words.Clean(intent.What)!));
-                break;
-            case WorkerFrame.EffectOutcome outcome:
-                await RecordEffectAsync(
-                    new TaskAttempt(outcome.TaskId, outcome.Attempt),
-                    attempt => link.SettleAsync(attempt, WorkMapping.ToKernel(outcome.Outcome), WorkMapping.ToBytes(outcome.Output)));
-                break;
-            case WorkerFrame.CallTool call:
-                socket.TrySend(held.Find(call.TaskId, call.Attempt) is { } caller ? await ToolFrames.CallAsync(parts, caller, call) : ToolFrames.NotHeld(call));
-                break;
-            case WorkerFrame.SubmitGoal submit:
-                socket.TrySend(held.Find(submit.TaskId, submit.Attempt) is { } parent
-                    ? await GoalFrames.SubmitAsync(parts.Node, link, parent.Assignment, submit)
-                    : GoalFrames.NotHeld(submit));
-                break;
-        }
-    }
+        WorkerFrame.Complete complete =>
+            ReportAsync(new TaskAttempt(complete.TaskId, complete.Attempt), new TaskReport.Completed(complete.Output, complete.Edits ?? [], Words.Clean(complete.Outcome))),
+        WorkerFrame.Suspend suspend => ReportAsync(new TaskAttempt(suspend.TaskId, suspend.Attempt), new TaskReport.Suspended(suspend.After, suspend.Edits ?? [])),
+        WorkerFrame.Fail fail =>
+            ReportAsync(new TaskAttempt(fail.TaskId, fail.Attempt), new TaskReport.Failed(fail.Kind, Words.Clean(fail.Reason)!, Words.Clean(fail.Fingerprint) ?? "")),
+        WorkerFrame.Release release => ReleaseAsync(new TaskAttempt(release.TaskId, release.Attempt), release.Reason),
+        WorkerFrame.EffectIntent intent =>
+            RecordEffectAsync(new TaskAttempt(intent.TaskId, intent.Attempt), attempt => link.IntendAsync(attempt, Words.Clean(intent.What)!)),
+        WorkerFrame.EffectOutcome outcome => RecordEffectAsync(
+            new TaskAttempt(outcome.TaskId, outcome.Attempt),
+            attempt => link.SettleAsync(attempt, WorkMapping.ToKernel(outcome.Outcome), WorkMapping.ToBytes(outcome.Output))),
+        WorkerFrame.CallTool call => CallToolAsync(call),
+        WorkerFrame.SubmitGoal submit => SubmitGoalAsync(submit),
+        _ => Task.CompletedTask,
+    };
+
+    private async Task CallToolAsync(WorkerFrame.CallTool call) =>
+        socket.TrySend(held.Find(call.TaskId, call.Attempt) is { } caller ? await ToolFrames.CallAsync(parts, caller, call) : ToolFrames.NotHeld(call));
+
+    private async Task SubmitGoalAsync(WorkerFrame.SubmitGoal submit) =>
+        socket.TrySend(held.Find(submit.TaskId, submit.Attempt) is { } parent
+            ? await GoalFrames.SubmitAsync(parts.Node, link, parent.Assignment, submit)
+            : GoalFrames.NotHeld(submit));
 
     private async Task ReportAsync(TaskAttempt attempt, TaskReport report)
     {

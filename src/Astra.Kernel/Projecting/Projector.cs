@@ -27,9 +27,6 @@ internal sealed record CaughtUp
 /// </summary>
 internal sealed class Projector(IProjection projection, KernelLimits limits, KernelNotices notices, ProjectionProgress progress) : Actor
 {
-    // A transaction of this many rows keeps its locks for tens of milliseconds, and has amortised its commit long before.
-    private const int RowsPerCommitMax = 2_000;
-
     // Of different shards. While one waits for the disk or for a core the other goes on.
     private const int CommitsAtOnce = 2;
 
@@ -85,7 +82,7 @@ internal sealed class Projector(IProjection projection, KernelLimits limits, Ker
                 break;
         }
 
-        if (_images.Count > 0 && (_awaited.Count == 0 || _images.Sum(RowCount) >= CommitsAtOnce * RowsPerCommitMax))
+        if (_images.Count > 0 && (_awaited.Count == 0 || _images.Sum(RowCount) >= CommitsAtOnce * limits.RowsPerCommitMax))
             await WriteAsync();
         // A shard whose mailbox is full is told with the next message or tick.
         _untold.RemoveAll(untold => untold.Shard.TrySend(untold.Told) != SendResult.Full);
@@ -145,7 +142,7 @@ internal sealed class Projector(IProjection projection, KernelLimits limits, Ker
         while (batches.Count < CommitsAtOnce && taken < _images.Count && !shards.Contains(_images[taken].Image.Shard))
         {
             var batch = new List<ShardImage>();
-            for (var rows = 0; rows < RowsPerCommitMax && taken < _images.Count && shards.Add(_images[taken].Image.Shard); taken++)
+            for (var rows = 0; rows < limits.RowsPerCommitMax && taken < _images.Count && shards.Add(_images[taken].Image.Shard); taken++)
             {
                 batch.Add(_images[taken]);
                 rows += RowCount(_images[taken]);

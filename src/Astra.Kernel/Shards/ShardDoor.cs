@@ -66,12 +66,15 @@ internal sealed class ShardDoor(ShardMap map, NodeId self, BusLine bus, IDispatc
 
     public bool IsHere(ShardId shard) => map.Local(shard) is not null;
 
-    public ValueTask<Answer<TaskState>> ReportAsync(WorkerReport report) => AskWhereverAsync<TaskState>(report.Attempt.Task.Shard, report);
+    public ValueTask<Answer<TaskState>> ReportAsync(WorkerReport report) => ReportAsync(report, out _);
+
+    /// <param name="isHere">Whether the shard of this node is asked.</param>
+    public ValueTask<Answer<TaskState>> ReportAsync(WorkerReport report, out bool isHere) => AskWhereverAsync<TaskState>(report.Attempt.Task.Shard, report, out isHere);
 
     /// <param name="renew">Attempts of this shard only.</param>
-    public ValueTask<Answer<LostLeases>> RenewAsync(ShardId shard, RenewLeases renew) => AskWhereverAsync<LostLeases>(shard, renew);
+    public ValueTask<Answer<LostLeases>> RenewAsync(ShardId shard, RenewLeases renew) => AskWhereverAsync<LostLeases>(shard, renew, out _);
 
-    public ValueTask<Answer<GoalsSeen>> SeeAsync(ShardId shard, SeeGoals question) => AskWhereverAsync<GoalsSeen>(shard, question);
+    public ValueTask<Answer<GoalsSeen>> SeeAsync(ShardId shard, SeeGoals question) => AskWhereverAsync<GoalsSeen>(shard, question, out _);
 
     /// <summary>Says it once and does not wait. If it is lost the shard finds out when it looks again.</summary>
     public void Tell(GoalsEnded ended)
@@ -142,8 +145,12 @@ internal sealed class ShardDoor(ShardMap map, NodeId self, BusLine bus, IDispatc
         var refusal => refusal,
     };
 
-    private ValueTask<Answer<T>> AskWhereverAsync<T>(ShardId shard, object question) =>
-        !IsHere(shard) && map.Owner(shard) is { } owner && owner.Node != self ? AskOverBusAsync<T>(owner, question) : AskAsync<T>(shard, question);
+    private ValueTask<Answer<T>> AskWhereverAsync<T>(ShardId shard, object question, out bool isHere)
+    {
+        var elsewhere = !IsHere(shard) && map.Owner(shard) is { } owner && owner.Node != self ? owner : null;
+        isHere = elsewhere is null;
+        return elsewhere is null ? AskAsync<T>(shard, question) : AskOverBusAsync<T>(elsewhere, question);
+    }
 
     private async ValueTask<Answer<T>> AskOverBusAsync<T>(NodeRegistration owner, object question)
     {

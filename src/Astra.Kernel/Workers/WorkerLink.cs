@@ -117,14 +117,17 @@ public sealed class WorkerLink : IAsyncDisposable
         var since = _parts.Clock.Elapsed;
         while (true)
         {
-            var answer = await _door.ReportAsync(report);
+            var asking = _door.ReportAsync(report, out var isHere);
+            var answer = await asking;
             // Elsewhere only in the moment in which the shard leaves.
             var isPassing = answer.Refusal is { Kind: RefusalKind.Unavailable or RefusalKind.Elsewhere } || (waitsOutOverload && answer.Refusal is { Kind: RefusalKind.Overloaded });
             var isWorthAnother = isPassing && _parts.Clock.Elapsed - since < ReportPatience;
             if (!isWorthAnother)
             {
                 var isOver = endsAttempt || answer.Refusal is { Kind: RefusalKind.Late };
-                if (isOver && answer.Refusal is not { Kind: RefusalKind.Invalid or RefusalKind.Conflict or RefusalKind.NotFound })
+                // A shard of this node that takes an end says so to the scheduler itself.
+                var isSaid = isHere && answer.IsOk;
+                if (isOver && !isSaid && answer.Refusal is not { Kind: RefusalKind.Invalid or RefusalKind.Conflict or RefusalKind.NotFound })
                     _parts.Scheduler.TrySend(new SlotFreed(attempt, Id));
                 return answer;
             }

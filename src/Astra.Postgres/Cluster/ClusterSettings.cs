@@ -29,7 +29,7 @@ internal static class ClusterSettings
         full_page_writes = on
         wal_buffers = 16MB
         min_wal_size = 256MB
-        max_wal_size = 512MB
+        max_wal_size = 1GB
         checkpoint_timeout = 15min
         checkpoint_completion_target = 0.9
         {FlushMethod}

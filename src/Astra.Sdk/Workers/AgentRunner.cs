@@ -1,3 +1,4 @@
+using System.Collections.ObjectModel;
 using System.Text.Json;
 
 namespace Astra.Sdk;
@@ -203,9 +204,16 @@ public sealed class AgentRunner
         int.TryParse(name.AsSpan(Math.Min("reflect-".Length, name.Length)), out var number) ? $"reflect-{number + 1}" : "reflect-2";
 
     /// <summary>Without the plan and earlier reflections: an agent reflects on steps.</summary>
-    private static Dictionary<string, StepOutput> ByName(TaskAssignment assignment) => assignment.Dependencies
-        .Where(dependency => assignment.Kind != ReflectKind || !IsOwnName(dependency.Name))
-        .ToDictionary(dependency => dependency.Name, StringComparer.Ordinal);
+    private static IReadOnlyDictionary<string, StepOutput> ByName(TaskAssignment assignment)
+    {
+        if (assignment.Dependencies.Count == 0)
+            return ReadOnlyDictionary<string, StepOutput>.Empty;
+        var byName = new Dictionary<string, StepOutput>(assignment.Dependencies.Count, StringComparer.Ordinal);
+        foreach (var dependency in assignment.Dependencies)
+            if (assignment.Kind != ReflectKind || !IsOwnName(dependency.Name))
+                byName.Add(dependency.Name, dependency);
+        return byName;
+    }
 
     private AttemptClock Clock(TaskAssignment assignment) => new(assignment.Now, _machine);
 

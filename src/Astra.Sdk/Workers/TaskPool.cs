@@ -76,7 +76,7 @@ public sealed class TaskPool : IAsyncDisposable
         }
         if (isShorter)
             _stir.Release();
-        _ = Task.Run(() => RunAsync(running));
+        _ = RunAsync(running);
     }
 
     /// <summary>The server takes it back, perhaps because it has not heard of us: a heartbeat at once says that we are here,
@@ -136,6 +136,8 @@ public sealed class TaskPool : IAsyncDisposable
 
     private async Task RunAsync(RunningTask running)
     {
+        // Not on the thread of whoever starts it, nor in their context.
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         try
         {
             var report = await running.Task.Run(running.Revoked);

@@ -187,7 +187,8 @@ internal sealed class WorkerSession : IAsyncDisposable
         var answer = _reports.GetOrAdd(attempt, _ => NewAnswer<ReportAnswer>());
         try
         {
-            return _socket.TrySend(frame) ? await answer.Task.WaitAsync(revoked) : throw new IOException("The connection to the server is gone.");
+            using var giveUp = revoked.UnsafeRegister(static (waiting, token) => ((TaskCompletionSource<ReportAnswer>)waiting!).TrySetCanceled(token), answer);
+            return _socket.TrySend(frame) ? await answer.Task : throw new IOException("The connection to the server is gone.");
         }
         finally
         {

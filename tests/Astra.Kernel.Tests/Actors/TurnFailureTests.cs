@@ -73,12 +73,13 @@ public sealed class TurnFailureTests
                 for (int i = 0; i < EachCount; i++)
                     await SendAsync(system, (producer * EachCount) + i);
             }))).WaitAsync(Patience);
-            await Eventually(() => _ends.All(ends => ends > 0));
+            await Eventually(() => _ends.All(ends => ends > 0), () => $"{_ends.Count(ends => ends == 0)} messages are lost");
             Assert.All(_ends, ends => Assert.Equal(1, ends));
+            // A child may be stopped before its first turn has come; that of the last victim is not.
+            await Eventually(() => Volatile.Read(ref _injectedCount) > 0, () => $"nothing was ever injected at {place}");
 
             var report = await system.StopAsync(TimeSpan.FromSeconds(30)).AsTask().WaitAsync(Patience);
             Assert.Empty(report.Abandoned);
-            Assert.True(_injectedCount > 0, $"nothing was ever injected at {place}");
             Assert.Equal(0, system.LostThreadCount);
         }
 
@@ -202,7 +203,7 @@ public sealed class TurnFailureTests
 
         private bool IsDue(Place here)
         {
-            if (here != place || Interlocked.Increment(ref _callCount) % 3 != 0)
+            if (here != place || Interlocked.Increment(ref _callCount) % 3 != 1)
                 return false;
             Interlocked.Increment(ref _injectedCount);
             return true;
@@ -210,12 +211,12 @@ public sealed class TurnFailureTests
 
         private static NotSupportedException Injected() => new("injected");
 
-        private async Task Eventually(Func<bool> isSo)
+        private async Task Eventually(Func<bool> isSo, Func<string> otherwise)
         {
             using var patience = new CancellationTokenSource(Patience);
             while (!isSo())
             {
-                Assert.False(patience.IsCancellationRequested, $"{_ends.Count(ends => ends == 0)} messages are lost");
+                Assert.False(patience.IsCancellationRequested, otherwise());
                 await Task.Yield();
             }
         }
