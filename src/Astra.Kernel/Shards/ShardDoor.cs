@@ -66,8 +66,6 @@ internal sealed class ShardDoor(ShardMap map, NodeId self, BusLine bus, IDispatc
 
     public bool IsHere(ShardId shard) => map.Local(shard) is not null;
 
-    public ValueTask<Answer<TaskState>> ReportAsync(WorkerReport report) => ReportAsync(report, out _);
-
     /// <param name="isHere">Whether the shard of this node is asked.</param>
     public ValueTask<Answer<TaskState>> ReportAsync(WorkerReport report, out bool isHere) => AskWhereverAsync<TaskState>(report.Attempt.Task.Shard, report, out isHere);
 
@@ -91,7 +89,7 @@ internal sealed class ShardDoor(ShardMap map, NodeId self, BusLine bus, IDispatc
         if (map.Local(report.Attempt.Task.Shard) is { } actor)
             actor.TrySend(report);
         else
-            _ = ReportAsync(report).AsTask();
+            _ = ReportAsync(report, out _).AsTask();
     }
 
     /// <summary>Tells the other nodes, once, that somebody has changed the controls. Where the word is lost they see it

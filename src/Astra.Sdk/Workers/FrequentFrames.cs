@@ -143,7 +143,7 @@ internal static class FrequentFrames
     private static object? Frame(ref Utf8JsonReader json)
     {
         if (Is(ref json, Accepted))
-            return Number(ref json, TaskId, Attempt) is var (id, attempt) && End(ref json) ? new ServerFrame.Accepted(id, attempt) : null;
+            return IdAndAttempt(ref json, TaskId) is var (id, attempt) && End(ref json) ? new ServerFrame.Accepted(id, attempt) : null;
         if (Is(ref json, Complete))
             return ReadComplete(ref json);
         return Is(ref json, Task) && Object(ref json, Task) && ReadTask(ref json) is { } task && End(ref json) ? new ServerFrame.Assign(task) : null;
@@ -151,7 +151,7 @@ internal static class FrequentFrames
 
     private static WorkerFrame.Complete? ReadComplete(ref Utf8JsonReader json)
     {
-        if (Number(ref json, TaskId, Attempt) is not var (id, attempt) || !Property(ref json, Output))
+        if (IdAndAttempt(ref json, TaskId) is not var (id, attempt) || !Property(ref json, Output))
             return null;
         var output = Value(ref json);
         json.Read();
@@ -162,7 +162,7 @@ internal static class FrequentFrames
 
     private static TaskAssignment? ReadTask(ref Utf8JsonReader json)
     {
-        if (!Text(ref json, TaskId) || !json.TryGetGuid(out var id) || Number(ref json, GoalId, Attempt) is not var (goal, attempt)
+        if (!Text(ref json, TaskId) || !json.TryGetGuid(out var id) || IdAndAttempt(ref json, GoalId) is not var (goal, attempt)
             || !Text(ref json, Name) || json.GetString() is not { } name
             || !Text(ref json, Executor) || json.GetString() is not { } executor)
             return null;
@@ -234,9 +234,9 @@ internal static class FrequentFrames
     }
 
     /// <summary>The two that name an attempt, or a goal and an attempt at something of it.</summary>
-    private static (Guid Id, int Number)? Number(ref Utf8JsonReader json, JsonEncodedText id, JsonEncodedText number) =>
-        Text(ref json, id) && json.TryGetGuid(out var found) && Property(ref json, number) && json.TokenType == JsonTokenType.Number && json.TryGetInt32(out var count)
-            ? (found, count) : null;
+    private static (Guid Id, int Attempt)? IdAndAttempt(ref Utf8JsonReader json, JsonEncodedText id) =>
+        Text(ref json, id) && json.TryGetGuid(out var found) && Property(ref json, Attempt) && json.TokenType == JsonTokenType.Number && json.TryGetInt32(out var attempt)
+            ? (found, attempt) : null;
 
     /// <summary>Goes on to the value of the next field, if that has this name.</summary>
     private static bool Property(ref Utf8JsonReader json, JsonEncodedText name) =>
