@@ -57,8 +57,8 @@ public sealed record KernelLimits
     /// <summary>For tasks without a policy of their own.</summary>
     public RetryPolicy Retry => new(RetryDelayMin, RetryDelayMax, Factor: 2);
 
-    /// <summary>One commit takes at most this many entries: a thousand amortise the fsync, and more would only make the
-    /// first of them wait.</summary>
+    /// <summary>One commit takes about this many entries: they amortise the fsync, and more would only make the first of them
+    /// wait.</summary>
     public int EntriesPerCommitMax { get; init; } = 4_000;
 
     /// <summary>One transaction of rows takes about this many: it keeps its locks for tens of milliseconds, and has amortised

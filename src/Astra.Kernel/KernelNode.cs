@@ -23,6 +23,7 @@ public sealed partial class KernelNode : IAsyncDisposable
     private readonly NodeParts _parts;
     private readonly ShardMap _map;
     private readonly ShardDoor _door;
+    private readonly GoalPlacement _placement;
     private readonly Explainer _explainer;
     private IDisposable? _serving;
     private int _isStopping;
@@ -32,6 +33,7 @@ public sealed partial class KernelNode : IAsyncDisposable
         (_ports, _limits) = (ports, limits);
         _actors = new NodeActors(ports, limits, self, FireAsync);
         (_parts, _map, _door) = (_actors.Parts, _actors.Map, _actors.Door);
+        _placement = new GoalPlacement(ports.Clock, ports.Randomness, _map);
         _explainer = new Explainer(ports.Clock, _parts.Scheduler, _door);
         Agents = new AgentDoor(_parts, _map, _door, ports.Agents);
     }
@@ -99,11 +101,7 @@ public sealed partial class KernelNode : IAsyncDisposable
         var digest = RequestDigest.Of(request);
         var lookedAt = _ports.Clock.Elapsed;
         if (request.IdempotencyKey is not { } key)
-        {
-            // A node without shards, such as one that has drained, says who has one.
-            var any = _ports.Randomness.NextInt32(ShardId.Count);
-            return await SubmitRelatedAsync(_map.AnyLocal(any) ?? _map.AnyOwned(any) ?? new ShardId(any), caller, request, digest, lookedAt);
-        }
+            return await SubmitRelatedAsync(_placement.Choose(), caller, request, digest, lookedAt);
 
         // The key decides the shard, so that a repeated submission meets its first one. The rows know those that have
         // been evicted from memory.

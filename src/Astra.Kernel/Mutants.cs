@@ -23,6 +23,7 @@ internal static class Mutants
         DispatchBeforeCommit = false,
         FailedCommitAcknowledged = false,
         SequenceRepeats = false,
+        AddedToTakenAppend = false,
 
         // Ownership.
         LeaseByNodeClock = false,
@@ -38,6 +39,7 @@ internal static class Mutants
         PoisonUnnoticed = false,
         PermanentFailureRetried = false,
         DeadLetterDropped = false,
+        ReadyTaskWithdrawn = false,
         DoubleDispatchAfterReconnect = false,
         CompletionFromOldAttempt = false,
         SlotLeaked = false,

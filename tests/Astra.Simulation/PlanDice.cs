@@ -83,6 +83,14 @@ internal sealed class PlanDice(SimulationOptions options)
         };
     }
 
+    /// <summary>A step that has not begun and that nothing waits for.</summary>
+    private static string? Unneeded(GoalSnapshot plan, IRandomness dice)
+    {
+        var needed = plan.Tasks.SelectMany(task => task.After).Select(dependency => dependency.On).ToHashSet();
+        var unneeded = plan.Tasks.Where(task => task.State is TaskState.Pending or TaskState.Ready && !needed.Contains(task.Id)).Select(task => task.Spec.Name).ToList();
+        return unneeded.Count == 0 ? null : dice.Pick(unneeded);
+    }
+
     /// <returns>One to four edits, and whether they make a circle of their own.</returns>
     public (List<GraphEdit> Edits, bool MustFail) DrawEdits(GoalSnapshot plan, IRandomness dice, string prefix)
     {
@@ -104,7 +112,8 @@ internal sealed class PlanDice(SimulationOptions options)
                     edits.Add(new GraphEdit.Rewire(name, DrawAfter(dice, names)));
                     break;
                 case 7:
-                    edits.Add(new GraphEdit.Remove(name));
+                    // Mostly one that nothing waits for: others are not removed.
+                    edits.Add(new GraphEdit.Remove(dice.Chance(0.8) ? Unneeded(plan, dice) ?? name : name));
                     break;
                 case 8:
                     edits.Add(new GraphEdit.Prioritise(name, dice.Between(-10, 10)));

@@ -30,6 +30,11 @@ internal abstract class GroupCommit<TItem>(int weightMax) : Actor
 
     protected virtual int WeightOf(TItem item) => 1;
 
+    /// <summary>The item is in a batch: from now on it is as it is.</summary>
+    protected virtual void Close(TItem item)
+    {
+    }
+
     /// <summary>Commits the batch, calls <see cref="Ended"/>, and then tells whoever waits. Does not throw.</summary>
     protected abstract ValueTask CommitAsync(List<TItem> batch);
 
@@ -79,6 +84,9 @@ internal abstract class GroupCommit<TItem>(int weightMax) : Actor
             batch.Add(item);
             weight += WeightOf(item);
         }
+        // Only now: whoever has more to commit than a closed item took brings another, and that belongs to the next batch.
+        foreach (var item in batch)
+            Close(item);
         return batch;
     }
 }

@@ -81,6 +81,7 @@ internal sealed class ShardActor(ShardId id, NodeParts node) : Actor
         desks.Waits.Look(turn);
         desks.Deadlines.SetTimer(turn);
         desks.Projection.Announce(turn.Self);
+        desks.Work.OfferReadied();
         Advance(desks, turn);
         return default;
     }

@@ -5,16 +5,18 @@ using Astra.Kernel.Tasks;
 namespace Astra.Kernel.Shards;
 
 /// <summary>
-/// A shard's end of the journal: numbers entries, hands them over one append at a time, and holds back every reply and
-/// effect until the entries it rests on are durable.
+/// A shard's end of the journal: numbers entries, hands them over, and holds back every reply and effect until the entries
+/// it rests on are durable.
 /// </summary>
 /// <remarks>Journal first, then reply. If we die between the two the caller retries and gets the same answer; the other
 /// way round it would be told about a result that never existed.</remarks>
 internal sealed class ShardLog(ShardId shard, IClock clock, JournalWriter writer) : IRecorder
 {
     private readonly Queue<Deferred> _deferred = [];
+
+    // In the order of their entries. The last may still be open; what is before it is in the commit that is under way.
+    private readonly List<JournalAppend> _underWay = [];
     private List<JournalEntry> _next = [];
-    private JournalAppend? _underWay;
     private Epoch _epoch;
 
     /// <summary>Called for each entry as it is recorded; answers what it will cause.</summary>
@@ -70,28 +72,36 @@ internal sealed class ShardLog(ShardId shard, IClock clock, JournalWriter writer
             _deferred.Enqueue(new Deferred(LastSeq, null, null, waiting, reply));
     }
 
-    /// <summary>Looks whether the append under way has ended, and sends the next one off.</summary>
+    /// <summary>Looks what has become of the appends under way, and hands over what has been decided since.</summary>
     /// <returns>How many entries have become durable.</returns>
     public int Advance(ActorRef self)
     {
         var committed = 0;
-        if (_underWay is { IsEnded: true } ended)
+        while (_underWay is [{ IsEnded: true } append, ..])
         {
-            _underWay = null;
-            if (ended.Outcome != AppendOutcome.Committed && !Mutants.FailedCommitAcknowledged)
-                throw new ShardLostException(ended.Describe());
-            committed = ended.Append.Entries.Count;
-            CommittedSeq = ended.Append.Entries[^1].Seq;
+            _underWay.RemoveAt(0);
+            if (append.Outcome != AppendOutcome.Committed && !Mutants.FailedCommitAcknowledged)
+                throw new ShardLostException(append.Describe());
+            committed += append.Count;
+            CommittedSeq += append.Count;
             while (_deferred.TryPeek(out var first) && first.Seq <= (Mutants.DispatchBeforeCommit ? LastSeq : CommittedSeq))
                 Run(_deferred.Dequeue());
         }
-        if (_underWay is null && _next.Count > 0)
-        {
-            _underWay = new JournalAppend(new ShardAppend(shard, _epoch, _next), self);
-            _next = [];
-            writer.Enqueue(_underWay);
-        }
+        if (_next.Count > 0)
+            HandOver(self);
         return committed;
+    }
+
+    private void HandOver(ActorRef self)
+    {
+        var last = _underWay is [.., var latest] ? latest : null;
+        if (last?.TryAdd(_next) != true)
+        {
+            var append = new JournalAppend(shard, _epoch, _next, self, last);
+            _underWay.Add(append);
+            writer.Enqueue(append);
+        }
+        _next = [];
     }
 
     /// <summary>The shard is lost: whoever waits is told that nobody knows, and that asking again is harmless.</summary>

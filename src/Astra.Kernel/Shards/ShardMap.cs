@@ -9,7 +9,9 @@ internal sealed class ShardMap
     private readonly long[] _epochs = new long[ShardId.Count];
     private volatile IReadOnlyList<NodeRegistration?> _owners = [];
     private volatile IReadOnlyList<NodeStanding> _nodes = [];
+    private volatile ListedShards _listed = new(0, []);
     private int _localCount;
+    private int _localChangeCount;
     private int _workingNodes = 1;
 
     public int LocalCount => Volatile.Read(ref _localCount);
@@ -20,13 +22,18 @@ internal sealed class ShardMap
 
     public NodeRegistration? Owner(ShardId shard) => _owners is { Count: ShardId.Count } owners ? owners[shard.Value] : null;
 
-    /// <summary>A shard of this node, by any number: where a goal goes that may go anywhere.</summary>
-    public ShardId? AnyLocal(int start)
+    /// <summary>The shards of this node, in order. Put together again after one has come or gone.</summary>
+    public IReadOnlyList<ShardId> LocalShards
     {
-        for (var i = 0; i < ShardId.Count; i++)
-            if (_local[(start + i) % ShardId.Count] is not null)
-                return new ShardId((start + i) % ShardId.Count);
-        return null;
+        get
+        {
+            // The changes are read before the shards: one that comes meanwhile is a change more than this list knows of.
+            var changeCount = Volatile.Read(ref _localChangeCount);
+            var listed = _listed;
+            if (listed.ChangeCount != changeCount)
+                _listed = listed = new ListedShards(changeCount, [.. ShardId.All.Where(shard => Local(shard) is not null)]);
+            return listed.Shards;
+        }
     }
 
     /// <summary>A shard that some node has, by any number.</summary>
@@ -50,6 +57,7 @@ internal sealed class ShardMap
         Volatile.Write(ref _epochs[shard.Value], epoch.Value);
         var before = Interlocked.Exchange(ref _local[shard.Value], actor);
         Interlocked.Add(ref _localCount, (actor is null ? 0 : 1) - (before is null ? 0 : 1));
+        Interlocked.Increment(ref _localChangeCount);
     }
 
     /// <summary>The shard crashed and is given back before it is taken again: nobody may act in the name of its old epoch.</summary>
@@ -63,4 +71,6 @@ internal sealed class ShardMap
         (_owners, _nodes) = (owners, nodes);
         Volatile.Write(ref _workingNodes, Math.Max(1, nodes.Count(standing => standing.IsAlive && !standing.Node.IsDraining)));
     }
+
+    private sealed record ListedShards(int ChangeCount, IReadOnlyList<ShardId> Shards);
 }

@@ -11,6 +11,7 @@ namespace Astra.Kernel.Shards;
 internal sealed class WorkDesk(ShardId shard, ShardGoals goals, ShardLog log, GoalDecisions decisions, DelegationDesk delegations, NodeParts parts)
 {
     private readonly Dictionary<TaskId, (Goal Goal, TaskNode Task)> _running = [];
+    private readonly List<(Goal Goal, TaskNode Task)> _readied = [];
     private readonly EffectDesk _effects = new(decisions, parts.Limits);
     private ActorRef? _self;
     private Epoch _epoch;
@@ -174,9 +175,12 @@ internal sealed class WorkDesk(ShardId shard, ShardGoals goals, ShardLog log, Go
             return EffectOfEnd(goal, task, entry, held);
         }
         if (entry.To == TaskState.Ready || entry.Kind is EventKind.TaskPrioritised or EventKind.TaskReplaced)
-            return EffectOfReadiness(goal, task);
+        {
+            _readied.Add((goal, task));
+            return null;
+        }
         if (entry.From == TaskState.Ready || entry.Kind == EventKind.TaskRemoved)
-            return EffectOfWithdrawal(task.Id);
+            return EffectOfWithdrawal(task, isRemoved: entry.Kind == EventKind.TaskRemoved);
         return null;
     }
 
@@ -199,9 +203,12 @@ internal sealed class WorkDesk(ShardId shard, ShardGoals goals, ShardLog log, Go
         };
     }
 
-    private Action EffectOfReadiness(Goal goal, TaskNode task) => () => Offer(goal, task);
-
-    private Action EffectOfWithdrawal(TaskId task) => () => parts.Scheduler.TrySend(new Withdraw(task));
+    /// <summary>By the time it is durable the task may be ready again, and on offer.</summary>
+    private Action EffectOfWithdrawal(TaskNode task, bool isRemoved) => () =>
+    {
+        if (isRemoved || task.State != TaskState.Ready || Mutants.ReadyTaskWithdrawn)
+            parts.Scheduler.TrySend(new Withdraw(task.Id));
+    };
 
     private void Hold(Goal goal, TaskNode task, TaskLease lease)
     {
@@ -209,6 +216,15 @@ internal sealed class WorkDesk(ShardId shard, ShardGoals goals, ShardLog log, Go
         _running[task.Id] = (goal, task);
         if (_firstEnd is not { } first || lease.Until < first)
             _firstEnd = lease.Until;
+    }
+
+    /// <summary>What has become ready in this turn is on offer before it is durable: its claim is an entry behind its own, and
+    /// only when that is durable is anybody outside the kernel told. It saves a claimed task a whole commit.</summary>
+    public void OfferReadied()
+    {
+        foreach (var (goal, task) in _readied)
+            Offer(goal, task);
+        _readied.Clear();
     }
 
     private void Offer(Goal goal, TaskNode task)

@@ -40,6 +40,70 @@ public sealed class CommitBeforeReplyTests
     }
 
     [Fact]
+    public void What_is_decided_during_a_commit_is_in_the_next_one()
+    {
+        var (one, other) = (_world.Submit("a"), _world.Submit("a"));
+        while (other.Shard == one.Shard)
+            other = _world.Submit("a");
+        Journal.Hold();
+        foreach (var (goal, step) in new[] { (one, "b"), (other, "b"), (one, "c"), (one, "d") })
+            _ = _world.Node.Begin(node => node.EditPlanAsync(_world.Caller, goal, null, [Steps.Add(step)], null));
+        Journal.Asked.Clear();
+        Journal.Release();
+        _world.RunUntilQuiet();
+        Assert.Equal([one.Shard, other.Shard], Assert.Single(Journal.Asked).Select(append => append.Shard).Order());
+        _world.AssertStates(one, "a Ready, b Ready, c Ready, d Ready");
+    }
+
+    [Fact]
+    public void A_step_is_claimed_behind_its_submission_and_handed_out_when_both_are_durable()
+    {
+        var worker = _world.Worker();
+        Journal.Hold();
+        var submission = _world.Node.Begin(node => node.SubmitAsync(_world.Caller, World.Request("a")));
+        _world.Advance(seconds: 1);
+        Assert.Empty(worker.Given);
+        Journal.Asked.Clear();
+        Journal.Release();
+        _world.RunUntilQuiet();
+        Assert.Equal(["a"], worker.Given);
+        Assert.Equal(EventKind.TaskClaimed, Assert.Single(Assert.Single(Assert.Single(Journal.Asked)).Entries).Kind);
+        Assert.True(submission.Answer.IsOk);
+    }
+
+    [Fact]
+    public void Behind_entries_that_were_lost_nothing_more_of_their_shard_is_sent()
+    {
+        var worker = _world.Worker();
+        Journal.Hold();
+        var submission = _world.Node.Begin(node => node.SubmitAsync(_world.Caller, World.Request("a")));
+        Journal.LosesNextReply = true;
+        Journal.Asked.Clear();
+        Journal.Release();
+        _world.RunUntilQuiet();
+        Assert.Equal(RefusalKind.Unavailable, submission.Answer.Refusal!.Kind);
+        Assert.DoesNotContain(Journal.Asked, appends => appends.Count > 0);
+        Assert.Empty(worker.Given);
+        // The submission had taken effect, and its step is claimed once, under the shard's new epoch.
+        _world.Advance(seconds: 1);
+        Assert.Equal(["a"], worker.Given);
+        Assert.Equal(1, worker["a"].Attempt);
+        Assert.Single(_world.Node.Notices, notice => notice is KernelNotice.ShardLost);
+    }
+
+    [Fact]
+    public void A_step_that_is_ready_again_before_it_is_durable_that_it_was_not_is_handed_out()
+    {
+        var goal = _world.Submit("a after b", "b after c", "c");
+        Journal.Hold();
+        foreach (var edit in new[] { Steps.Rewire("a"), Steps.Rewire("a after c"), Steps.Rewire("a") })
+            _ = _world.Node.Begin(node => node.EditPlanAsync(_world.Caller, goal, null, [edit], null));
+        Journal.Release();
+        _world.RunUntilQuiet();
+        Assert.Equal(["a", "c"], _world.Worker().Given.Order());
+    }
+
+    [Fact]
     public void A_worker_is_handed_what_a_task_waited_for_as_it_was_when_it_was_claimed()
     {
         var first = _world.Worker();

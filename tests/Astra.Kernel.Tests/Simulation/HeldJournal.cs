@@ -21,6 +21,9 @@ internal sealed class HeldJournal(IJournal journal) : IJournal
 
     public int HeldCount => _held.Count;
 
+    /// <summary>What the log was asked to commit, transaction by transaction.</summary>
+    public List<IReadOnlyList<ShardAppend>> Asked { get; } = [];
+
     public void Hold() => IsHeld = true;
 
     /// <summary>Lets everything that waits commit.</summary>
@@ -35,6 +38,7 @@ internal sealed class HeldJournal(IJournal journal) : IJournal
     {
         if (IsDown)
             throw new JournalUnavailableException("The database is down.");
+        Asked.Add(appends);
         if (!IsHeld)
             return CommitAsync(appends);
         var committed = new TaskCompletionSource<IReadOnlyList<AppendOutcome>>();

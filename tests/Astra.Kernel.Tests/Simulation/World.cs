@@ -19,16 +19,16 @@ internal sealed class World
 
     public static readonly TimeSpan ShardLease = TimeSpan.FromSeconds(9);
 
-    private World(int nodes, KernelLimits limits)
+    private World(int nodes, KernelLimits limits, int shards)
     {
         Limits = limits;
-        Store = new InMemoryStore(Virtual.Clock, ShardLease, Shards);
+        Store = new InMemoryStore(Virtual.Clock, ShardLease, FewShards.Of(shards));
         Nodes = [.. Enumerable.Range(1, nodes).Select(number => new TestNode(this, $"node-{number}"))];
     }
 
-    public static World With(int nodes = 1, KernelLimits? limits = null)
+    public static World With(int nodes = 1, KernelLimits? limits = null, int shards = ShardCount)
     {
-        var world = new World(nodes, limits ?? new KernelLimits());
+        var world = new World(nodes, limits ?? new KernelLimits(), shards);
         foreach (var node in world.Nodes)
             node.Start();
         // A node that was alone gives up what is too much with its next renewals.
