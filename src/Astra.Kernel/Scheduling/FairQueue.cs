@@ -60,7 +60,6 @@ internal sealed class FairQueue
         var line = agent.Line(task.Class);
         var waiting = new Waiting(task, tenant, agent, line);
         _waiting[task.Task] = waiting;
-        line.WaitingCount++;
         line.Order.Enqueue(waiting, ((Mutants.PriorityInversion ? now + PointOfPriority * task.Priority : now - PointOfPriority * task.Priority).Ticks, _arrivals++));
         tenant.WaitingCount++;
         agent.WaitingCount++;
@@ -70,6 +69,8 @@ internal sealed class FairQueue
     {
         if (!_waiting.Remove(task, out var waiting))
             return false;
+        waiting.HasLeft = true;
+        waiting.Line.Order.Leave();
         Leave(waiting);
         return true;
     }
@@ -121,8 +122,8 @@ internal sealed class FairQueue
         from tenant in _order.Waiting
         from agent in tenant.Order.Waiting
         from line in agent.Lines
-        where line.WaitingCount > 0
-        select (tenant.Id, line.Executor, line.WaitingCount);
+        where line.Order.Count > 0
+        select (tenant.Id, line.Executor, line.Order.Count);
 
     private static TaskLine? Best(AgentShare agent, Func<ReadyTask, bool> mayRun)
     {
@@ -130,17 +131,8 @@ internal sealed class FairQueue
         (long, long) bestKey = default;
         foreach (var line in agent.Lines)
         {
-            while (line.Order.TryPeek(out var head, out var key))
-            {
-                if (head.HasLeft)
-                {
-                    line.Order.Dequeue();
-                    continue;
-                }
-                if ((best is null || key.CompareTo(bestKey) < 0) && mayRun(head.Task))
-                    (best, bestKey) = (line, key);
-                break;
-            }
+            if (line.Order.TryPeek(out var head, out var key) && (best is null || key.CompareTo(bestKey) < 0) && mayRun(head.Task))
+                (best, bestKey) = (line, key);
         }
         return best;
     }
@@ -167,8 +159,7 @@ internal sealed class FairQueue
 
     private void Leave(Waiting waiting)
     {
-        waiting.HasLeft = true;
-        waiting.Line.WaitingCount--;
+        _waiting.GiveBackRoom(Room.KeptByNode);
         if (--waiting.Agent.WaitingCount == 0)
             waiting.Tenant.Order.Leave(waiting.Agent);
         if (--waiting.Tenant.WaitingCount == 0)
@@ -219,7 +210,7 @@ internal sealed class FairQueue
             if (_lines.TryGetValue(of, out var line))
                 return line;
             // Lines that have run empty go when another comes.
-            foreach (var (empty, _) in _lines.Where(one => one.Value.WaitingCount == 0).ToList())
+            foreach (var (empty, _) in _lines.Where(one => one.Value.Order.Count == 0).ToList())
                 _lines.Remove(empty);
             return _lines[of] = new TaskLine(of.Executor);
         }
@@ -228,9 +219,6 @@ internal sealed class FairQueue
     private sealed class TaskLine(string executor)
     {
         public string Executor => executor;
-        public PriorityQueue<Waiting, (long, long)> Order { get; } = new();
-
-        /// <summary>Those in the order that have not left.</summary>
-        public int WaitingCount { get; set; }
+        public WaitingLine<Waiting, (long, long)> Order { get; } = new(static waiting => waiting.HasLeft);
     }
 }

@@ -26,8 +26,7 @@ internal sealed partial class Scheduler(IClock clock, KernelLimits limits, Shard
     private static readonly object TokenTick = new();
 
     private readonly FairQueue _queue = new();
-    private readonly PriorityQueue<ReadyTask, DateTimeOffset> _later = new();
-    private readonly Dictionary<TaskId, ReadyTask> _laterById = [];
+    private readonly LaterTasks _later = new();
     private readonly Dictionary<ShardId, HashSet<TaskId>> _byShard = [];
     private readonly WorkerPool _workers = new();
     private readonly LimitBook _book = new(clock, limits, nodeCount);
@@ -134,7 +133,7 @@ internal sealed partial class Scheduler(IClock clock, KernelLimits limits, Shard
                 turn.Reply(Why.Summarise());
                 return default;
             case TakeCensus:
-                turn.Reply(SchedulerCensus.Of(Why.Summarise(), _queue, _workers, _byShard, _laterById.Values));
+                turn.Reply(SchedulerCensus.Of(Why.Summarise(), _queue, _workers, _byShard, _later.All));
                 return default;
             case var tick when ReferenceEquals(tick, DueTick):
                 if (!Mutants.TimerLost)
@@ -152,11 +151,11 @@ internal sealed partial class Scheduler(IClock clock, KernelLimits limits, Shard
                 break;
         }
         Fill(turn);
-        load.Ready = _queue.Count + _laterById.Count;
+        load.Ready = _queue.Count + _later.Count;
         return default;
     }
 
-    private SchedulerWhy Why => new(clock, _queue, _workers, _book, _laterById, _longest, load.IsDraining);
+    private SchedulerWhy Why => new(clock, _queue, _workers, _book, _later, _longest, load.IsDraining);
 
     private void Offer(ReadyTask ready, ActorTurn turn)
     {
@@ -170,8 +169,7 @@ internal sealed partial class Scheduler(IClock clock, KernelLimits limits, Shard
 
         if (DueOf(ready) is { } due && due > clock.UtcNow)
         {
-            _later.Enqueue(ready, due);
-            _laterById[ready.Task] = ready;
+            _later.Add(ready, due);
             WatchDue(turn);
         }
         else
@@ -191,8 +189,7 @@ internal sealed partial class Scheduler(IClock clock, KernelLimits limits, Shard
     private void PlaceAnew(ActorTurn turn)
     {
         _dueTimer = null;
-        _later.Clear();
-        foreach (var ready in _laterById.Values.OrderBy(ready => ready.Task.Value).ToList())
+        foreach (var ready in _later.TakeAll())
             Offer(ready, turn);
         WatchDue(turn);
     }
@@ -200,7 +197,7 @@ internal sealed partial class Scheduler(IClock clock, KernelLimits limits, Shard
     private void Drop(TaskId task)
     {
         _queue.Remove(task);
-        _laterById.Remove(task);
+        _later.Remove(task);
         var shard = task.Shard;
         // The next task of the shard finds its set again, unless that has grown.
         if (_byShard.TryGetValue(shard, out var tasks) && tasks.Remove(task) && tasks.Count == 0 && tasks.Capacity > KeptSetMax)
@@ -209,7 +206,7 @@ internal sealed partial class Scheduler(IClock clock, KernelLimits limits, Shard
 
     private void WatchDue(ActorTurn turn)
     {
-        if (!_later.TryPeek(out _, out var due) || (_dueTimer is { } set && set <= due))
+        if (_later.NextDue is not { } due || (_dueTimer is { } set && set <= due))
             return;
         _dueTimer = due;
         var delay = due - clock.UtcNow;
@@ -218,12 +215,8 @@ internal sealed partial class Scheduler(IClock clock, KernelLimits limits, Shard
 
     private void TakeDue(ActorTurn turn)
     {
-        while (_later.TryPeek(out var ready, out var due) && due <= clock.UtcNow)
-        {
-            _later.Dequeue();
-            if (_laterById.TryGetValue(ready.Task, out var latest) && ReferenceEquals(latest, ready) && _laterById.Remove(ready.Task))
-                Queue(ready);
-        }
+        while (_later.TryTakeDue(clock.UtcNow, out var ready))
+            Queue(ready);
         WatchDue(turn);
     }
 
@@ -314,7 +307,7 @@ internal sealed partial class Scheduler(IClock clock, KernelLimits limits, Shard
             Offer(ready with { DueAt = clock.UtcNow + RefusedClaimDelay, RetryDelayMax = RefusedClaimDelay }, turn);
     }
 
-    private bool IsOnOffer(TaskId task) => _queue.Contains(task) || _laterById.ContainsKey(task);
+    private bool IsOnOffer(TaskId task) => _queue.Contains(task) || _later.Find(task) is not null;
 
     private void Forget(ForgetShard forget, ActorTurn turn)
     {

@@ -6,7 +6,7 @@ namespace Astra.Kernel.Scheduling;
 
 /// <summary>The scheduler's part of every "why": it looks, and changes nothing.</summary>
 internal readonly struct SchedulerWhy(
-    IClock clock, FairQueue queue, WorkerPool workers, LimitBook book, IReadOnlyDictionary<TaskId, ReadyTask> later, Longest longest, bool isDraining)
+    IClock clock, FairQueue queue, WorkerPool workers, LimitBook book, LaterTasks later, Longest longest, bool isDraining)
 {
     public WaitReason Of(ExplainReady explain)
     {
@@ -15,7 +15,7 @@ internal readonly struct SchedulerWhy(
             evidence["requires"] = requires;
         if (explain.Class.Queue is { } queueName)
             evidence["queue"] = queueName;
-        if (later.TryGetValue(explain.Task, out var waiting))
+        if (later.Find(explain.Task) is { } waiting)
             return OfDue(waiting, evidence);
         if (isDraining)
             return new WaitReason("This node drains and hands nothing out; end that with `astra drain --off`, or wait until another node has the shard.", evidence);

@@ -12,7 +12,7 @@ internal sealed class DeadlineDesk(ShardGoals goals, GoalDecisions decisions, IC
     private static readonly TimeSpan DelayMax = TimeSpan.FromDays(1);
 
     // Below this many it is not worth looking which of them have ended.
-    private const int SweepMin = 1_024;
+    private const int SweepMin = 64;
 
     private readonly PriorityQueue<TaskId, (DateTimeOffset, Guid)> _watched = new();
     private readonly List<TaskNode> _touched = [];
@@ -64,6 +64,14 @@ internal sealed class DeadlineDesk(ShardGoals goals, GoalDecisions decisions, IC
         _timer?.Timer.Dispose();
         var delay = key.Item1 - clock.UtcNow;
         _timer = (key.Item1, turn.Schedule(delay > TimeSpan.Zero ? delay < DelayMax ? delay : DelayMax : TimeSpan.Zero, DeadlinesDue.Instance));
+    }
+
+    public void GiveBackRoom()
+    {
+        if (_watched.Count > Math.Max(SweepMin, 2 * goals.TaskCount))
+            Sweep();
+        _watched.GiveBackRoom();
+        _touched.GiveBackRoom();
     }
 
     // Nobody gives up an effect that nobody knows about. When a person has found out, the task is looked at again.

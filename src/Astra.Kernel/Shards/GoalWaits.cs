@@ -113,6 +113,13 @@ internal sealed class GoalWaits(ShardId shard, ShardGoals goals, GoalCascades ca
         }
     }
 
+    public void GiveBackRoom()
+    {
+        _waiting.GiveBackRoom();
+        _watchers.GiveBackRoom();
+        _unseen.GiveBackRoom();
+    }
+
     private void Ask(IEnumerable<(TenantId Tenant, GoalId Goal)> about, ActorTurn turn) =>
         parts.GoalWatch.TrySend(new LookAtGoals(shard, turn.Self, [.. about.OrderBy(asked => asked.Goal.Value)]));
 

@@ -10,6 +10,7 @@ internal sealed class ProjectionDesk(ShardId shard, ShardGoals goals, ShardLog l
 {
     private Epoch _epoch;
     private bool _isAnnounced;
+    private bool _isForgettingPlanned;
     private long _imagedSeq;
     private long _projectedSeq;
 
@@ -64,11 +65,28 @@ internal sealed class ProjectionDesk(ShardId shard, ShardGoals goals, ShardLog l
         log.Defer(() => parts.Projector.TrySend(new ShardImage(image, self)));
     }
 
-    public void OnProjected(Projected projected)
+    public void OnProjected(Projected projected, ActorTurn turn)
     {
         parts.Load.AddBacklog((int)(_projectedSeq - projected.Watermark));
         _projectedSeq = projected.Watermark;
         quarantine.OnProjected(projected);
         goals.Evict(projected.Watermark, parts.Clock.Elapsed);
+        PlanToForget(turn);
+    }
+
+    /// <summary>What has left is not remembered for longer because nothing follows it out.</summary>
+    public void Forget(ActorTurn turn)
+    {
+        _isForgettingPlanned = false;
+        goals.ForgetEvicted(parts.Clock.Elapsed);
+        PlanToForget(turn);
+    }
+
+    private void PlanToForget(ActorTurn turn)
+    {
+        if (_isForgettingPlanned || !goals.RemembersEvicted)
+            return;
+        _isForgettingPlanned = true;
+        turn.Schedule(ShardGoals.EvictedMemory, EvictedDue.Instance);
     }
 }

@@ -131,7 +131,12 @@ internal sealed class ShardActor(ShardId id, NodeParts node) : Actor
                 desks.Projection.Send(take, turn.Self);
                 break;
             case Projected projected:
-                desks.Projection.OnProjected(projected);
+                desks.Projection.OnProjected(projected, turn);
+                desks.GiveBackRoom();
+                break;
+            case EvictedDue:
+                desks.Projection.Forget(turn);
+                desks.GiveBackRoom();
                 break;
             case HandOverShard:
                 // What was promised before this line is kept; the next owner reads it from the log.

@@ -92,6 +92,16 @@ internal sealed class ShardDesks
         Projection.Close(epoch);
     }
 
+    /// <summary>Goals have left: what was needed for more than are here now is not kept.</summary>
+    public void GiveBackRoom()
+    {
+        Goals.GiveBackRoom();
+        Log.GiveBackRoom();
+        Work.GiveBackRoom();
+        Waits.GiveBackRoom();
+        Deadlines.GiveBackRoom();
+    }
+
     private void Replay(JournalEntry entry, ShardSnapshot snapshot)
     {
         if (Quarantine.IsGivenUp(entry))

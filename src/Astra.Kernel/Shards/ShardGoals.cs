@@ -11,7 +11,7 @@ internal sealed class ShardGoals
 {
     // Someone who repeats a submission may have looked into the rows just before its goal was projected, and may look
     // in here just after it was evicted. For this long we still remember what was where.
-    private static readonly TimeSpan EvictedMemory = TimeSpan.FromMinutes(1);
+    public static readonly TimeSpan EvictedMemory = TimeSpan.FromMinutes(1);
 
     private readonly Dictionary<(TenantId, GoalId), Goal> _goals = [];
     private readonly Dictionary<TaskId, Goal> _byTask = [];
@@ -20,7 +20,11 @@ internal sealed class ShardGoals
     private readonly Queue<(TimeSpan At, GoalRow Row)> _evicted = [];
     private TimeSpan _remembersSince;
 
+    public bool RemembersEvicted => _evicted.Count > 0;
+
     public IEnumerable<Goal> All => _goals.Values;
+
+    public int TaskCount => _byTask.Count;
 
     public Goal? Find(TenantId tenant, GoalId goal) => _goals.GetValueOrDefault((tenant, goal));
 
@@ -82,12 +86,7 @@ internal sealed class ShardGoals
     /// <summary>Forgets finished goals that the rows show in full; from now on they are read from there.</summary>
     public void Evict(long watermark, TimeSpan now)
     {
-        while (_evicted.TryPeek(out var oldest) && now - oldest.At > EvictedMemory)
-        {
-            _evicted.Dequeue();
-            _remembersSince = oldest.At;
-        }
-
+        ForgetEvicted(now);
         for (var i = _ended.Count - 1; i >= 0; i--)
         {
             var goal = _ended[i];
@@ -102,5 +101,23 @@ internal sealed class ShardGoals
                 _byKey.Remove((goal.Tenant, key));
             _evicted.Enqueue((now, goal.ToRow()));
         }
+    }
+
+    public void ForgetEvicted(TimeSpan now)
+    {
+        while (_evicted.TryPeek(out var oldest) && now - oldest.At > EvictedMemory)
+        {
+            _evicted.Dequeue();
+            _remembersSince = oldest.At;
+        }
+    }
+
+    public void GiveBackRoom()
+    {
+        _goals.GiveBackRoom();
+        _byTask.GiveBackRoom();
+        _byKey.GiveBackRoom();
+        _ended.GiveBackRoom();
+        _evicted.GiveBackRoom();
     }
 }

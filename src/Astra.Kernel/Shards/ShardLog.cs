@@ -92,6 +92,8 @@ internal sealed class ShardLog(ShardId shard, IClock clock, JournalWriter writer
         return committed;
     }
 
+    public void GiveBackRoom() => _deferred.GiveBackRoom();
+
     private void HandOver(ActorRef self)
     {
         var last = _underWay is [.., var latest] ? latest : null;

@@ -126,6 +126,11 @@ internal sealed record LeasesDue
     public static readonly LeasesDue Instance = new();
 }
 
+internal sealed record EvictedDue
+{
+    public static readonly EvictedDue Instance = new();
+}
+
 internal sealed record DeadlinesDue
 {
     public static readonly DeadlinesDue Instance = new();

@@ -227,6 +227,12 @@ internal sealed class WorkDesk(ShardId shard, ShardGoals goals, ShardLog log, Go
         _readied.Clear();
     }
 
+    public void GiveBackRoom()
+    {
+        _running.GiveBackRoom();
+        _readied.GiveBackRoom();
+    }
+
     private void Offer(Goal goal, TaskNode task)
     {
         // The effect of an entry runs later than it was decided, and the task may have moved on.
