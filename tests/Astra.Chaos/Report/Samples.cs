@@ -39,6 +39,8 @@ internal sealed class Samples(World world) : IAsyncDisposable
                 {
                     if (server.ResidentBytes is { } bytes)
                         Add($"{server.Name}, resident MB", bytes / 1e6);
+                    if (await world.ReadMetricAsync(server, "dotnet_gc_last_collection_heap_size_bytes", cancellationToken) is { } heap)
+                        Add($"{server.Name}, heap MB", heap / 1e6);
                     if (await world.ReadMetricAsync(server, "astra_projection_backlog_entries", cancellationToken) is { } backlog)
                         Add($"{server.Name}, backlog of rows", backlog);
                 }
@@ -67,11 +69,13 @@ internal sealed record SeriesSummary(string Name, double Start, double Third, do
     // Half as much again as in the middle of the run would be twice as much in another hour. Below the floor it is noise.
     private const double GrowthMax = 1.5;
     private const double MemoryGrowthMax = 1.25;
+    private const double MemoryFloor = 50;
 
     public static SeriesSummary Of(string name, List<double> values)
     {
         var (start, third, twoThirds, end) = (MedianAt(values, 0.05), MedianAt(values, 0.33), MedianAt(values, 0.67), MedianAt(values, 0.95));
-        var (growth, floor) = name.Contains("resident", StringComparison.Ordinal) ? (MemoryGrowthMax, 50d) : (GrowthMax, 5_000d);
+        var isMemory = name.EndsWith("resident MB", StringComparison.Ordinal) || name.EndsWith("heap MB", StringComparison.Ordinal);
+        var (growth, floor) = isMemory ? (MemoryGrowthMax, MemoryFloor) : (GrowthMax, 5_000d);
         var verdict = name.StartsWith("log", StringComparison.Ordinal) ? "grows: it is the history, kept for as long as --keep-history says"
             : end > floor && end > third * growth && end > twoThirds ? "grows"
             : "flat";
