@@ -51,7 +51,7 @@ public sealed partial class KernelNode
     }
 
     private NodeSummary Summarise(SchedulerSummary scheduler) => new(
-        _parts.Self, _map.LocalCount, _parts.Load.ActiveCount, scheduler.ReadyCount, scheduler.RunningCount, _parts.Load.Backlog, scheduler.Workers, _map.Nodes)
+        _parts.Self, _map.LocalShards.Count, _parts.Load.ActiveCount, scheduler.ReadyCount, scheduler.RunningCount, _parts.Load.Backlog, scheduler.Workers, _map.Nodes)
     {
         GraphVisits = _parts.Load.GraphVisits,
         TenantsWaiting = scheduler.TenantsWaiting, LongestTask = scheduler.LongestTask, WaitAtMost = scheduler.WaitAtMost, IsDraining = scheduler.IsDraining,

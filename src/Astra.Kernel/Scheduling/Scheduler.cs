@@ -35,8 +35,7 @@ internal sealed partial class Scheduler(IClock clock, KernelLimits limits, Shard
     // The worker left before the shard had answered: a refusal puts the task back in line all the same.
     private readonly Dictionary<ClaimTask, ReadyTask> _unanswered = [];
 
-    private readonly Dictionary<string, Longest> _longestOf = new(StringComparer.Ordinal);
-    private readonly Longest _longest = new();
+    private readonly RunTimes _runTimes = new();
     // Made once, and not for every look into the queue.
     private Func<ReadyTask, bool>? _mayRun;
     private Func<ReadyTask, TimeSpan>? _chargeOf;
@@ -155,7 +154,7 @@ internal sealed partial class Scheduler(IClock clock, KernelLimits limits, Shard
         return default;
     }
 
-    private SchedulerWhy Why => new(clock, _queue, _workers, _book, _later, _longest, load.IsDraining);
+    private SchedulerWhy Why => new(clock, _queue, _workers, _book, _later, _runTimes, load.IsDraining);
 
     private void Offer(ReadyTask ready, ActorTurn turn)
     {
@@ -224,7 +223,7 @@ internal sealed partial class Scheduler(IClock clock, KernelLimits limits, Shard
     {
         var now = clock.Elapsed;
         var (mayRun, chargeOf) = (_mayRun ??= MayRun, _chargeOf ??= ChargeOf);
-        while (_hasControls && !load.IsDraining && _workers.HasFreeSlot && _queue.Count > 0 && _queue.Take(mayRun, chargeOf, _longest.At(now)) is { } ready)
+        while (_hasControls && !load.IsDraining && _workers.HasFreeSlot && _queue.Count > 0 && _queue.Take(mayRun, chargeOf, _runTimes.LongestOfAll(now)) is { } ready)
         {
             Drop(ready.Task);
             var charge = ChargeOf(ready);
@@ -253,8 +252,7 @@ internal sealed partial class Scheduler(IClock clock, KernelLimits limits, Shard
 
     // As much as it may use, so that nobody is served again on the strength of what has not been counted yet; what it
     // did not use is given back when it ends. WaitBound rests on this.
-    private TimeSpan ChargeOf(ReadyTask ready) =>
-        _longestOf.TryGetValue(ready.Class.Executor, out var longest) && longest.At(clock.Elapsed) is var charge && charge > TimeSpan.Zero ? charge : FirstCharge;
+    private TimeSpan ChargeOf(ReadyTask ready) => _runTimes.LongestOf(ready.Class.Executor, clock.Elapsed) is var charge && charge > TimeSpan.Zero ? charge : FirstCharge;
 
     /// <summary>Whoever a rate has refused is looked at again when there is something to have.</summary>
     private void WatchTokens(ActorTurn turn)
@@ -280,10 +278,7 @@ internal sealed partial class Scheduler(IClock clock, KernelLimits limits, Shard
             return;
         var used = clock.Elapsed - taken.Since;
         End(taken, used);
-        if (!_longestOf.TryGetValue(taken.Ready.Class.Executor, out var longest))
-            _longestOf[taken.Ready.Class.Executor] = longest = new Longest();
-        longest.Add(used, clock.Elapsed);
-        _longest.Add(used, clock.Elapsed);
+        _runTimes.Add(taken.Ready.Class.Executor, used, clock.Elapsed);
         metrics.Ran(used);
     }
 

@@ -6,7 +6,7 @@ namespace Astra.Kernel.Scheduling;
 
 /// <summary>The scheduler's part of every "why": it looks, and changes nothing.</summary>
 internal readonly struct SchedulerWhy(
-    IClock clock, FairQueue queue, WorkerPool workers, LimitBook book, LaterTasks later, Longest longest, bool isDraining)
+    IClock clock, FairQueue queue, WorkerPool workers, LimitBook book, LaterTasks later, RunTimes runTimes, bool isDraining)
 {
     public WaitReason Of(ExplainReady explain)
     {
@@ -96,7 +96,7 @@ internal readonly struct SchedulerWhy(
             queue.Count + later.Count, workers.TakenCount, summary, queue.TenantsWaiting, LongestTask, slots == 0 ? null : WaitBound.Of(slots, queue.TenantsWaiting, LongestTask), isDraining);
     }
 
-    private TimeSpan LongestTask => longest.At(clock.Elapsed) is var seen && workers.LongestSince(clock.Elapsed) is var running && running > seen ? running : seen;
+    private TimeSpan LongestTask => runTimes.LongestOfAll(clock.Elapsed) is var seen && workers.LongestSince(clock.Elapsed) is var running && running > seen ? running : seen;
 
     private void AddBound(int slots, Dictionary<string, string> evidence)
     {

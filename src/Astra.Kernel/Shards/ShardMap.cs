@@ -10,11 +10,8 @@ internal sealed class ShardMap
     private volatile IReadOnlyList<NodeRegistration?> _owners = [];
     private volatile IReadOnlyList<NodeStanding> _nodes = [];
     private volatile ListedShards _listed = new(0, []);
-    private int _localCount;
     private int _localChangeCount;
     private int _workingNodes = 1;
-
-    public int LocalCount => Volatile.Read(ref _localCount);
 
     public IReadOnlyList<NodeStanding> Nodes => _nodes;
 
@@ -55,8 +52,7 @@ internal sealed class ShardMap
     public void SetLocal(ShardId shard, ActorRef? actor, Epoch epoch = default)
     {
         Volatile.Write(ref _epochs[shard.Value], epoch.Value);
-        var before = Interlocked.Exchange(ref _local[shard.Value], actor);
-        Interlocked.Add(ref _localCount, (actor is null ? 0 : 1) - (before is null ? 0 : 1));
+        Volatile.Write(ref _local[shard.Value], actor);
         Interlocked.Increment(ref _localChangeCount);
     }
 

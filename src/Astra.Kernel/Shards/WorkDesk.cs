@@ -150,7 +150,8 @@ internal sealed class WorkDesk(ShardId shard, ShardGoals goals, ShardLog log, Go
         _watch = (first, turn.Schedule(delay > TimeSpan.Zero ? delay : TimeSpan.Zero, LeasesDue.Instance));
     }
 
-    /// <summary>What a move causes once it is durable: a second small table, keyed by where the task comes from and goes to.</summary>
+    /// <summary>What a move causes once it is durable: a second small table, keyed by where the task comes from and goes to. What
+    /// it makes ready does not wait for that, see <see cref="OfferReadied"/>.</summary>
     public Action? EffectOf(Goal goal, TaskNode task, JournalEntry entry)
     {
         var effect = EffectOfMove(goal, task, entry);

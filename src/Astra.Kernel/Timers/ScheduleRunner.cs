@@ -35,7 +35,7 @@ internal sealed class ScheduleRunner(
             turn.Schedule(Period, Tick);
         else if (message is CalendarJumped)
             _hasLookedBack = false;
-        if (map.LocalCount == 0)
+        if (map.LocalShards.Count == 0)
             return;
         try
         {

@@ -7,7 +7,8 @@ namespace Astra.Sdk;
 /// `accepted`, written and read field by field. The bytes are those of <see cref="AstraJson.Options"/>; whatever is not
 /// exactly in their form, other fields or another order, is the serializer's to read.
 /// </summary>
-/// <remarks>With the serializer they were an eighth of both ends together, in a profile of tasks that do nothing.</remarks>
+/// <remarks>With the serializer they were an eighth of both ends together, in a profile of tasks that do nothing, and the
+/// machine spends a tenth more on such tasks.</remarks>
 internal static class FrequentFrames
 {
     private static readonly JsonEncodedText Type = JsonEncodedText.Encode("type");

@@ -57,6 +57,21 @@ public sealed class KeptRoomTests
         AssertNoMoreThan(before);
     }
 
+    [Fact]
+    public void Executors_that_nobody_uses_any_more_are_forgotten()
+    {
+        var before = RoomWhenQuiet();
+        for (var i = 0; i < 8_000; i++)
+        {
+            var executor = $"agent:once-{i}";
+            var worker = _world.Worker(slots: 1, executors: executor).CompleteAll();
+            _world.Submit("a", spec => spec with { Executor = executor });
+            worker.Disconnect();
+        }
+        // A thousand names may stay, in a table that has room for twice as many.
+        AssertNoMoreThan(before + 2_000);
+    }
+
     private void AssertNoMoreThan(long before) => Assert.InRange(RoomWhenQuiet() - before, long.MinValue, SlackMax);
 
     private long RoomWhenQuiet()
