@@ -13,9 +13,6 @@ public sealed class AuditRunTests : IAsyncDisposable
     // The machine's own Python packages, which no variable hides from an audit, come on top.
     private const int PackageCount = 16;
 
-    // Enough that an audit which is to be interrupted is still at it when a loaded machine gets to that.
-    private const int LongPackageCount = 80;
-
     private readonly AstraMachine _machine = new();
     private readonly PlantedPackages _planted = new();
 
@@ -48,7 +45,7 @@ public sealed class AuditRunTests : IAsyncDisposable
     [Fact]
     public async Task Control_C_cancels_an_audit_and_leaves_nothing_running()
     {
-        PlantTree(LongPackageCount);
+        PlantTree();
         var run = _machine.Astra("run", "audit", _planted.Tree);
         var (goal, _) = await InspectedAsync(run, count: 1);
         run.Interrupt();
@@ -83,9 +80,9 @@ public sealed class AuditRunTests : IAsyncDisposable
         return (goal, completed);
     }
 
-    private void PlantTree(int packageCount = PackageCount)
+    private void PlantTree()
     {
-        var entries = PackageNames(packageCount).Select(name =>
+        var entries = PackageNames().Select(name =>
         {
             var (id, version) = name.Split(' ') is [var i, var v] ? (i, v) : default;
             var hash = _planted.PlantNuGet(id, version, ($"content/{id}.txt", Encoding.UTF8.GetBytes(id)));
@@ -94,7 +91,7 @@ public sealed class AuditRunTests : IAsyncDisposable
         _planted.Write("tree/packages.lock.json", $"{{ \"version\": 1, \"dependencies\": {{ \"net10.0\": {{ {string.Join(',', entries)} }} }} }}");
     }
 
-    private static IEnumerable<string> PackageNames(int count = PackageCount) => Enumerable.Range(1, count).Select(number => $"planted.p{number:00} 1.0.{number}");
+    private static IEnumerable<string> PackageNames() => Enumerable.Range(1, PackageCount).Select(number => $"planted.p{number:00} 1.0.{number}");
 
     private static IReadOnlyList<string> ReportedPackages(AstraProcess run)
     {
