@@ -241,7 +241,6 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
             {
                 await TryAsync("the log's segments", segments.LookAsync);
                 await TryAsync("recordings of goals", recordings.LookAsync);
-                ManagedHeap.CollectWhenGrown();
                 NativeHeap.GiveBack();
             }
         }
