@@ -25,15 +25,15 @@ internal static class Room
             kept.TrimExcess(2 * kept.Count);
     }
 
-    public static void GiveBackRoom<T>(this List<T> kept, int keptMax = KeptByShard)
+    public static void GiveBackRoom<T>(this List<T> kept)
     {
-        if (IsMostlyEmpty(kept.Count, kept.Capacity, keptMax))
+        if (IsMostlyEmpty(kept.Count, kept.Capacity, KeptByShard))
             kept.Capacity = 2 * kept.Count;
     }
 
-    public static void GiveBackRoom<T>(this Queue<T> kept, int keptMax = KeptByShard)
+    public static void GiveBackRoom<T>(this Queue<T> kept)
     {
-        if (IsMostlyEmpty(kept.Count, kept.Capacity, keptMax))
+        if (IsMostlyEmpty(kept.Count, kept.Capacity, KeptByShard))
             kept.TrimExcess(2 * kept.Count);
     }
 

@@ -33,7 +33,7 @@ internal sealed class NodeGauges : IDisposable
         Gauge("astra.mailbox.depth.max", "Messages in the fullest mailbox.", sample => sample.Actors.MailboxDepthMax, "{messages}");
         Meter.CreateObservableCounter("astra.actor.dead.letters", () => Read(sample => sample.ActorDeadLetters), description: "Messages that no actor took.");
         Meter.CreateObservableGauge("process.resident.memory", () => Environment.WorkingSet, "By", "Memory of the process.");
-        Meter.CreateObservableGauge("dotnet.gc.last.collection.heap.size", () => GC.GetGCMemoryInfo(GCKind.Any).HeapSizeBytes, "By", "What the last collection has left in the heap of the runtime.");
+        Meter.CreateObservableGauge("dotnet.gc.last_collection.heap.size", () => GC.GetGCMemoryInfo(GCKind.Any).HeapSizeBytes, "By", "What the last collection has left in the heap of the runtime.");
         Meter.CreateObservableGauge("process.start.time", () => startedAt.ToUnixTimeMilliseconds() / 1000.0, "s", "When it started.");
     }
 

@@ -36,6 +36,7 @@ internal sealed partial class Scheduler(IClock clock, KernelLimits limits, Shard
     private readonly Dictionary<ClaimTask, ReadyTask> _unanswered = [];
 
     private readonly RunTimes _runTimes = new();
+
     // Made once, and not for every look into the queue.
     private Func<ReadyTask, bool>? _mayRun;
     private Func<ReadyTask, TimeSpan>? _chargeOf;

@@ -20,11 +20,11 @@ internal sealed class ShardGoals
     private readonly Queue<(TimeSpan At, GoalRow Row)> _evicted = [];
     private TimeSpan _remembersSince;
 
-    public bool RemembersEvicted => _evicted.Count > 0;
-
     public IEnumerable<Goal> All => _goals.Values;
 
     public int TaskCount => _byTask.Count;
+
+    public bool RemembersEvicted => _evicted.Count > 0;
 
     public Goal? Find(TenantId tenant, GoalId goal) => _goals.GetValueOrDefault((tenant, goal));
 
