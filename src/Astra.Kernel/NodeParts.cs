@@ -99,7 +99,9 @@ internal sealed class NodeLoad(IClock clock)
     public void RemoveActive(TenantId tenant)
     {
         Interlocked.Decrement(ref _activeCount);
-        _activeGoals.AddOrUpdate(tenant, 0, (_, count) => count - 1);
+        // A tenant without goals is forgotten, unless it has one again by now.
+        if (_activeGoals.AddOrUpdate(tenant, 0, (_, count) => count - 1) == 0)
+            _activeGoals.TryRemove(KeyValuePair.Create(tenant, 0));
     }
 
     /// <summary>Why nothing more is taken in, or null.</summary>

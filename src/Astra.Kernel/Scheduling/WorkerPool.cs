@@ -96,16 +96,13 @@ internal sealed class WorkerPool
     /// <returns>What the worker had of the same task: an attempt that was decided to be over, and whose end is not durable yet.</returns>
     public TakenTask? Take(TakenTask taken)
     {
-        var over = _members.GetValueOrDefault(taken.Claim.Worker.Id)?.Taken.GetValueOrDefault(taken.Ready.Task);
-        if (over is not null)
-            Release(taken.Claim.Worker.Id, over.Attempt);
-        if (_members.TryGetValue(taken.Claim.Worker.Id, out var member))
-        {
-            var before = member.FreeSlots;
-            member.Taken[taken.Ready.Task] = taken;
-            Recount(member, before);
-        }
+        var member = _members[taken.Claim.Worker.Id];
+        var before = member.FreeSlots;
+        if (member.Taken.Remove(taken.Ready.Task, out var over))
+            TakenCount--;
+        member.Taken.Add(taken.Ready.Task, taken);
         TakenCount++;
+        Recount(member, before);
         return over;
     }
 

@@ -52,7 +52,8 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
     {
         var progress = new LogProgress(Say);
         var cages = Sandboxes.ProbeAsync(cancellationToken);
-        var (store, node, bus) = await OpenNodeAsync(progress, cancellationToken);
+        var catalog = BuiltIn.Catalog();
+        var (store, node, bus) = await OpenNodeAsync(catalog, progress, cancellationToken);
         var report = await cages;
         Say($"sandbox: {report.TierName}");
 
@@ -61,7 +62,6 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
 
         var traces = Trace(node);
         node.OnCommit += Owned(new TroubleLog(_log, node.Self.Node, TimeProvider.System)).Committed;
-        var catalog = BuiltIn.Catalog();
         var gate = new ToolGate(catalog, () => Sandboxes.Open(report), BuiltIn.AuthorityOf(home), new ToolGateOptions
         {
             Astra = BuiltIn.AstraInsideACage(),
@@ -128,7 +128,7 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
         _stopping.Dispose();
     }
 
-    private async Task<(PostgresStore, KernelNode, HttpBus)> OpenNodeAsync(IProgress<string> progress, CancellationToken cancellationToken)
+    private async Task<(PostgresStore, KernelNode, HttpBus)> OpenNodeAsync(ToolCatalog catalog, IProgress<string> progress, CancellationToken cancellationToken)
     {
         var held = Owned(DataDirectoryLock.Acquire(options.DataDirectory));
         var cluster = options.DatabaseUrl is null ? Owned(await PrivateCluster.StartAsync(held, progress, cancellationToken)) : null;
@@ -144,7 +144,7 @@ public sealed class AstraServer(ServerOptions options) : IServerHost
             clock, randomness, new IdSource(clock, randomness), Owned(new ThreadPoolDispatcher()), store.Journal, store.Projection, store.Leases, bus,
             store.Agents)
         {
-            Controls = store.Controls, Schedules = store.Schedules, ReadSubmission = new Submissions(BuiltIn.Catalog()).ReadAsync, VotesNeeded = BuiltIn.Catalog().VotesNeeded,
+            Controls = store.Controls, Schedules = store.Schedules, ReadSubmission = new Submissions(catalog).ReadAsync, VotesNeeded = catalog.VotesNeeded,
         };
         var node = Owned(new KernelNode(ports, LimitsOf(options), new NodeRegistration(held.Node, _address.ToString().TrimEnd('/'), Guid.NewGuid())));
         node.OnNotice = notice => Hear(notice, node.Self.Node);

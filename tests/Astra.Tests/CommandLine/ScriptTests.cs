@@ -166,6 +166,14 @@ public sealed class ScriptTests : IDisposable
     }
 
     [Fact]
+    public async Task What_up_is_piped_into_ends_while_the_server_runs_on()
+    {
+        _world.Serve();
+        var said = await _world.AstraAsync("up").WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
+        Assert.Equal("up\n--wait\n", said.Out);
+    }
+
+    [Fact]
     public async Task Tests_end_with_their_counts_and_fail_when_one_fails()
     {
         _world.FakeTests("Astra.Kernel.Tests", "Total: 40, Errors: 0, Failed: 0, Skipped: 1, Not Run: 0, Time: 1.2s", exitCode: 0);

@@ -64,6 +64,10 @@ public sealed class ScriptWorld : IDisposable
         set => WriteProgram(Path.Combine(_directory.FullName, "binary"), $"printf '%s\\n' \"$@\"\nexit {value}");
     }
 
+    /// <summary>The binary that gets built serves until this world ends.</summary>
+    public void Serve() => WriteProgram(
+        Path.Combine(_directory.FullName, "binary"), $"[ \"$1\" != serve ] || while [ -d '{Clone}' ]; do sleep 1; done\nprintf '%s\\n' \"$@\"");
+
     private string Programs => Path.Combine(_directory.FullName, "bin");
     private string Calls => Path.Combine(_directory.FullName, "calls");
 

@@ -14,10 +14,24 @@ internal sealed partial class AstraProcess : IDisposable
     private const int InterruptSignal = 2;
     private const int TerminateSignal = 15;
 
+    // SIG_DFL and SIG_IGN, and more words than a `struct sigaction` has, of which the first says which it is.
+    private const nint Default = 0;
+    private const nint Ignored = 1;
+    private const int DispositionWordsMax = 64;
+
     private readonly Process _process;
     private readonly string _commandLine;
     private readonly StringBuilder _out = new();
     private readonly StringBuilder _error = new();
+
+    // What a script starts in the background has interrupts ignored, and so has what is started by that; a program that
+    // is started so leaves them ignored.
+    static AstraProcess()
+    {
+        Span<nint> disposition = stackalloc nint[DispositionWordsMax];
+        if (ReadDisposition(InterruptSignal, 0, disposition) == 0 && disposition[0] == Ignored)
+            SetDisposition(InterruptSignal, Default);
+    }
 
     public AstraProcess(ProcessStartInfo start)
     {
@@ -115,4 +129,10 @@ internal sealed partial class AstraProcess : IDisposable
 
     [LibraryImport("libc", EntryPoint = "kill")]
     public static partial int Signal(int pid, int signal);
+
+    [LibraryImport("libc", EntryPoint = "sigaction")]
+    private static partial int ReadDisposition(int signal, nint none, Span<nint> disposition);
+
+    [LibraryImport("libc", EntryPoint = "signal")]
+    private static partial nint SetDisposition(int signal, nint disposition);
 }
