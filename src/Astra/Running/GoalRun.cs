@@ -18,7 +18,8 @@ public sealed class GoalRun(Surroundings surroundings, ServerAccess access)
         var terminal = surroundings.Terminal;
         var says = outIsForTheResult ? terminal.Error : terminal.Out;
         await using var session = await access.OpenAsync(cancellationToken);
-        var record = RunRecord.Open(access.Data, command);
+        // Somebody else's run of the same command is another run.
+        var record = RunRecord.Open(access.Data, access.Key is { } key ? [.. command, key.Path] : command);
         if (await FindUnfinishedAsync(session.Client, record, cancellationToken) is { } left)
         {
             if (!fresh)

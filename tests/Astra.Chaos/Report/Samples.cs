@@ -68,14 +68,18 @@ internal sealed record SeriesSummary(string Name, double Start, double Third, do
 {
     // Half as much again as in the middle of the run would be twice as much in another hour. Below the floor it is noise.
     private const double GrowthMax = 1.5;
-    private const double MemoryGrowthMax = 1.25;
+    private const double ResidentGrowthMax = 1.1;
+    // Collections let it rise for minutes before they close its gaps.
+    private const double HeapGrowthMax = 1.25;
+    private const double RowsFloor = 5_000;
     private const double MemoryFloor = 50;
 
     public static SeriesSummary Of(string name, List<double> values)
     {
         var (start, third, twoThirds, end) = (MedianAt(values, 0.05), MedianAt(values, 0.33), MedianAt(values, 0.67), MedianAt(values, 0.95));
-        var isMemory = name.EndsWith("resident MB", StringComparison.Ordinal) || name.EndsWith("heap MB", StringComparison.Ordinal);
-        var (growth, floor) = isMemory ? (MemoryGrowthMax, MemoryFloor) : (GrowthMax, 5_000d);
+        var (growth, floor) = name.EndsWith("resident MB", StringComparison.Ordinal) ? (ResidentGrowthMax, MemoryFloor)
+            : name.EndsWith("heap MB", StringComparison.Ordinal) ? (HeapGrowthMax, MemoryFloor)
+            : (GrowthMax, RowsFloor);
         var verdict = name.StartsWith("log", StringComparison.Ordinal) ? "grows: it is the history, kept for as long as --keep-history says"
             : end > floor && end > third * growth && end > twoThirds ? "grows"
             : "flat";

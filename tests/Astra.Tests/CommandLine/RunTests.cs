@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Astra.Auditor;
+using Astra.Governance;
 using Astra.Sdk;
 using Xunit;
 
@@ -115,6 +116,20 @@ public sealed class RunTests : IDisposable
         Assert.Equal(0, said.ExitCode);
         Assert.Contains(said.Lines, line => line.StartsWith($"Resuming goal {killed} where it was: 1 of 2 done", StringComparison.Ordinal));
         Assert.Single(_world.Server.Submissions);
+    }
+
+    [Fact]
+    public async Task A_killed_run_is_not_resumed_with_another_key()
+    {
+        var killed = await KillARunAsync();
+        _world.Server.Agent = goal => goal.Complete(Audit());
+        // Whoever resumed it would follow it for ever.
+        var said = await _world.TypeAsync("run", "audit", _project, "--key-file", _world.NewFile("ada.key", ApiKeys.NewSecret()))
+            .WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
+        Assert.Equal(0, said.ExitCode);
+        Assert.DoesNotContain("Resuming", said.Out, StringComparison.Ordinal);
+        Assert.Equal(2, _world.Server.IdempotencyKeys.Distinct().Count());
+        Assert.Equal(GoalState.Active, _world.Server[killed].View.State);
     }
 
     [Fact]
