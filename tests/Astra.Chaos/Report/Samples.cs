@@ -68,6 +68,7 @@ internal sealed record SeriesSummary(string Name, double Start, double Third, do
 {
     // Half as much again as in the middle of the run would be twice as much in another hour. Below the floor it is noise.
     private const double GrowthMax = 1.5;
+    // By then a server has what it needs for the same load again.
     private const double ResidentGrowthMax = 1.1;
     // Collections let it rise for minutes before they close its gaps.
     private const double HeapGrowthMax = 1.25;
